@@ -1,0 +1,41 @@
+"""Generative latent image coding at 0.003 to 0.15 bits per pixel, for napari, Python and the shell.
+
+>>> import napari_glc
+>>> picture = napari_glc.imread("picture.glc")            # doctest: +SKIP
+>>> napari_glc.imwrite("copy.glc", picture, quality=30)   # doctest: +SKIP
+
+A generative decoder invents plausible detail: decoded pictures are for looking at, not for measuring.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._file import GlcFile
+    from ._version import __version__
+    from .api import decode, encode, imread, imwrite, open
+    from .errors import GlcError
+
+__all__ = ["GlcError", "GlcFile", "__version__", "decode", "encode", "imread", "imwrite", "open"]
+
+_HOMES = {
+    "GlcError": "errors",
+    "GlcFile": "_file",
+    "__version__": "_version",
+    **dict.fromkeys(("decode", "encode", "imread", "imwrite", "open"), "api"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that importing the package costs next to nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,71 @@
+"""From an array and options to the bytes of a file."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .container import Header, TileGrid, pack
+from .errors import OptionError
+from .imaging.planes import to_plane
+from .loading import loaded_codec
+from .models import find_model
+
+if TYPE_CHECKING:
+    from .codecs.base import Progress
+
+__all__ = ["encode_plane"]
+
+_TILE_UNIT = 64
+
+
+def encode_plane(
+    image: Any,
+    *,
+    codec: str,
+    model: str | Path | None,
+    quality: float,
+    axes: str | None,
+    metadata: dict[str, Any] | None,
+    device: str,
+    tile: int,
+    progress: Progress | None,
+) -> bytes:
+    """See :func:`napari_glc.encode`."""
+    quality, tile = _checked_quality(quality), _checked_tile(tile)
+    plane, kind = to_plane(image, axes)
+    model_file = find_model(model, codec)
+    if model is not None and codec != model_file.codec:
+        raise OptionError(f"model {model_file.name!r} belongs to codec {model_file.codec!r}, not to {codec!r}")
+    height, width = plane.shape[:2]
+    header = Header(
+        codec=model_file.codec,
+        kind=kind,
+        model=model_file.tag,
+        quality=quality,
+        height=height,
+        width=width,
+        tile=tile,
+    )
+    grid = TileGrid(height, width, tile)
+    grid.check_count()
+    coder = loaded_codec(model_file, device)
+    tiles = list(coder.encode(plane, grid, quality, progress or (lambda done, total: None)))
+    try:
+        return pack(header, tiles, metadata)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"the metadata cannot be stored as JSON: {error}") from error
+
+
+def _checked_quality(quality: float) -> float:
+    if not (isinstance(quality, Real) and math.isfinite(quality) and 0 <= quality <= 100):
+        raise OptionError(f"quality must lie within 0 to 100, not {quality!r}")
+    return round(2 * float(quality)) / 2
+
+
+def _checked_tile(tile: int) -> int:
+    if tile < 0 or tile % _TILE_UNIT:
+        raise OptionError(f"tile must be a multiple of {_TILE_UNIT} pixels or 0 for a single tile, not {tile}")
+    return int(tile)

@@ -1,0 +1,257 @@
+"""An opened ``.glc`` file: what it says of itself, and its pixels, region by region."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from .container import Box, Container, parse_head, read_tile
+from .errors import GlcError, OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .codecs.base import Codec, Progress
+    from .models import ModelFile
+
+__all__ = ["GlcFile"]
+
+_CACHED_TILES = 64
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Ignore progress."""
+
+
+class GlcFile:
+    """A ``.glc`` file, its head read, nothing decoded.
+
+    The file is opened for each access and closed again, so an instance holds no handle.
+
+    Parameters
+    ----------
+    source
+        Path of the file, or its bytes.
+    device
+        Where to decode: ``"auto"``, or a torch device.
+
+    Raises
+    ------
+    GlcError
+        A subclass that says what is wrong with the file; its message names the file.
+    OSError
+        If it cannot be read at all.
+    """
+
+    def __init__(self, source: str | Path | bytes, *, device: str = "auto") -> None:
+        self.path = None if isinstance(source, bytes) else Path(source)
+        self._data = source if isinstance(source, bytes) else None
+        self._device = device
+        self._payloads: OrderedDict[int, bytes] = OrderedDict()
+        with self._named_errors(), self._stream() as stream:
+            size = stream.seek(0, io.SEEK_END)
+            stream.seek(0)
+            self.container: Container = parse_head(stream, size)
+
+    @contextmanager
+    def _stream(self) -> Iterator[BinaryIO]:
+        if self._data is not None:
+            yield io.BytesIO(self._data)
+        else:
+            assert self.path is not None
+            with open(self.path, "rb") as stream:
+                yield stream
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Put the file's name in front of errors about its content."""
+        try:
+            yield
+        except GlcError as error:
+            if self.path is None or str(self.path) in str(error):
+                raise
+            raise type(error)(f"{self.path}: {error}") from error
+
+    # -- what the file says -----------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array it restores."""
+        header = self.container.header
+        channels = header.kind.channels
+        return (header.height, header.width) + ((channels,) if channels > 1 else ())
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the array it restores."""
+        import numpy as np
+
+        return np.dtype(np.uint8)
+
+    @property
+    def axes(self) -> str:
+        """One letter for each dimension of :attr:`shape`."""
+        return "YXC" if len(self.shape) == 3 else "YX"
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec."""
+        return self.container.header.codec
+
+    @property
+    def quality(self) -> float:
+        """Quality it was encoded with, 0 to 100."""
+        return self.container.header.quality
+
+    @property
+    def model_tag(self) -> str:
+        """First six hexadecimal digits of the SHA-256 of the model."""
+        return self.container.header.model.hex()
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Layer metadata; empty if the file carries none."""
+        return self.container.metadata
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, headers included."""
+        return self.container.size
+
+    @property
+    def bpp(self) -> float:
+        """Bits of the whole file per pixel."""
+        header = self.container.header
+        return 8 * self.size / (header.height * header.width)
+
+    @cached_property
+    def model(self) -> ModelFile:
+        """The installed model that made the file.
+
+        Raises
+        ------
+        MissingModelError
+            If it is not installed.
+        """
+        from .models import find_model
+
+        with self._named_errors():
+            return find_model(self.model_tag)
+
+    @cached_property
+    def _codec(self) -> Codec:
+        from .loading import loaded_codec
+
+        with self._named_errors():
+            return loaded_codec(self.model, self._device)
+
+    def streams(self) -> dict[str, int]:
+        """Bytes of each stream, headers and checksums included; they add up to :attr:`size`.
+
+        Raises
+        ------
+        MissingModelError
+            If the model is not installed: only a model knows where its streams end.
+        """
+        container = self.container
+        header = container.header.metadata_size
+        metadata = header + 2 if header else 0
+        checks = 2 * len(container.grid)
+        sizes = {"header": container.offsets[0] - metadata, "metadata": metadata, "checks": checks}
+        for index, box in enumerate(container.grid):
+            for name, count in self._codec.stream_sizes(self._payload(index), box).items():
+                sizes[name] = sizes.get(name, 0) + count
+        return sizes
+
+    def __repr__(self) -> str:
+        name = "bytes" if self.path is None else str(self.path)
+        return (
+            f"<GlcFile {name}: {self.shape} {self.axes}, codec {self.codec}, model {self.model_tag}, "
+            f"quality {self.quality:g}, {self.size} bytes, {self.bpp:.4f} bpp>"
+        )
+
+    # -- pixels -----------------------------------------------------------------------------------------
+
+    def read(
+        self,
+        region: tuple[slice, ...] | None = None,
+        *,
+        preview: bool = False,
+        progress: Progress | None = None,
+    ) -> NDArray[np.uint8]:
+        """Decode the picture or a region of it.
+
+        Parameters
+        ----------
+        region
+            Slices of rows and columns, step 1, as for numpy; ``None`` for all. Only the tiles the region
+            depends on are read and decoded.
+        preview
+            Decode the hyper streams only: a coarse picture.
+        progress
+            Called with units of work done and in all; whatever it raises stops the work.
+
+        Returns
+        -------
+        NDArray[np.uint8]
+            ``(Y, X)`` or ``(Y, X, 3)``.
+
+        Raises
+        ------
+        OptionError
+            If the region is empty or has a step.
+        DamagedFileError
+            If a tile is damaged; the message locates it.
+        MissingModelError
+            If the model is not installed.
+        """
+        from .imaging.planes import from_plane
+
+        header, grid = self.container.header, self.container.grid
+        box = _box(region, header.height, header.width)
+        with self._named_errors():
+            plane = self._codec.decode(
+                self._payload, grid, box, header.quality, progress or _no_progress, preview=preview
+            )
+        return from_plane(plane, header.kind)
+
+    def _payload(self, index: int) -> bytes:
+        if index in self._payloads:
+            self._payloads.move_to_end(index)
+            return self._payloads[index]
+        with self._named_errors(), self._stream() as stream:
+            payload = read_tile(stream, self.container, index)
+        self._payloads[index] = payload
+        if len(self._payloads) > _CACHED_TILES:
+            self._payloads.popitem(last=False)
+        return payload
+
+    def verify(self, progress: Progress | None = None) -> None:
+        """Check all checksums and, with the model at hand, that every tile decodes to its symbols.
+
+        Raises
+        ------
+        GlcError
+            The first thing that is wrong.
+        """
+        for index in range(len(self.container.grid)):
+            self._payload(index)
+        self.read(progress=progress)
+
+
+def _box(region: tuple[slice, ...] | None, height: int, width: int) -> Box:
+    if region is None:
+        return Box(0, 0, height, width)
+    if len(region) != 2 or any(s.step not in (None, 1) for s in region):
+        raise OptionError(f"a region is two slices of step 1, not {region}")
+    top, bottom, _ = region[0].indices(height)
+    left, right, _ = region[1].indices(width)
+    if top >= bottom or left >= right:
+        raise OptionError(f"the region {region} holds no pixel of {height} x {width}")
+    return Box(top, left, bottom, right)

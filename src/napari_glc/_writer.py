@@ -1,0 +1,60 @@
+"""napari's writer hook: thin, free of Qt and napari."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["write_image"]
+
+
+def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save one image layer at the quality set in the preferences.
+
+    Parameters
+    ----------
+    path
+        Target; ``.glc`` is appended if it ends otherwise.
+    data
+        The layer's data.
+    meta
+        The layer's attributes, as napari hands them over.
+
+    Returns
+    -------
+    list of str
+        The path written.
+
+    Raises
+    ------
+    UnsupportedArrayError
+        If the layer cannot be coded; the message says what to do.
+    OSError
+        If the file cannot be written; an older one stays as it was.
+    """
+    from ._layers import layer_metadata
+    from ._settings import plugin_setting
+    from .api import imwrite
+    from .errors import UnsupportedArrayError
+
+    target = Path(path)
+    if target.suffix.lower() != ".glc":
+        target = target.with_name(target.name + ".glc")
+    if meta.get("multiscale"):
+        data = data[0]
+    rgb = bool(meta.get("rgb", False))
+    shape = tuple(data.shape)
+    if not rgb and len(shape) != 2:
+        raise UnsupportedArrayError(
+            f"{target.name}: layer {meta.get('name')!r} has {len(shape)} dimensions and only single planes can be "
+            "saved as .glc yet. Extract the plane to keep, for instance layer.data[0]"
+        )
+    imwrite(
+        target,
+        data,
+        axes="YXC" if rgb else "YX",
+        quality=float(plugin_setting("writer", "quality")),
+        device=str(plugin_setting("runtime", "device")),
+        metadata=layer_metadata(meta, rgb),
+    )
+    return [str(target)]

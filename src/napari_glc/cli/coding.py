@@ -1,0 +1,151 @@
+"""``glc encode``, ``decode``, ``info`` and ``verify``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from .progress import bar
+
+__all__ = ["add_verbs"]
+
+_NEAR = 0.1
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verbs of this file to a parser."""
+    encode = verbs.add_parser("encode", help="picture to .glc", description="Encode a picture file.")
+    encode.add_argument("input", type=Path, metavar="IN", help="PNG, JPEG, TIFF, WebP ...: 8-bit grey or RGB")
+    encode.add_argument("output", type=Path, metavar="OUT.glc")
+    rate = encode.add_mutually_exclusive_group()
+    rate.add_argument("--quality", type=float, default=50, metavar="Q", help="0 (smallest) to 100, default 50")
+    rate.add_argument("--bpp", type=float, metavar="B", help="bits per pixel of the whole file instead")
+    add_model_options(encode)
+    encode.add_argument("--tile", type=int, default=512, metavar="T", help="side of a tile, default 512; 0 for one")
+    encode.set_defaults(run=_encode)
+
+    decode = verbs.add_parser("decode", help=".glc to picture", description="Decode a .glc file.")
+    decode.add_argument("input", type=Path, metavar="IN.glc")
+    decode.add_argument("output", type=Path, metavar="OUT", help="PNG, TIFF, JPEG ..., by its suffix")
+    decode.add_argument("--preview", action="store_true", help="coarse picture from the hyper streams alone")
+    decode.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+    decode.set_defaults(run=_decode)
+
+    info = verbs.add_parser("info", help="what a .glc file says of itself", description="Describe a .glc file.")
+    info.add_argument("input", type=Path, metavar="IN.glc")
+    info.add_argument("--json", action="store_true", help="print JSON")
+    info.set_defaults(run=_info)
+
+    verify = verbs.add_parser(
+        "verify", help="check every checksum and symbol", description="Check that a .glc file is intact."
+    )
+    verify.add_argument("input", type=Path, metavar="IN.glc")
+    verify.set_defaults(run=_verify)
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--codec``, ``--model`` and ``--device``."""
+    parser.add_argument("--codec", default="glc", metavar="C", help="default glc")
+    parser.add_argument("--model", metavar="M", help="name, hash or path; default the codec's embedded model")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+
+
+def _encode(options: argparse.Namespace) -> int:
+    from .._atomic import write_atomically
+    from .._target import encode_to_bpp
+    from ..api import encode
+    from ..errors import OptionError
+    from ..imaging.files import read_picture
+
+    if options.output.suffix.lower() != ".glc":
+        raise OptionError(f"{options.output} does not end in .glc")
+    picture = read_picture(options.input)
+    common: dict[str, Any] = {
+        "codec": options.codec,
+        "model": options.model,
+        "device": options.device,
+        "tile": options.tile,
+    }
+    quality = options.quality
+    with bar("encoding") as progress:
+        if options.bpp is None:
+            data = encode(picture, quality=quality, progress=progress, **common)
+        else:
+            result = encode_to_bpp(picture, options.bpp, progress=progress, **common)
+            data, quality = result.data, result.quality
+    write_atomically(options.output, data)
+    pixels = picture.shape[0] * picture.shape[1]
+    bpp = 8 * len(data) / pixels
+    print(
+        f"{options.output}: {len(data)} bytes, {bpp:.4f} bpp, 1:{picture.nbytes / len(data):.0f}, quality {quality:g}"
+    )
+    if options.bpp is not None and abs(bpp - options.bpp) > _NEAR * options.bpp:
+        print(
+            f"glc: {options.bpp:g} bpp is outside what the model can do with this picture; {bpp:.4f} is the nearest",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _decode(options: argparse.Namespace) -> int:
+    from ..api import open as open_file
+    from ..imaging.files import write_picture
+
+    file = open_file(options.input, device=options.device)
+    with bar("decoding") as progress:
+        picture = file.read(preview=options.preview, progress=progress)
+    write_picture(options.output, picture)
+    print(f"{options.output}: {' x '.join(map(str, picture.shape))} {picture.dtype}")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from ..api import open as open_file
+    from ..errors import MissingModelError
+    from ..models import find_model
+
+    file = open_file(options.input)
+    facts: dict[str, Any] = {
+        "file": str(options.input),
+        "codec": file.codec,
+        "model": file.model_tag,
+        "quality": file.quality,
+        "shape": list(file.shape),
+        "dtype": str(file.dtype),
+        "axes": file.axes,
+        "tiles": len(file.container.grid),
+        "bytes": file.size,
+        "bpp": file.bpp,
+        "metadata": file.metadata,
+    }
+    try:
+        facts["model_name"] = find_model(file.model_tag).name
+        facts["streams"] = file.streams()
+    except MissingModelError as error:
+        facts["model_name"], facts["streams"] = None, None
+        print(f"glc: {error}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    model = f"{facts['model_name'] or 'not installed'} ({file.model_tag})"
+    print(f"{options.input}: {file.size} bytes, {file.bpp:.4f} bpp")
+    print(f"  codec    {file.codec}, model {model}, quality {file.quality:g}")
+    print(f"  array    {' x '.join(map(str, file.shape))} {file.dtype}, axes {file.axes}, {facts['tiles']} tile(s)")
+    for name, count in (facts["streams"] or {}).items():
+        print(f"  {name:<8} {count:>8} bytes")
+    if file.metadata:
+        print(f"  metadata {json.dumps(file.metadata)}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from ..api import open as open_file
+
+    file = open_file(options.input)
+    with bar("verifying") as progress:
+        file.verify(progress)
+    print(f"{options.input}: intact, {len(file.container.grid)} tile(s), {file.size} bytes")
+    return 0

@@ -1,0 +1,56 @@
+"""``glc evaluate``: rate and quality on a folder of pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from .coding import add_model_options
+from .progress import bar
+
+__all__ = ["add_verbs"]
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verbs of this file to a parser."""
+    evaluate = verbs.add_parser(
+        "evaluate",
+        help="rate and quality on a folder of pictures",
+        description="Encode and decode every picture of a folder; report file bytes, bpp, PSNR, MS-SSIM and times.",
+    )
+    evaluate.add_argument("folder", type=Path, metavar="FOLDER")
+    evaluate.add_argument("--quality", type=float, nargs="+", default=[10, 50, 90], metavar="Q")
+    evaluate.add_argument("--json", type=Path, metavar="OUT", help="write everything measured to this file")
+    evaluate.add_argument("--save-decoded", type=Path, metavar="DIR", help="keep the .glc files and decoded pictures")
+    evaluate.add_argument(
+        "--features", type=Path, metavar="DIR", help="folder of feature networks: adds two perceptual distances"
+    )
+    add_model_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ..evaluation import evaluate_folder, means
+
+    with bar("evaluating") as progress:
+        rows = evaluate_folder(
+            options.folder,
+            options.quality,
+            codec=options.codec,
+            model=options.model,
+            device=options.device,
+            save_to=options.save_decoded,
+            features=options.features,
+            progress=progress,
+        )
+    summary = means(rows)
+    names = [name for name in summary[0] if name != "images"]
+    print("  ".join(f"{name:>14}" for name in names))
+    for row in summary:
+        print("  ".join(f"{row[name]:>14.4f}" for name in names))
+    print(f"means over {summary[0]['images']:.0f} pictures of {options.folder}")
+    if options.json is not None:
+        text = json.dumps({"means": summary, "images": rows}, indent=1)
+        options.json.write_text(text.replace("NaN", "null").replace("Infinity", "null") + "\n")
+    return 0

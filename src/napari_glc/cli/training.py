@@ -1,0 +1,56 @@
+"""``glc train``: reproduce or improve an embedded model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+__all__ = ["add_verbs"]
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verbs of this file to a parser."""
+    train = verbs.add_parser(
+        "train",
+        help="train a model",
+        description=(
+            "Run the stages of a training configuration in a folder. An interrupted training continues where its "
+            "last checkpoint left off; a finished one is exported as model.safetensors."
+        ),
+    )
+    train.add_argument("config", metavar="CONFIG", help="a TOML file, or the name of an embedded one (glc-small)")
+    train.add_argument("--data", type=Path, required=True, metavar="DIR", help="training pictures and feature networks")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, log and model")
+    train.add_argument("--name", default="trained", help="name of the exported model")
+    train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+    train.add_argument("--smoke", action="store_true", help="three steps a stage on few pictures: does it run at all")
+    train.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from ..errors import OptionError
+    from ..loading import choose_device
+    from ..training.config import TrainingConfig, embedded_config
+    from ..training.export import export_model
+    from ..training.trainer import Trainer
+
+    device = choose_device(options.device)
+    path = Path(options.config) if Path(options.config).is_file() else embedded_config(options.config)
+    try:
+        config = TrainingConfig.load(path, options.data)
+    except (TypeError, KeyError, ValueError) as error:
+        raise OptionError(f"{path}: {error}") from error
+    if options.smoke:
+        config = config.shortened(steps=3)
+    trainer = Trainer(config, options.out, device)
+    for record in trainer.run():
+        if sys.stderr.isatty() or record["step"] % 100 == 0:
+            words = "  ".join(f"{name} {value:.4g}" for name, value in record.items())
+            print(words, file=sys.stderr, flush=True)
+    target = options.out / "model.safetensors"
+    export_model(
+        options.out / "checkpoint.pt", config, target, name=options.name, description=f"trained from {path.name}"
+    )
+    print(target)
+    return 0

@@ -1,0 +1,144 @@
+"""Reading: head, index and single tiles.
+
+::
+
+    header | index: one varint a tile | CRC-16 of both | metadata, CRC-16 | tile 0 | tile 1 | ...
+
+A tile is ``payload, CRC-16 of the payload``. What a payload holds is the codec's business.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from ..errors import DamagedFileError, EmptyFileError, LimitError, TruncatedFileError
+from .bytesio import HeadReader, check16
+from .header import Header
+from .limits import MAX_METADATA, MAX_TILE_BYTES
+from .tiles import TileGrid
+
+__all__ = ["CHECK_SIZE", "Container", "parse", "parse_head", "read_tile"]
+
+CHECK_SIZE = 2
+
+
+@dataclass(frozen=True)
+class Container:
+    """The head of a file.
+
+    Attributes
+    ----------
+    header
+        See :class:`Header`.
+    metadata
+        Layer metadata, or an empty dictionary.
+    grid
+        The tiles.
+    offsets
+        Start of every tile in the file, and the end of the last one.
+    """
+
+    header: Header
+    metadata: dict[str, Any]
+    grid: TileGrid
+    offsets: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self.offsets[-1]
+
+
+def parse_head(stream: BinaryIO, size: int) -> Container:
+    """Read everything before the first tile.
+
+    Parameters
+    ----------
+    stream
+        Binary stream at the start of the file.
+    size
+        Bytes of the whole file.
+
+    Raises
+    ------
+    GlcError
+        A subclass that says what is wrong.
+    """
+    if size == 0:
+        raise EmptyFileError("the file is empty")
+    reader = HeadReader(stream)
+    header = Header.parse(reader)
+    grid = TileGrid(header.height, header.width, header.tile)
+    grid.check_count()
+    # every tile takes at least a byte of index and a checksum: an honest bound before reading on
+    if len(grid) * (1 + CHECK_SIZE) > size:
+        raise TruncatedFileError(f"{size} bytes cannot hold the {len(grid)} tiles the header announces")
+    lengths = [reader.varint() for _ in range(len(grid))]
+    seen = bytes(reader.seen)
+    if reader.take(CHECK_SIZE) != check16(seen):
+        raise DamagedFileError("the header is damaged: its checksum does not match")
+    if max(lengths) > MAX_TILE_BYTES:
+        raise LimitError(f"a tile of {max(lengths)} bytes is beyond the limit of {MAX_TILE_BYTES}")
+
+    position = len(reader.seen)
+    metadata_end = position + (header.metadata_size + CHECK_SIZE if header.metadata_size else 0)
+    offsets = [metadata_end]
+    for length in lengths:
+        offsets.append(offsets[-1] + length + CHECK_SIZE)
+    if offsets[-1] > size:
+        raise TruncatedFileError(f"the file has {size} bytes of {offsets[-1]}: it was cut off")
+    if offsets[-1] < size:
+        raise DamagedFileError(f"{size - offsets[-1]} bytes follow the end of the file's content")
+    metadata = _parse_metadata(reader, header.metadata_size) if header.metadata_size else {}
+    return Container(header, metadata, grid, tuple(offsets))
+
+
+def _parse_metadata(reader: HeadReader, size: int) -> dict[str, Any]:
+    packed = reader.take(size)
+    if reader.take(CHECK_SIZE) != check16(packed):
+        raise DamagedFileError("the metadata block is damaged: its checksum does not match")
+    inflate = zlib.decompressobj(-15)
+    try:
+        text = inflate.decompress(packed, MAX_METADATA)
+        if inflate.unconsumed_tail:
+            raise LimitError(f"the metadata block expands beyond {MAX_METADATA} bytes")
+        metadata = json.loads(text)
+    except (zlib.error, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DamagedFileError(f"the metadata block cannot be read: {error}") from error
+    if not isinstance(metadata, dict):
+        raise DamagedFileError("the metadata block is not a JSON object")
+    return metadata
+
+
+def parse(data: bytes) -> Container:
+    """Read the head of a file held in memory."""
+    return parse_head(io.BytesIO(data), len(data))
+
+
+def read_tile(stream: BinaryIO, container: Container, index: int) -> bytes:
+    """Payload of one tile.
+
+    Raises
+    ------
+    DamagedFileError
+        If its checksum does not match.
+    TruncatedFileError
+        If the file has shrunk since its head was read.
+    """
+    start, end = container.offsets[index], container.offsets[index + 1]
+    stream.seek(start)
+    chunk = stream.read(end - start)
+    if len(chunk) < end - start:
+        raise TruncatedFileError(f"the file ends inside tile {index} of {len(container.grid)}")
+    payload, check = chunk[:-CHECK_SIZE], chunk[-CHECK_SIZE:]
+    if check != check16(payload):
+        box = container.grid[index]
+        raise DamagedFileError(
+            f"tile {index} of {len(container.grid)} is damaged (rows {box.top} to {box.bottom}, "
+            f"columns {box.left} to {box.right}): its checksum does not match"
+        )
+    return payload

@@ -1,0 +1,191 @@
+"""The header of a ``.glc`` file, declared once: reader, writer and documentation come from :data:`FIELDS`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..errors import DamagedFileError, LimitError, NotAGlcFileError, UnsupportedVersionError
+from .bytesio import HeadReader, varint
+from .limits import MAX_METADATA_PACKED, MAX_SIDE
+
+__all__ = ["CODECS", "DEFAULT_TILE", "FIELDS", "MAGIC", "VERSION", "ArrayKind", "Header"]
+
+MAGIC = b"GLC"
+VERSION = 1
+CODECS = ("glc", "vqgan", "perco", "clric")
+DEFAULT_TILE = 512
+TILE_UNIT = 64
+QUALITY_STEPS = 2
+
+
+class ArrayKind(enum.IntEnum):
+    """What array the file restores."""
+
+    GREY8 = 0
+    RGB8 = 1
+
+    @property
+    def channels(self) -> int:
+        """Samples per pixel of the array."""
+        return 3 if self is ArrayKind.RGB8 else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """Everything before the index.
+
+    Attributes
+    ----------
+    codec
+        One of :data:`CODECS`.
+    kind
+        Array type and layout.
+    model
+        First three bytes of the SHA-256 of the model file.
+    quality
+        0 to 100 in steps of one half.
+    height, width
+        Of the plane in pixels.
+    tile
+        Nominal side of a tile in pixels, a multiple of 64; 0 codes the plane as one tile.
+    metadata_size
+        Bytes of the compressed metadata block; 0 if there is none.
+    """
+
+    codec: str
+    kind: ArrayKind
+    model: bytes
+    quality: float
+    height: int
+    width: int
+    tile: int = DEFAULT_TILE
+    metadata_size: int = 0
+
+    def pack(self) -> bytes:
+        """Header bytes, without the checksum that follows the index."""
+        return b"".join(field.write(self) for field in FIELDS if field.present(self._flags()))
+
+    def _flags(self) -> int:
+        return (
+            VERSION
+            | CODECS.index(self.codec) << 2
+            | self.kind << 4
+            | (self.tile != DEFAULT_TILE) << 6
+            | (self.metadata_size > 0) << 7
+        )
+
+    @classmethod
+    def parse(cls, reader: HeadReader) -> Header:
+        """Read a header.
+
+        Raises
+        ------
+        NotAGlcFileError, UnsupportedVersionError, TruncatedFileError, DamagedFileError, LimitError
+            As their names say.
+        """
+        values: dict[str, int | bytes] = {"flags": 0, "tile": DEFAULT_TILE // TILE_UNIT, "metadata": 0}
+        for field in FIELDS:
+            flags = values["flags"]
+            assert isinstance(flags, int)
+            if field.present(flags):
+                values[field.name] = field.read(reader)
+        return cls._from_values(values)
+
+    @classmethod
+    def _from_values(cls, values: dict[str, int | bytes]) -> Header:
+        numbers = {k: v for k, v in values.items() if isinstance(v, int)}
+        model = values["model"]
+        assert isinstance(model, bytes)
+        flags = numbers["flags"]
+        quality = numbers["quality"] / QUALITY_STEPS
+        height, width = numbers["height"], numbers["width"]
+        tile = numbers["tile"] * TILE_UNIT
+        if quality > 100:
+            raise DamagedFileError(f"quality {quality:g} is not within 0 to 100")
+        if min(height, width) == 0:
+            raise DamagedFileError(f"a picture of {height} x {width} pixels has no content")
+        if max(height, width) > MAX_SIDE or tile > MAX_SIDE:
+            raise LimitError(f"{height} x {width} pixels in tiles of {tile} is beyond the limit of {MAX_SIDE} a side")
+        if numbers["metadata"] > MAX_METADATA_PACKED:
+            raise LimitError(f"a metadata block of {numbers['metadata']} bytes is beyond {MAX_METADATA_PACKED}")
+        return cls(
+            codec=CODECS[flags >> 2 & 3],
+            kind=ArrayKind(flags >> 4 & 3),
+            model=model,
+            quality=quality,
+            height=height,
+            width=width,
+            tile=tile,
+            metadata_size=numbers["metadata"],
+        )
+
+
+def _read_magic(reader: HeadReader) -> bytes:
+    found = reader.take(len(MAGIC))
+    if found != MAGIC:
+        raise NotAGlcFileError(f"it begins with {found!r} instead of {MAGIC!r}: not a GLC file")
+    return found
+
+
+def _read_flags(reader: HeadReader) -> int:
+    flags = reader.byte()
+    if flags & 3 != VERSION:
+        raise UnsupportedVersionError(
+            f"it uses version {flags & 3} of the format and this program reads version {VERSION}: update napari-glc"
+        )
+    if flags >> 4 & 3 not in (ArrayKind.GREY8, ArrayKind.RGB8):
+        raise UnsupportedVersionError(f"its array kind {flags >> 4 & 3} is unknown to this program: update napari-glc")
+    return flags
+
+
+class Field(NamedTuple):
+    """One element of the header: how it is read and written, and the words that document it."""
+
+    name: str
+    size: str
+    meaning: str
+    read: Callable[[HeadReader], int | bytes]
+    write: Callable[[Header], bytes]
+    present: Callable[[int], bool] = lambda flags: True
+
+
+FIELDS = (
+    Field("magic", "3", 'the bytes "GLC"', _read_magic, lambda h: MAGIC),
+    Field(
+        "flags",
+        "1",
+        "bits 0-1 version, 1; bits 2-3 codec, 0 glc, 1 vqgan, 2 perco, 3 clric; bits 4-5 array kind, 0 grey "
+        "uint8 (Y, X), 1 RGB uint8 (Y, X, C); bit 6 a tile field follows; bit 7 a metadata field follows",
+        _read_flags,
+        lambda h: bytes([h._flags()]),
+    ),
+    Field("model", "3", "first bytes of the SHA-256 of the model file", lambda r: r.take(3), lambda h: h.model),
+    Field(
+        "quality",
+        "1",
+        "quality in half steps, 0 to 200",
+        lambda r: r.byte(),
+        lambda h: bytes([round(h.quality * QUALITY_STEPS)]),
+    ),
+    Field("height", "varint", "rows of the plane", lambda r: r.varint(), lambda h: varint(h.height)),
+    Field("width", "varint", "columns of the plane", lambda r: r.varint(), lambda h: varint(h.width)),
+    Field(
+        "tile",
+        "varint",
+        "nominal side of a tile in units of 64 pixels, 0 for one tile in all; 8 if absent",
+        lambda r: r.varint(),
+        lambda h: varint(h.tile // TILE_UNIT),
+        lambda flags: bool(flags & 0x40),
+    ),
+    Field(
+        "metadata",
+        "varint",
+        "bytes of the metadata block; 0 if absent",
+        lambda r: r.varint(),
+        lambda h: varint(h.metadata_size),
+        lambda flags: bool(flags & 0x80),
+    ),
+)

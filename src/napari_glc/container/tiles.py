@@ -1,0 +1,126 @@
+"""How a plane is cut into tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import LimitError
+from .limits import MAX_TILES
+
+__all__ = ["Box", "TileGrid"]
+
+
+@dataclass(frozen=True, order=True)
+class Box:
+    """A rectangle of pixels (or latent positions), half open."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index expression of the rectangle."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def grown(self, margin: int, limit: Box) -> Box:
+        """The rectangle widened by `margin` on all sides, cut to `limit`."""
+        grown = Box(self.top - margin, self.left - margin, self.bottom + margin, self.right + margin)
+        return grown.cut(limit)
+
+    def cut(self, other: Box) -> Box:
+        """Intersection with another rectangle; may be empty."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        return Box(top, left, max(top, min(self.bottom, other.bottom)), max(left, min(self.right, other.right)))
+
+    def divided(self, factor: int) -> Box:
+        """The rectangle of cells of `factor` pixels that covers this one."""
+        return Box(self.top // factor, self.left // factor, -(-self.bottom // factor), -(-self.right // factor))
+
+    def relative_to(self, other: Box) -> Box:
+        """The same rectangle with `other`'s corner as origin."""
+        return Box(self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left)
+
+
+def _cuts(length: int, tile: int) -> list[int]:
+    """Borders of the tiles along one side; a rest of at most half a tile joins its neighbour."""
+    if tile == 0:
+        return [0, length]
+    count = max(1, length // tile + (length % tile > tile // 2))
+    return [i * tile for i in range(count)] + [length]
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Tiles of a plane in row-major order.
+
+    A rest of at most half a tile at the right or bottom border joins the tile before it, so the sides of a
+    tile lie between one half and one and a half times the nominal side.
+
+    Parameters
+    ----------
+    height, width
+        Of the plane in pixels.
+    tile
+        Nominal side in pixels; 0 for a single tile.
+    """
+
+    height: int
+    width: int
+    tile: int
+
+    @cached_property
+    def _rows(self) -> list[int]:
+        return _cuts(self.height, self.tile)
+
+    @cached_property
+    def _columns(self) -> list[int]:
+        return _cuts(self.width, self.tile)
+
+    def __len__(self) -> int:
+        return (len(self._rows) - 1) * (len(self._columns) - 1)
+
+    def __getitem__(self, index: int) -> Box:
+        row, column = divmod(index, len(self._columns) - 1)
+        return Box(self._rows[row], self._columns[column], self._rows[row + 1], self._columns[column + 1])
+
+    def __iter__(self) -> Iterator[Box]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def plane(self) -> Box:
+        """The whole plane."""
+        return Box(0, 0, self.height, self.width)
+
+    def check_count(self) -> None:
+        """Refuse absurd grids without building them.
+
+        Raises
+        ------
+        LimitError
+            If there are more tiles than :data:`~napari_glc.container.limits.MAX_TILES`.
+        """
+        sides = [1 if self.tile == 0 else max(1, -(-side // self.tile)) for side in (self.height, self.width)]
+        if sides[0] * sides[1] > MAX_TILES:
+            raise LimitError(f"{sides[0]} x {sides[1]} tiles are beyond the limit of {MAX_TILES}")
+
+    def touching(self, box: Box) -> list[int]:
+        """Indices of the tiles that share a pixel with `box`."""
+        rows = [r for r in range(len(self._rows) - 1) if self._rows[r] < box.bottom and self._rows[r + 1] > box.top]
+        columns = [
+            c for c in range(len(self._columns) - 1) if self._columns[c] < box.right and self._columns[c + 1] > box.left
+        ]
+        return [r * (len(self._columns) - 1) + c for r in rows for c in columns]

@@ -1,0 +1,61 @@
+"""Writing: the head and the tiles as one byte string."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import LimitError
+from .bytesio import check16, varint
+from .header import Header
+from .limits import MAX_METADATA, MAX_METADATA_PACKED, MAX_TILE_BYTES
+
+__all__ = ["pack", "pack_metadata"]
+
+
+def pack_metadata(metadata: dict[str, Any] | None) -> bytes:
+    """Metadata as raw-deflated compact JSON; empty for ``None`` or an empty dictionary.
+
+    Raises
+    ------
+    TypeError
+        If a value has no JSON form.
+    LimitError
+        If the block is too long.
+    """
+    if not metadata:
+        return b""
+    text = json.dumps(metadata, separators=(",", ":"), allow_nan=False).encode()
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = squeeze.compress(text) + squeeze.flush()
+    if len(text) > MAX_METADATA or len(packed) > MAX_METADATA_PACKED:
+        raise LimitError(f"metadata of {len(text)} bytes is too long for a .glc file; store it beside the image")
+    return packed
+
+
+def pack(header: Header, tiles: Sequence[bytes], metadata: dict[str, Any] | None = None) -> bytes:
+    """A whole file.
+
+    Parameters
+    ----------
+    header
+        Its ``metadata_size`` is set here.
+    tiles
+        Payloads in the order of the grid.
+    metadata
+        JSON-serialisable dictionary, or ``None``.
+    """
+    if max(map(len, tiles)) > MAX_TILE_BYTES:
+        raise LimitError(f"a tile of {max(map(len, tiles))} bytes is too long; use smaller tiles")
+    packed = pack_metadata(metadata)
+    header = dataclasses.replace(header, metadata_size=len(packed))
+    head = header.pack() + b"".join(varint(len(tile)) for tile in tiles)
+    parts = [head, check16(head)]
+    if packed:
+        parts += [packed, check16(packed)]
+    for tile in tiles:
+        parts += [tile, check16(tile)]
+    return b"".join(parts)

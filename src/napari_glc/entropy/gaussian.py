@@ -1,0 +1,89 @@
+"""Integers under zero-mean Gaussians of stored scales, coded by asymmetric numeral systems.
+
+The coder is ``constriction``'s ``AnsCoder``: a stack, so the parts of a stream are pushed in reverse order
+and popped in theirs. Its probabilities come from float64 arithmetic in pure Rust and are the same on every
+machine for the same parameters, and the parameters are entries of a stored table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DamagedFileError
+from .scales import SCALES, SKIPPED_LEVEL
+
+__all__ = ["MAX_SYMBOL", "GaussianReader", "write_gaussian"]
+
+MAX_SYMBOL = 255
+"""Largest magnitude of a symbol."""
+
+_MODEL = constriction.stream.model.QuantizedGaussian(-MAX_SYMBOL, MAX_SYMBOL)
+_WORD = 4
+
+
+def _means(count: int) -> NDArray[np.float64]:
+    return np.zeros(count)
+
+
+def write_gaussian(parts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]]) -> bytes:
+    """Code parts of a stream, in the order in which they will be read.
+
+    Parameters
+    ----------
+    parts
+        Pairs of symbols within ±255 and levels of :data:`~napari_glc.entropy.scales.SCALES`, one-dimensional
+        and of equal length. A symbol at the skipped level must be zero; it takes no space.
+
+    Returns
+    -------
+    bytes
+        Empty if nothing had to be coded.
+    """
+    coder = constriction.stream.stack.AnsCoder()
+    for symbols, levels in reversed(parts):
+        kept = levels != SKIPPED_LEVEL
+        if kept.any():
+            coded = np.ascontiguousarray(symbols[kept], dtype=np.int32)
+            coder.encode_reverse(coded, _MODEL, _means(len(coded)), SCALES[levels[kept]])
+    # the last word is never zero, so its leading zero bytes need not be stored
+    return bytes(coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))
+
+
+class GaussianReader:
+    """Reads the parts of a stream written by :func:`write_gaussian`.
+
+    Parameters
+    ----------
+    data
+        The stream. Any bytes decode to some symbols; whether they are the right ones is for checksums to say.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        words = np.frombuffer(data + bytes(-len(data) % _WORD), dtype="<u4").astype(np.uint32)
+        if len(words) and words[-1] == 0:
+            raise DamagedFileError("a symbol stream ends in zeros, which no encoder writes")
+        self._coder = constriction.stream.stack.AnsCoder(words)
+
+    def read(self, levels: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Symbols of the next part, given its levels."""
+        symbols = np.zeros(len(levels), np.int32)
+        kept = levels != SKIPPED_LEVEL
+        count = int(kept.sum())
+        if count:
+            symbols[kept] = self._coder.decode(_MODEL, _means(count), SCALES[levels[kept]])
+        return symbols
+
+    def finish(self) -> None:
+        """Check that nothing is left.
+
+        Raises
+        ------
+        DamagedFileError
+            If symbols were decoded that the stream does not hold, or not all of it was read.
+        """
+        if not self._coder.is_empty():
+            raise DamagedFileError("a symbol stream holds more than its symbols")

@@ -1,0 +1,1 @@
+"""Arrays to planes and back. Knows nothing of codecs."""

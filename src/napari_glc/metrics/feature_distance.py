@@ -1,0 +1,157 @@
+"""Perceptual distances in the feature space of two small ImageNet networks.
+
+Both compare unit-normalised feature vectors layer by layer, as LPIPS does, but without learned weights per
+channel: these are not the networks LPIPS or DISTS were fitted to, so the distances bear their own names.
+
+``squeezenet``
+    SqueezeNet 1.1 after conv1, fire3, fire5 and fire7. Used in training (there with fire9 as well).
+``darknet``
+    The first five convolutions of the Darknet reference network. Never used in training, so it tells
+    whether a gain in the other one is real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+__all__ = ["DarknetFeatures", "FeatureDistance", "SqueezeNetFeatures", "distance_of_arrays", "sum_of_layers"]
+
+_FILES = {"squeezenet": "squeezenet_v1.1.npz", "darknet": "darknet_reference_conv1-5.npz"}
+_TAPS = {"squeezenet": 4, "darknet": 5}
+
+
+class SqueezeNetFeatures(nn.Module):
+    """Five feature maps of SqueezeNet 1.1, at 1/2, 1/4, 1/8, 1/16 and 1/16 of the resolution.
+
+    Parameters
+    ----------
+    path
+        ``squeezenet_v1.1.npz``: arrays ``conv1.weight``, ``fire2.squeeze1x1.weight`` ... in OIHW order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        arrays = np.load(path, allow_pickle=False)
+        self.names = [n.rsplit(".", 1)[0] for n in arrays.files if n.endswith(".weight") and n != "conv10.weight"]
+        for name in self.names:
+            for leaf in ("weight", "bias"):
+                value = torch.from_numpy(np.array(arrays[f"{name}.{leaf}"]))
+                if value.ndim == 4:
+                    value = value.contiguous(memory_format=torch.channels_last)
+                self.register_buffer(self._key(name, leaf), value, persistent=False)
+        self.register_buffer("offset", torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1), persistent=False)
+
+    @staticmethod
+    def _key(name: str, leaf: str) -> str:
+        return f"{name}_{leaf}".replace(".", "_")
+
+    def _conv(self, x: Tensor, name: str, **options: int) -> Tensor:
+        weight, bias = getattr(self, self._key(name, "weight")), getattr(self, self._key(name, "bias"))
+        return F.relu_(F.conv2d(x, weight, bias, **options))
+
+    def _fire(self, x: Tensor, name: str) -> Tensor:
+        squeezed = self._conv(x, f"{name}.squeeze1x1")
+        wide = self._conv(squeezed, f"{name}.expand1x1"), self._conv(squeezed, f"{name}.expand3x3", padding=1)
+        return torch.cat(wide, dim=1)
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        """Feature maps of ``(B, 3, H, W)`` RGB pictures in [-1, 1]."""
+        x = picture.flip(1).add(1).mul(127.5) - self.offset
+        features = [self._conv(x, "conv1", stride=2)]
+        for names in (("fire2", "fire3"), ("fire4", "fire5"), ("fire6", "fire7"), ("fire8", "fire9")):
+            x = features[-1]
+            if names[0] != "fire8":
+                x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+            for name in names:
+                x = self._fire(x, name)
+            features.append(x)
+        return features
+
+
+class DarknetFeatures(nn.Module):
+    """Five feature maps of the Darknet reference network, at 1/1 to 1/16 of the resolution.
+
+    Parameters
+    ----------
+    path
+        ``darknet_reference_conv1-5.npz``: HWIO kernels and batch-normalisation statistics.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        arrays = np.load(path, allow_pickle=False)
+        self.layers = 5
+        for layer in range(1, self.layers + 1):
+            part = f"batch_normalization_{layer}"
+            gain = arrays[f"{part}.gamma"] / np.sqrt(arrays[f"{part}.moving_variance"] + 1e-3)
+            kernel = arrays[f"conv2d_{layer}.kernel"].transpose(3, 2, 0, 1) * gain[:, None, None, None]
+            bias = arrays[f"{part}.beta"] - arrays[f"{part}.moving_mean"] * gain
+            self.register_buffer(f"kernel{layer}", torch.from_numpy(kernel.astype(np.float32)), persistent=False)
+            self.register_buffer(f"bias{layer}", torch.from_numpy(bias.astype(np.float32)), persistent=False)
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        """Feature maps of ``(B, 3, H, W)`` RGB pictures in [-1, 1]."""
+        x = picture.add(1).mul(0.5)
+        features: list[Tensor] = []
+        for layer in range(1, self.layers + 1):
+            if features:
+                x = F.max_pool2d(features[-1], 2)
+            x = F.conv2d(x, getattr(self, f"kernel{layer}"), getattr(self, f"bias{layer}"), padding=1)
+            features.append(F.leaky_relu(x, 0.1))
+        return features
+
+
+def _unit(features: Tensor) -> Tensor:
+    features = features.float()
+    return features * torch.rsqrt(features.square().sum(1, keepdim=True) + 1e-8)
+
+
+class FeatureDistance(nn.Module):
+    """Squared difference of unit-normalised features, averaged over positions, summed over layers.
+
+    Parameters
+    ----------
+    name
+        ``"squeezenet"`` or ``"darknet"``.
+    folder
+        Folder with the feature file of that network.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__()
+        path = Path(folder) / _FILES[name]
+        self.features = SqueezeNetFeatures(path) if name == "squeezenet" else DarknetFeatures(path)
+        self.taps = _TAPS[name]
+        self.requires_grad_(False).eval()
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Distance of each pair of pictures ``(B, 3, H, W)`` in [-1, 1]: shape ``(B,)``; 0 is identical."""
+        return sum_of_layers(self.features(a)[: self.taps], self.features(b)[: self.taps])
+
+
+def sum_of_layers(first: list[Tensor], second: list[Tensor]) -> Tensor:
+    """Distance ``(B,)`` of two lists of feature maps."""
+    layers = [(_unit(f) - _unit(g)).square().sum(1).mean((1, 2)) for f, g in zip(first, second, strict=True)]
+    return torch.stack(layers).sum(0)
+
+
+def distance_of_arrays(distance: FeatureDistance) -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]:
+    """The distance as a function of two uint8 arrays ``(Y, X)`` or ``(Y, X, 3)``."""
+
+    @torch.inference_mode()
+    def of_pair(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+        return float(distance(_to_tensor(a), _to_tensor(b)))
+
+    return of_pair
+
+
+def _to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=-1)
+    return torch.from_numpy(rgb.astype(np.float32) / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)

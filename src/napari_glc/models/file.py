@@ -1,0 +1,156 @@
+"""A model file: safetensors with its codec, its configuration and its story in the header.
+
+The header's ``__metadata__`` holds ``name``, ``codec``, ``config`` (JSON of the network configuration) and
+``description``. The model's identity is the SHA-256 of the whole file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from ..errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["ModelFile", "read_model", "write_model"]
+
+_MAX_HEADER = 1 << 22
+
+
+class _Config(Protocol):
+    @classmethod
+    def from_json(cls: type[_C], text: str) -> _C: ...
+
+
+_C = TypeVar("_C")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model on disk.
+
+    Attributes
+    ----------
+    name
+        Short name, as in ``glc-small``.
+    codec
+        Codec it belongs to.
+    path
+        The safetensors file.
+    sha256
+        Hexadecimal digest of the file.
+    description
+        One line for people.
+    config
+        JSON of the network configuration.
+    """
+
+    name: str
+    codec: str
+    path: Path
+    sha256: str
+    description: str
+    config: str
+
+    @property
+    def tag(self) -> bytes:
+        """The three bytes by which a ``.glc`` file names the model."""
+        return bytes.fromhex(self.sha256[:6])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
+
+    def network_config(self, kind: type[Any]) -> Any:
+        """The configuration as an instance of `kind`.
+
+        Raises
+        ------
+        ModelError
+            If the file's configuration is not one of `kind`.
+        """
+        try:
+            return kind.from_json(self.config)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ModelError(f"{self.path}: the network configuration cannot be read: {error}") from error
+
+    def load(self) -> dict[str, Tensor]:
+        """All tensors, as float32.
+
+        Raises
+        ------
+        ModelError
+            If the file is damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return {name: tensor.float() for name, tensor in load_file(self.path).items()}
+        except (SafetensorError, OSError) as error:
+            raise ModelError(f"{self.path}: the weights cannot be read: {error}") from error
+
+
+def read_model(path: Path) -> ModelFile:
+    """Read the head of a model file and hash it.
+
+    Raises
+    ------
+    ModelError
+        If it is not a safetensors file with the metadata described above.
+    """
+    try:
+        with open(path, "rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > _MAX_HEADER:
+                raise ModelError(f"{path}: a header of {length} bytes is beyond the limit of {_MAX_HEADER}")
+            metadata = json.loads(stream.read(length)).get("__metadata__", {})
+            stream.seek(0)
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return ModelFile(
+            name=metadata["name"],
+            codec=metadata["codec"],
+            path=path,
+            sha256=digest,
+            description=metadata.get("description", ""),
+            config=metadata["config"],
+        )
+    except (OSError, struct.error, ValueError, KeyError, AttributeError) as error:
+        raise ModelError(f"{path} is not a model of napari-glc: {error!r}") from error
+
+
+def write_model(
+    path: Path, tensors: dict[str, Tensor], *, name: str, codec: str, config: str, description: str
+) -> None:
+    """Write a model file, atomically.
+
+    Parameters
+    ----------
+    path
+        Where; replaced as a whole if it exists.
+    tensors
+        Stored in the types they have.
+    name, codec, config, description
+        See :class:`ModelFile`.
+    """
+    from safetensors.torch import save
+
+    metadata = {"name": name, "codec": codec, "config": config, "description": description}
+    data = save({k: v.contiguous() for k, v in tensors.items()}, metadata)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,92 @@
+"""Which models are installed: the embedded ones and those in the user's folder."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from ..errors import MissingModelError, ModelError
+from .file import ModelFile, read_model
+
+__all__ = ["FOLDER_VARIABLE", "embedded_models", "find_model", "installed_models", "model_folder"]
+
+FOLDER_VARIABLE = "NAPARI_GLC_MODELS"
+"""Environment variable that moves the user's model folder."""
+
+_EMBEDDED = Path(__file__).parent / "embedded"
+_DEFAULTS = {"glc": "glc-small"}
+
+
+def model_folder() -> Path:
+    """The user's model folder; need not exist."""
+    from platformdirs import user_data_path
+
+    moved = os.environ.get(FOLDER_VARIABLE)
+    return Path(moved) if moved else user_data_path("napari-glc", appauthor=False) / "models"
+
+
+@cache
+def _read_cached(path: Path, modified: int, size: int) -> ModelFile:
+    return read_model(path)
+
+
+def _models_in(folder: Path) -> list[ModelFile]:
+    models = []
+    for path in sorted(folder.glob("*.safetensors")):
+        status = path.stat()
+        try:
+            models.append(_read_cached(path, status.st_mtime_ns, status.st_size))
+        except ModelError:
+            continue  # a file that is no model must not hide the others; asking for it by path says why
+    return models
+
+
+def embedded_models() -> list[ModelFile]:
+    """Models that ship with the package."""
+    return _models_in(_EMBEDDED)
+
+
+def installed_models() -> list[ModelFile]:
+    """All models at hand, the embedded ones first."""
+    return embedded_models() + _models_in(model_folder())
+
+
+def find_model(wanted: str | Path | None, codec: str = "glc") -> ModelFile:
+    """The model of a name, a hash prefix or a path.
+
+    Parameters
+    ----------
+    wanted
+        ``None`` takes the default model of `codec`. A string is a name, else a prefix of at least six
+        hexadecimal digits of a SHA-256, else the path of a model file.
+    codec
+        Only for the default.
+
+    Raises
+    ------
+    MissingModelError
+        If nothing fits, with what is installed and where models are looked for.
+    ModelError
+        If a path is given and is no model.
+    """
+    if wanted is None:
+        if codec not in _DEFAULTS:
+            raise MissingModelError(f"codec {codec!r} has no default model; name one with model=")
+        wanted = _DEFAULTS[codec]
+    models = installed_models()
+    text = str(wanted)
+    for model in models:
+        if text == model.name:
+            return model
+    if len(text) >= 6:
+        for model in models:
+            if model.sha256.startswith(text.lower()):
+                return model
+    if Path(wanted).is_file():
+        return read_model(Path(wanted))
+    names = ", ".join(f"{m.name} ({m.sha256[:6]})" for m in models) or "none"
+    raise MissingModelError(
+        f"model {text!r} is not installed. Installed: {names}. Put its .safetensors file into {model_folder()} "
+        f"or point the environment variable {FOLDER_VARIABLE} at its folder"
+    )

@@ -1,0 +1,89 @@
+"""The compact autoencoder: norm-free, local, quick on a CPU.
+
+Pixels enter and leave by space-to-depth, so no wide convolution runs at full resolution; nothing
+normalises over space, so a tile computed with a margin as wide as the receptive field equals the same
+part of the whole picture::
+
+    3 x H x W -> unshuffle 4 -> w0 @ 1/4 -> unshuffle 2 -> w1 @ 1/8 -> unshuffle 2 -> w2 @ 1/16 -> latent
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import AutoencoderConfig
+
+__all__ = ["CompactEncoder", "CompactGenerator"]
+
+_SLOPE = 0.1
+
+
+class _ResBlock(nn.Module):
+    """Pre-activation residual block without normalisation; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.normal_(self.conv2.weight, std=1e-3)
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv1(F.leaky_relu(x, _SLOPE))
+        out = self.conv2(F.leaky_relu(out, _SLOPE))
+        return out + x
+
+
+def _stage(channels: int, count: int) -> list[nn.Module]:
+    return [_ResBlock(channels) for _ in range(count)]
+
+
+class CompactEncoder(nn.Module):
+    """Picture ``(B, 3, H, W)`` in [-1, 1], sides multiples of 16, to latent ``(B, C, H/16, W/16)``."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        w0, w1, w2 = config.widths
+        n0, n1, n2 = config.encoder_depths
+        self.blocks = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(48, w0, 3, padding=1),
+            *_stage(w0, n0),
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * w0, w1, 1),
+            *_stage(w1, n1),
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * w1, w2, 1),
+            *_stage(w2, n2),
+            nn.Conv2d(w2, config.latent_channels, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.blocks(x)
+        return out
+
+
+class CompactGenerator(nn.Module):
+    """Latent ``(B, C, h, w)`` to picture ``(B, 3, 16 h, 16 w)``, nominally in [-1, 1]."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        w0, w1, w2 = config.widths
+        n0, n1, n2 = config.decoder_depths
+        self.blocks = nn.Sequential(
+            nn.Conv2d(config.latent_channels, w2, 3, padding=1),
+            *_stage(w2, n2),
+            nn.Conv2d(w2, 4 * w1, 1),
+            nn.PixelShuffle(2),
+            *_stage(w1, n1),
+            nn.Conv2d(w1, 4 * w0, 1),
+            nn.PixelShuffle(2),
+            *_stage(w0, n0),
+            nn.Conv2d(w0, 48, 3, padding=1),
+            nn.PixelShuffle(4),
+        )
+
+    def forward(self, latent: Tensor) -> Tensor:
+        out: Tensor = self.blocks(latent)
+        return out

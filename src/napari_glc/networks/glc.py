@@ -1,0 +1,160 @@
+"""The GLC network: autoencoder, latent transform, hyper-prior and context model.
+
+Generative Latent Coding (Jia et al., CVPR 2024). Data flow of one plane::
+
+    picture --encoder--> latent --enc, q_enc--> y ----------- quantised residuals ------> symbols
+                                                |                      ^
+                                            hyper_enc          mean, scale, step
+                                                |                      |
+                                                z --nearest--> z_hat --hyper_dec, fusion, context--+
+                                                                                                   |
+    picture <--generator-- latent_hat <--dec, q_dec-- y_hat * quant_step <-- symbols + mean -------+
+
+Parameter names are those of the published checkpoints.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .blocks import depth_conv_block, depth_conv_block2
+from .compact import CompactEncoder, CompactGenerator
+from .config import AutoencoderConfig, GlcConfig
+from .prior import Prior, PriorParameters
+from .vector_quantizer import VectorQuantizer
+from .vqgan import VqganEncoder, VqganGenerator
+
+__all__ = ["Autoencoder", "GlcNetwork"]
+
+_TRANSFORM_REACH = 4
+"""Latent positions the four depthwise 3x3 convolutions of a latent transform see in each direction."""
+
+
+class Autoencoder(nn.Module):
+    """Encoder, codebook and generator under the keys of the published checkpoints."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        compact = config.kind == "compact"
+        self.encoder = CompactEncoder(config) if compact else VqganEncoder(config)
+        self.quantize = VectorQuantizer(config.codewords, config.latent_channels)
+        self.generator = CompactGenerator(config) if compact else VqganGenerator(config)
+
+
+class _LatentAnalysis(nn.Module):
+    def __init__(self, channels: int, expansion: int) -> None:
+        super().__init__()
+        self.enc_1 = nn.Sequential(*(depth_conv_block2(channels, expansion) for _ in range(2)))
+        self.enc_2 = nn.Sequential(*(depth_conv_block2(channels, expansion) for _ in range(2)))
+
+    def forward(self, latent: Tensor, q: Tensor) -> Tensor:
+        out: Tensor = self.enc_2(self.enc_1(latent) * q)
+        return out
+
+
+class _LatentSynthesis(nn.Module):
+    def __init__(self, channels: int, expansion: int) -> None:
+        super().__init__()
+        self.dec_1 = nn.Sequential(*(depth_conv_block2(channels, expansion) for _ in range(2)))
+        self.dec_2 = nn.Sequential(*(depth_conv_block2(channels, expansion) for _ in range(2)))
+
+    def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
+        out: Tensor = self.dec_2(self.dec_1(y_hat) * q)
+        return out
+
+
+class GlcNetwork(Prior):
+    """All networks of one GLC model.
+
+    Parameters
+    ----------
+    config
+        Sizes and variants; see :class:`~napari_glc.networks.config.GlcConfig`.
+    """
+
+    def __init__(self, config: GlcConfig) -> None:
+        super().__init__(config)
+        n, expansion = config.channels, config.expansion
+        self.vqgan = Autoencoder(config.autoencoder)
+        self.q_enc = nn.Parameter(torch.ones(config.rate_points, n, 1, 1))
+        self.q_dec = nn.Parameter(torch.ones(config.rate_points, n, 1, 1))
+        self.enc = _LatentAnalysis(n, expansion)
+        self.dec = _LatentSynthesis(n, expansion)
+        self.hyper_enc = nn.Sequential(
+            depth_conv_block(n, n, expansion),
+            nn.Conv2d(n, n, 3, stride=2, padding=1),
+            nn.LeakyReLU(0.01),
+            nn.Conv2d(n, n, 3, stride=2, padding=1),
+        )
+
+    # -- reach ----------------------------------------------------------------------------------------
+
+    @property
+    def analysis_margin(self) -> int:
+        """Pixels around a block, a multiple of f, beyond which nothing changes its coefficients."""
+        return self.config.factor * (_TRANSFORM_REACH + self.config.autoencoder.encoder_reach)
+
+    @property
+    def synthesis_margin(self) -> int:
+        """Pixels around a block, a multiple of f, beyond which no coefficient changes its picture."""
+        return self.config.factor * (_TRANSFORM_REACH + self.config.autoencoder.generator_reach)
+
+    # -- rate ---------------------------------------------------------------------------------------
+
+    def interpolate(self, table: Tensor, position: Tensor | float) -> Tensor:
+        """Rows of a ``(rate_points, N, 1, 1)`` table at fractional positions, linearly.
+
+        Parameters
+        ----------
+        table
+            ``q_enc``, ``q_dec`` or ``q_prior``.
+        position
+            0 (lowest rate) to ``rate_points - 1``; a scalar or a tensor of length B.
+
+        Returns
+        -------
+        Tensor
+            ``(B, N, 1, 1)``, with B = 1 for a scalar.
+        """
+        at = torch.as_tensor(position, dtype=table.dtype, device=table.device).reshape(-1, 1, 1, 1)
+        low = at.floor().clamp(0, self.config.rate_points - 2)
+        fraction = at - low
+        row = low.long().flatten()
+        return table[row] * (1 - fraction) + table[row + 1] * fraction
+
+    # -- encoder side ---------------------------------------------------------------------------------
+
+    def analyse(self, picture: Tensor) -> Tensor:
+        """Latent ``(B, N, H/f, W/f)`` of a picture ``(B, 3, H, W)`` in [-1, 1]."""
+        out: Tensor = self.vqgan.encoder(picture)
+        return out
+
+    def transform(self, latent: Tensor, position: Tensor | float) -> Tensor:
+        """Coefficients y of a latent at a rate position."""
+        out: Tensor = self.enc(latent, self.interpolate(self.q_enc, position))
+        return out
+
+    def hyper_analyse(self, y: Tensor) -> Tensor:
+        """Hyper-latent ``(B, N, H/4, W/4)`` before vector quantisation."""
+        out: Tensor = self.hyper_enc(y)
+        return out
+
+    # -- decoder side ---------------------------------------------------------------------------------
+
+    def prior(self, z_hat: Tensor, position: Tensor | float) -> PriorParameters:
+        """Parameters of all symbols from the quantised hyper-latent, in floating point."""
+        features: Tensor = self.hyper_dec(z_hat)
+        if self.config.rate_conditioned_prior:
+            features = features * self.interpolate(self.q_prior, position)
+        return self.parameters_from_features(features)
+
+    def synthesise_latent(self, y_hat: Tensor, position: Tensor | float) -> Tensor:
+        """Latent from dequantised coefficients (`y_hat` already times the quantisation step)."""
+        out: Tensor = self.dec(y_hat, self.interpolate(self.q_dec, position))
+        return out
+
+    def generate(self, latent: Tensor) -> Tensor:
+        """Picture ``(B, 3, H*f, W*f)``, nominally in [-1, 1], from a latent."""
+        out: Tensor = self.vqgan.generator(latent)
+        return out

@@ -1,0 +1,58 @@
+"""Nearest-codeword quantisation of a latent."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["VectorQuantizer"]
+
+
+class VectorQuantizer(nn.Module):
+    """A codebook and its two lookups.
+
+    The nearest codeword is the encoder's choice alone: the index is what a stream carries, so ties and
+    the last bits of the distance never matter to a decoder.
+
+    Parameters
+    ----------
+    size
+        Number of codewords.
+    channels
+        Length of a codeword.
+    """
+
+    def __init__(self, size: int, channels: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(size, channels)
+        nn.init.uniform_(self.embedding.weight, -1.0 / size, 1.0 / size)
+
+    @property
+    def size(self) -> int:
+        """Number of codewords."""
+        return int(self.embedding.weight.shape[0])
+
+    def indices(self, latent: Tensor) -> Tensor:
+        """Index of the nearest codeword (L2) at every position.
+
+        Parameters
+        ----------
+        latent
+            Float tensor ``(B, C, H, W)``.
+
+        Returns
+        -------
+        Tensor
+            Int64 tensor ``(B, H, W)``.
+        """
+        batch, channels, height, width = latent.shape
+        codebook = self.embedding.weight.float()
+        flat = latent.detach().float().permute(0, 2, 3, 1).reshape(-1, channels)
+        # |x|^2 is the same for all codewords, so the expanded distance leaves it out
+        distance = torch.addmm(codebook.square().sum(1), flat, codebook.t(), alpha=-2.0)
+        return distance.argmin(1).reshape(batch, height, width)
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        """Codewords ``(B, C, H, W)`` of an index map ``(B, H, W)``."""
+        words: Tensor = self.embedding(indices)
+        return words.permute(0, 3, 1, 2)

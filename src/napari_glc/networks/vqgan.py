@@ -1,0 +1,120 @@
+"""The VQGAN autoencoder of taming-transformers, GLC and CodeFormer, as one configurable class.
+
+Encoder and generator are flat lists of blocks, numbered as in the published GLC and CodeFormer
+checkpoints; a taming checkpoint maps onto the same list one to one.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .attention import PatchAttention
+from .config import AutoencoderConfig
+
+__all__ = ["VqganEncoder", "VqganGenerator"]
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(32, channels, eps=1e-6)
+
+
+class _ResBlock(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.norm1 = _norm(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.norm2 = _norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv1(F.silu(self.norm1(x), inplace=not self.training))
+        out = self.conv2(F.silu(self.norm2(out), inplace=not self.training))
+        identity = x if self.conv_out is None else self.conv_out(x)
+        return torch.add(out, identity)
+
+
+class _Downsample(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
+        return out
+
+
+class _Upsample(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        return out
+
+
+class VqganEncoder(nn.Module):
+    """Picture ``(B, 3, H, W)`` in [-1, 1] to latent ``(B, latent_channels, H/f, W/f)``."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        widths = [config.channels * m for m in config.multipliers]
+        levels = len(widths)
+        blocks: list[nn.Module] = [nn.Conv2d(3, config.channels, 3, padding=1)]
+        current = config.channels
+        for level, width in enumerate(widths):
+            for _ in range(config.encoder_blocks):
+                blocks.append(_ResBlock(current, width))
+                current = width
+                if level == levels - 1:
+                    blocks.append(PatchAttention(current, config.window))
+            if level < levels - 1:
+                blocks.append(_Downsample(current))
+        blocks += [_ResBlock(current, current), PatchAttention(current, config.window), _ResBlock(current, current)]
+        blocks.append(_norm(current))
+        if config.final_swish:
+            blocks.append(nn.SiLU())
+        blocks.append(nn.Conv2d(current, config.latent_channels, 3, padding=1))
+        self.blocks = nn.ModuleList(blocks)
+        self.quant_conv = nn.Conv2d(config.latent_channels, config.latent_channels, 1) if config.quant_conv else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return x if self.quant_conv is None else self.quant_conv(x)
+
+
+class VqganGenerator(nn.Module):
+    """Latent ``(B, latent_channels, h, w)`` to picture ``(B, 3, h*f, w*f)``, nominally in [-1, 1]."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        widths = [config.channels * m for m in config.multipliers]
+        current = widths[-1]
+        blocks: list[nn.Module] = [nn.Conv2d(config.latent_channels, current, 3, padding=1)]
+        blocks += [_ResBlock(current, current), PatchAttention(current, config.window), _ResBlock(current, current)]
+        for level in reversed(range(len(widths))):
+            for _ in range(config.decoder_blocks):
+                blocks.append(_ResBlock(current, widths[level]))
+                current = widths[level]
+                if level == len(widths) - 1:
+                    blocks.append(PatchAttention(current, config.window))
+            if level > 0:
+                blocks.append(_Upsample(current))
+        blocks.append(_norm(current))
+        if config.final_swish:
+            blocks.append(nn.SiLU())
+        blocks.append(nn.Conv2d(current, 3, 3, padding=1))
+        self.blocks = nn.ModuleList(blocks)
+        self.post_quant_conv = (
+            nn.Conv2d(config.latent_channels, config.latent_channels, 1) if config.quant_conv else None
+        )
+
+    def forward(self, latent: Tensor) -> Tensor:
+        x = latent if self.post_quant_conv is None else self.post_quant_conv(latent)
+        for block in self.blocks:
+            x = block(x)
+        return x

@@ -1,0 +1,115 @@
+"""Differentiable rate and quantisation of the symbols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..entropy.scales import LOG_SCALE_MAX, LOG_SCALE_MIN
+from ..networks.glc import GlcNetwork
+from ..networks.prior import MIN_QUANT_STEP
+
+__all__ = ["Coded", "code_latent"]
+
+
+class _LowerBound(torch.autograd.Function):
+    """``max(x, bound)`` whose gradient still pulls x up from below the bound."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, bound: float) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x)
+        ctx.bound = bound  # type: ignore[attr-defined]
+        return x.clamp_min(bound)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        passes = (x >= ctx.bound) | (grad < 0)  # type: ignore[attr-defined]
+        return grad * passes, None
+
+
+def _round_straight_through(x: Tensor) -> Tensor:
+    return x + (x.round() - x).detach()
+
+
+def gaussian_bits(symbol: Tensor, scale: Tensor) -> Tensor:
+    """Bits of integers under a zero-mean Gaussian discretised to unit bins."""
+    magnitude = symbol.abs()
+    inverse = 2**-0.5 / scale
+    upper = torch.erfc((magnitude - 0.5) * inverse)
+    lower = torch.erfc((magnitude + 0.5) * inverse)
+    return -torch.log2((0.5 * (upper - lower)).clamp_min(2.0**-20))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One differentiable pass through transform, quantisation and prior.
+
+    Attributes
+    ----------
+    latent_hat
+        Decoded latent ``(B, N, H, W)``.
+    preview
+        Latent decoded from the hyper-prior alone.
+    bits
+        Estimated bits of the symbols of each picture, ``(B,)``.
+    hyper_loss
+        Vector-quantisation loss of the hyper-latent.
+    hyper_latent, hyper_indices
+        The hyper-latent before quantisation and its index map.
+    """
+
+    latent_hat: Tensor
+    preview: Tensor
+    bits: Tensor
+    hyper_loss: Tensor
+    hyper_latent: Tensor
+    hyper_indices: Tensor
+
+
+def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, noise: float, quantise_hyper: bool = True) -> Coded:
+    """Code a latent as the bitstream would, differentiably.
+
+    Parameters
+    ----------
+    net
+        The network, configured with ``log_scale``.
+    latent
+        ``(B, N, H, W)``.
+    position
+        Rate position of each picture, ``(B,)``.
+    noise
+        Share of additive uniform noise in the symbols the rate is computed of: 1 (all noise) to 0
+        (rounded, straight through). The decoder always sees rounded symbols.
+    quantise_hyper
+        Send the hyper-latent through its codebook; off only before the codebook is initialised.
+    """
+    y = net.transform(latent, position).float()
+    z = net.hyper_analyse(y).float()
+    hyper_indices = net.z_vq.indices(z)
+    words = net.z_vq.lookup(hyper_indices)
+    # the codewords follow by running means, so only the commitment is left of the VQ loss
+    hyper_loss = 0.25 * (words - z).square().mean() if quantise_hyper else z.new_zeros(())
+    z_hat = z + (words - z).detach() if quantise_hyper else z
+
+    prior = net.prior(z_hat, position)
+    quant_step = _LowerBound.apply(prior.quant_step.float(), MIN_QUANT_STEP)
+    scaled = y / quant_step
+    bits: list[Tensor] = []
+
+    def visit(step: int, mask: Tensor, scale: Tensor, mean: Tensor) -> Tensor:
+        mask, mean = mask.float(), mean.float()
+        std = scale.float().clamp(LOG_SCALE_MIN, LOG_SCALE_MAX).exp()
+        residual = (scaled - mean) * mask
+        symbol = _round_straight_through(residual)
+        noisy = residual + torch.rand_like(residual) - 0.5
+        rated = noise * noisy + (1 - noise) * symbol if noise > 0 else symbol
+        bits.append((gaussian_bits(rated, std) * mask).sum((1, 2, 3)))
+        return symbol + mean * mask
+
+    y_hat = net.code_steps(prior, visit)
+    latent_hat = net.synthesise_latent(y_hat * quant_step, position)
+    preview = net.synthesise_latent(prior.mean.float() * quant_step, position)
+    return Coded(latent_hat, preview, torch.stack(bits).sum(0), hyper_loss, z, hyper_indices)

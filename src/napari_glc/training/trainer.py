@@ -1,0 +1,375 @@
+"""The training loop: three stages, resumable at any step, reproducible from a seed.
+
+Every random choice of step *n* depends on the seed and on *n* alone, so a resumed training sees the crops
+an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..metrics.feature_distance import FeatureDistance, sum_of_layers
+from ..networks.glc import GlcNetwork
+from .auxiliary import CodePredictor, PatchDiscriminator
+from .codebook import CodebookAverager
+from .config import StageConfig, TrainingConfig
+from .data import Crops, load_pictures
+from .rate import Coded, code_latent
+
+__all__ = ["Trainer"]
+
+DISCRIMINATOR_LEAD = 500
+HYPER_CODEBOOK_FROM = 300
+
+
+class Trainer:
+    """Runs the stages of one configuration in a folder.
+
+    Parameters
+    ----------
+    config
+        What to do.
+    folder
+        Where ``checkpoint.pt`` and ``log.jsonl`` live; an existing checkpoint is resumed.
+    device
+        Torch device.
+    checkpoint_seconds
+        Wall time between two checkpoints.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, folder: Path, device: str = "cpu", checkpoint_seconds: float = 240
+    ) -> None:
+        self.config, self.folder, self.device = config, folder, torch.device(device)
+        self.checkpoint_seconds = checkpoint_seconds
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(config.seed)
+        self.net = GlcNetwork(config.network)
+        self._start_prior(self.net)
+        self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
+        self.predictor = CodePredictor(config.network.channels, config.network.autoencoder.codewords).to(self.device)
+        self.discriminator = PatchDiscriminator()
+        self.discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.codebook = CodebookAverager(self.net.vqgan.quantize)
+        self.hyper_codebook = CodebookAverager(self.net.z_vq)
+        self.distance = FeatureDistance("squeezenet", config.data.features).to(self.device)
+        self.multipliers = torch.full((config.network.rate_points,), 1.0)
+        self.measured = torch.zeros(config.network.rate_points)
+        self.stage, self.step = 0, 0
+        self.pictures, _ = load_pictures(config.data.archive, config.data.index, held_out=False)
+        self.teacher: nn.Module | None = None
+        self.latent_variance = 1.0
+
+    @staticmethod
+    def _start_prior(net: GlcNetwork) -> None:
+        """Give the prior sensible first answers: step 1, scale 1, mean 0; rate points an octave apart."""
+        n = net.config.channels
+        last = net.y_prior_fusion[1].block[1].conv_out  # type: ignore[index,union-attr]
+        with torch.no_grad():
+            last.bias.zero_()
+            last.bias[:n] = 1.0
+            gains = torch.tensor([0.5 * 1.6**i for i in range(net.config.rate_points)])
+            net.q_enc.copy_(gains.view(-1, 1, 1, 1).expand_as(net.q_enc))
+            net.q_dec.copy_(1 / gains.view(-1, 1, 1, 1).expand_as(net.q_dec))
+
+    # -- running ------------------------------------------------------------------------------------
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Train to the end of the last stage; yields a record of every step.
+
+        A checkpoint is written every few minutes and at the end of each stage.
+        """
+        self._resume()
+        while self.stage < len(self.config.stages):
+            stage = self.config.stages[self.stage]
+            yield from self._run_stage(stage)
+            self._save(f"stage{self.stage}_{stage.name}.pt")
+            self.stage, self.step = self.stage + 1, 0
+            self.optimizers: dict[str, torch.optim.Optimizer] = {}
+            self._save()
+
+    def _run_stage(self, stage: StageConfig) -> Iterator[dict[str, float]]:
+        seed = self.config.seed * 1000 + self.stage
+        crops = Crops(self.pictures, stage.crop, stage.batch, seed, self.config.data.zoom)
+        self._enter(stage)
+        saved = time.monotonic()
+        with open(self.folder / "log.jsonl", "a") as log:
+            while self.step < stage.steps:
+                torch.manual_seed(seed * 1_000_003 + self.step)
+                started = time.monotonic()
+                rate = self._learning_rate(stage)
+                for optimizer in self.optimizers.values():
+                    for group in optimizer.param_groups:
+                        group["lr"] = rate * group.get("factor", 1.0)
+                record = self._step(stage, crops(self.step).to(self.device))
+                self._average()
+                self.step += 1
+                record = {"stage": self.stage, "step": self.step, "lr": rate, **record}
+                record["seconds"] = time.monotonic() - started
+                if self.step % 50 == 0 or self.step == stage.steps:
+                    log.write(json.dumps({k: float(f"{v:.5g}") for k, v in record.items()}) + "\n")
+                    log.flush()
+                if time.monotonic() - saved > self.checkpoint_seconds:
+                    self._save()
+                    saved = time.monotonic()
+                yield record
+
+    def _enter(self, stage: StageConfig) -> None:
+        """Choose what learns in this stage and build its optimisers unless resumed."""
+        net = self.net
+        net.requires_grad_(stage.name != "latent")
+        if stage.name == "autoencoder":
+            net.requires_grad_(False)
+            net.vqgan.requires_grad_(True)
+        else:
+            net.requires_grad_(True)
+            if stage.name == "latent":
+                net.vqgan.requires_grad_(False)
+        # both codebooks move by running means, not by gradients
+        net.vqgan.quantize.requires_grad_(False)
+        net.z_vq.requires_grad_(False)
+        if stage.code > 0 and self.teacher is None:
+            self.teacher = copy.deepcopy(self.average.vqgan.encoder).eval()
+        learning = [p for p in net.parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": learning}]
+        if stage.code > 0:
+            groups.append({"params": list(self.predictor.parameters())})
+        state = getattr(self, "_optimizer_state", {})
+        fused = self.device.type in ("cpu", "cuda")
+        self.optimizers = {"net": torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0, fused=fused)}
+        if stage.adversarial > 0:
+            self.optimizers["discriminator"] = torch.optim.AdamW(
+                self.discriminator.parameters(), lr=1e-4, betas=(0.5, 0.95), weight_decay=0.0, fused=fused
+            )
+        for name, optimizer in self.optimizers.items():
+            if name in state:
+                optimizer.load_state_dict(state[name])
+        self._optimizer_state: dict[str, Any] = {}
+
+    def _learning_rate(self, stage: StageConfig) -> float:
+        if self.step < stage.warmup:
+            return stage.learning_rate * (self.step + 1) / stage.warmup
+        progress = (self.step - stage.warmup) / max(1, stage.steps - stage.warmup)
+        return stage.learning_rate * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    # -- one step -----------------------------------------------------------------------------------
+
+    def _step(self, stage: StageConfig, x: Tensor) -> dict[str, float]:
+        if stage.name == "autoencoder":
+            loss, record = self._autoencoder_loss(stage, x)
+        else:
+            loss, record = self._coding_loss(stage, x)
+        optimizer = self.optimizers["net"]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        learning = [p for group in optimizer.param_groups for p in group["params"]]
+        record["gradient"] = float(nn.utils.clip_grad_norm_(learning, 1.0))
+        if math.isfinite(record["gradient"]):
+            optimizer.step()
+        record["loss"] = float(loss.detach())
+        return record
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def _autoencoder_loss(self, stage: StageConfig, x: Tensor) -> tuple[Tensor, dict[str, float]]:
+        net, record = self.net, dict[str, float]()
+        with self._autocast():
+            latent = net.analyse(x)
+        latent = latent.float()
+        generator = torch.Generator().manual_seed(self.step)
+        flat = latent.detach().permute(0, 2, 3, 1).reshape(-1, latent.shape[1]).cpu()
+        if not self.codebook.ready and self.step >= stage.codebook_from:
+            self.codebook.initialise(flat, generator)
+        commitment = latent.new_zeros(())
+        decoded = latent
+        if self.codebook.ready:
+            indices = net.vqgan.quantize.indices(latent)
+            words = net.vqgan.quantize.lookup(indices)
+            commitment = (latent - words.detach()).square().mean()
+            passes = torch.arange(len(x), device=x.device) < round(stage.quantised * len(x))
+            decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (words - latent).detach(), latent)
+            self.codebook.update(flat, indices.flatten().cpu(), generator)
+            record |= {"commitment": float(commitment.detach()), "perplexity": self.codebook.perplexity()}
+        with self._autocast():
+            restored = net.generate(decoded)
+        loss, parts = self._picture_loss(stage, x, restored.float(), net.vqgan.generator)
+        return loss + 0.25 * commitment, record | parts
+
+    def _coding_loss(self, stage: StageConfig, x: Tensor) -> tuple[Tensor, dict[str, float]]:
+        net = self.net
+        joint = stage.name == "joint"
+        with torch.set_grad_enabled(joint), self._autocast():
+            latent = net.analyse(x)
+        latent = latent.float()
+        if not joint:
+            self.latent_variance = 0.99 * self.latent_variance + 0.01 * float(latent.var())
+        position = self._positions(len(x)).to(x.device)
+        noise = stage.noise * max(0.0, 1 - 2 * self.step / stage.steps)
+        coded = code_latent(net, latent, position, noise, quantise_hyper=self.hyper_codebook.ready)
+        self._follow_hyper_latent(coded)
+
+        bpp = coded.bits / (x.shape[2] * x.shape[3]) + math.log2(net.z_vq.size) / net.config.hyper_factor**2
+        multiplier = self._steer(stage, position.cpu(), bpp.detach().cpu()).to(x.device)
+        target = latent.detach()
+        error = ((coded.latent_hat - target).square().mean((1, 2, 3)) / self.latent_variance).mean()
+        preview = (coded.preview - target).square().mean() / self.latent_variance
+        loss = (multiplier * bpp).mean() + coded.hyper_loss
+        loss = loss + stage.latent * error + stage.preview * stage.latent * preview
+        record = {
+            "bpp": float(bpp.detach().mean()),
+            "latent": float(error.detach()),
+            "preview": float(preview.detach()),
+        }
+        record["hyper_perplexity"] = self.hyper_codebook.perplexity()
+        for i in range(len(self.multipliers)):
+            record |= {f"bpp{i}": float(self.measured[i]), f"lambda{i}": float(self.multipliers[i])}
+        if stage.code > 0:
+            assert self.teacher is not None
+            with torch.inference_mode(), self._autocast():
+                taught = self.teacher(x)
+            indices = net.vqgan.quantize.indices(taught.float()).clone()
+            code = self.predictor(coded.latent_hat, indices)
+            loss = loss + stage.code * code
+            record["code"] = float(code.detach())
+        if joint:
+            with self._autocast():
+                restored = net.generate(coded.latent_hat)
+            picture_loss, parts = self._picture_loss(stage, x, restored.float(), net.vqgan.generator)
+            loss, record = loss + picture_loss, record | parts
+        return loss, record
+
+    def _positions(self, batch: int) -> Tensor:
+        """Rate positions of a batch: every point in turn, half of them moved off the point."""
+        points = self.config.network.rate_points
+        position = torch.arange(batch).float() % points
+        moved = (torch.arange(batch) // points) % 2 == 1
+        return torch.where(moved, (position + torch.rand(batch)).clamp_max(points - 1), position)
+
+    def _steer(self, stage: StageConfig, position: Tensor, bpp: Tensor) -> Tensor:
+        """Adapt the multipliers to the measured rates; returns the multiplier of each picture."""
+        for i, target in enumerate(stage.target_bpp):
+            here = position == i
+            if here.any():
+                measured = bpp[here].mean()
+                self.measured[i] = measured if self.measured[i] == 0 else 0.98 * self.measured[i] + 0.02 * measured
+                self.multipliers[i] *= math.exp(stage.steer * max(-1.0, min(1.0, math.log(self.measured[i] / target))))
+        low = position.floor().clamp_max(len(self.multipliers) - 2).long()
+        logs = self.multipliers.log()
+        return torch.exp(torch.lerp(logs[low], logs[low + 1], position - low))
+
+    def _follow_hyper_latent(self, coded: Coded) -> None:
+        """Move the hyper codebook; its first words are hyper-latents of the first batch."""
+        generator = torch.Generator().manual_seed(self.step)
+        flat = coded.hyper_latent.detach().permute(0, 2, 3, 1).reshape(-1, coded.hyper_latent.shape[1]).cpu()
+        if self.hyper_codebook.ready:
+            self.hyper_codebook.update(flat, coded.hyper_indices.flatten().cpu(), generator)
+        elif self.step >= HYPER_CODEBOOK_FROM:
+            self.hyper_codebook.initialise(flat, generator)
+
+    def _picture_loss(
+        self, stage: StageConfig, x: Tensor, restored: Tensor, generator: nn.Module
+    ) -> tuple[Tensor, dict[str, float]]:
+        absolute = F.l1_loss(restored, x)
+        with self._autocast():
+            with torch.inference_mode():
+                wanted = self.distance.features(x)
+            got = self.distance.features(restored)
+        feature = sum_of_layers(got, [w.clone() for w in wanted]).mean() / len(got)
+        loss = stage.l1 * absolute + stage.feature * feature
+        record = {"l1": float(absolute.detach()), "feature": float(feature.detach())}
+        record["psnr"] = -10 * math.log10(float((restored.detach().clamp(-1, 1) - x).square().mean()) / 4 + 1e-9)
+        if stage.adversarial > 0 and self.step >= stage.adversarial_from - DISCRIMINATOR_LEAD:
+            record["discriminator"] = self._discriminator_step(x, restored.detach())
+            if self.step >= stage.adversarial_from:
+                adversarial, factor = self._adversarial_loss(loss, restored, generator)
+                loss = loss + stage.adversarial * factor * adversarial
+                record |= {"adversarial": float(adversarial.detach()), "factor": float(factor)}
+        return loss, record
+
+    def _discriminator_step(self, real: Tensor, fake: Tensor) -> float:
+        optimizer = self.optimizers["discriminator"]
+        with self._autocast():
+            scores = self.discriminator(torch.cat((real, fake)).contiguous(memory_format=torch.channels_last))
+        on_real, on_fake = scores.float().chunk(2)
+        loss = 0.5 * (F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean())
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    def _adversarial_loss(self, loss: Tensor, restored: Tensor, generator: nn.Module) -> tuple[Tensor, Tensor]:
+        """Hinge loss of the generator and its adaptive factor: the ratio of gradients at the picture.
+
+        Esser et al. 2021, eq. 7, and Mao et al., eq. 8, take the gradients at the generator's last layer;
+        taken at the picture itself they cost no second backward pass through it.
+        """
+        self.discriminator.requires_grad_(False)
+        with self._autocast():
+            adversarial = -self.discriminator(restored).float().mean()
+        self.discriminator.requires_grad_(True)
+        of_loss = torch.autograd.grad(loss, restored, retain_graph=True)[0].norm()
+        of_adversarial = torch.autograd.grad(adversarial, restored, retain_graph=True)[0].norm()
+        return adversarial, (of_loss / (of_adversarial + 1e-8)).clamp(0, 1e4).detach()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
+        ours: list[Tensor] = list(self.average.parameters())
+        theirs: list[Tensor] = list(self.net.parameters())
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
+        self.average.vqgan.quantize.embedding.weight.copy_(self.net.vqgan.quantize.embedding.weight)
+        self.average.z_vq.embedding.weight.copy_(self.net.z_vq.embedding.weight)
+
+    # -- checkpoints --------------------------------------------------------------------------------
+
+    def _save(self, name: str = "checkpoint.pt") -> None:
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "predictor": self.predictor.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "codebook": self.codebook.state_dict(),
+            "hyper_codebook": self.hyper_codebook.state_dict(),
+            "teacher": None if self.teacher is None else self.teacher.state_dict(),
+            "optimizers": {k: o.state_dict() for k, o in getattr(self, "optimizers", {}).items()},
+            "multipliers": self.multipliers,
+            "measured": self.measured,
+            "latent_variance": self.latent_variance,
+            "stage": self.stage,
+            "step": self.step,
+        }
+        temporary = self.folder / f".{name}.{os.getpid()}"
+        torch.save(state, temporary)
+        temporary.replace(self.folder / name)
+
+    def _resume(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.predictor.load_state_dict(state["predictor"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.codebook.load_state_dict(state["codebook"])
+        self.hyper_codebook.load_state_dict(state["hyper_codebook"])
+        if state["teacher"] is not None:
+            self.teacher = copy.deepcopy(self.average.vqgan.encoder).eval()
+            self.teacher.load_state_dict(state["teacher"])
+        self._optimizer_state = state["optimizers"]
+        self.multipliers, self.measured = state["multipliers"].cpu(), state["measured"].cpu()
+        self.latent_variance = state["latent_variance"]
+        self.stage, self.step = state["stage"], state["step"]
