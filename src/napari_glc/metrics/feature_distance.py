@@ -36,6 +36,8 @@ class SqueezeNetFeatures(nn.Module):
         ``squeezenet_v1.1.npz``: arrays ``conv1.weight``, ``fire2.squeeze1x1.weight`` ... in OIHW order.
     """
 
+    offset: Tensor
+
     def __init__(self, path: Path) -> None:
         super().__init__()
         arrays = np.load(path, allow_pickle=False)
@@ -65,13 +67,9 @@ class SqueezeNetFeatures(nn.Module):
         """Feature maps of ``(B, 3, H, W)`` RGB pictures in [-1, 1]."""
         x = picture.flip(1).add(1).mul(127.5) - self.offset
         features = [self._conv(x, "conv1", stride=2)]
-        for names in (("fire2", "fire3"), ("fire4", "fire5"), ("fire6", "fire7"), ("fire8", "fire9")):
-            x = features[-1]
-            if names[0] != "fire8":
-                x = F.max_pool2d(x, 3, 2, ceil_mode=True)
-            for name in names:
-                x = self._fire(x, name)
-            features.append(x)
+        for fire, pooled in ((2, True), (4, True), (6, True), (8, False)):
+            x = F.max_pool2d(features[-1], 3, 2, ceil_mode=True) if pooled else features[-1]
+            features.append(self._fire(self._fire(x, f"fire{fire}"), f"fire{fire + 1}"))
         return features
 
 

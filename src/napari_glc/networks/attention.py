@@ -51,6 +51,6 @@ class PatchAttention(nn.Module):
     @staticmethod
     def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         batch, channels, height, width = q.shape
-        rows = [t.flatten(2).transpose(1, 2).unsqueeze(1) for t in (q, k, v)]
-        out = F.scaled_dot_product_attention(*rows)
+        queries, keys, values = (t.flatten(2).transpose(1, 2).unsqueeze(1) for t in (q, k, v))
+        out = F.scaled_dot_product_attention(queries, keys, values)
         return out.squeeze(1).transpose(1, 2).reshape(batch, channels, height, width)

@@ -58,6 +58,9 @@ def _rescale(total: Tensor, shift: int) -> Tensor:
 class _FixedConv2d(nn.Module):
     """1x1, 3x3 and depthwise 3x3 convolutions as sums of exact products."""
 
+    weight: Tensor
+    offset: Tensor
+
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         weight = conv.weight.detach().double()

@@ -35,7 +35,7 @@ def step_mask(step: int, channels: int, height: int, width: int) -> Tensor:
     height, width
         Size of the latent; odd sizes cut the last cells.
     """
-    cell = step == _STEP_OF_POSITION
+    cell = _STEP_OF_POSITION.eq(step)
     rows, columns = -(-height // 2), -(-width // 2)
     plane = cell.repeat(1, rows, columns)[:, :height, :width]
     return plane.repeat_interleave(channels // 4, dim=0)

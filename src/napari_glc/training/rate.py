@@ -18,13 +18,13 @@ class _LowerBound(torch.autograd.Function):
     """``max(x, bound)`` whose gradient still pulls x up from below the bound."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, bound: float) -> Tensor:  # type: ignore[override]
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, bound: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.bound = bound  # type: ignore[attr-defined]
         return x.clamp_min(bound)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
         passes = (x >= ctx.bound) | (grad < 0)  # type: ignore[attr-defined]
         return grad * passes, None
@@ -95,7 +95,7 @@ def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, noise: float,
     z_hat = z + (words - z).detach() if quantise_hyper else z
 
     prior = net.prior(z_hat, position)
-    quant_step = _LowerBound.apply(prior.quant_step.float(), MIN_QUANT_STEP)
+    quant_step: Tensor = _LowerBound.apply(prior.quant_step.float(), MIN_QUANT_STEP)  # type: ignore[no-untyped-call]
     scaled = y / quant_step
     bits: list[Tensor] = []
 
