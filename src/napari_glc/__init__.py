@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._file import GlcFile
+    from ._target import encode_to_bpp
     from ._version import __version__
     from .api import decode, encode, imread, imwrite, open
     from .errors import GlcError
 
-__all__ = ["GlcError", "GlcFile", "__version__", "decode", "encode", "imread", "imwrite", "open"]
+__all__ = ["GlcError", "GlcFile", "__version__", "decode", "encode", "encode_to_bpp", "imread", "imwrite", "open"]
 
 _HOMES = {
     "GlcError": "errors",
     "GlcFile": "_file",
     "__version__": "_version",
+    "encode_to_bpp": "_target",
     **dict.fromkeys(("decode", "encode", "imread", "imwrite", "open"), "api"),
 }
 

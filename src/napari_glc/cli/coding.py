@@ -19,7 +19,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the verbs of this file to a parser."""
     encode = verbs.add_parser("encode", help="picture to .glc", description="Encode a picture file.")
     encode.add_argument("input", type=Path, metavar="IN", help="PNG, JPEG, TIFF, WebP ...: 8-bit grey or RGB")
-    encode.add_argument("output", type=Path, metavar="OUT.glc")
+    encode.add_argument("output", type=Path, metavar="OUT.glc", help="the file to write")
     rate = encode.add_mutually_exclusive_group()
     rate.add_argument("--quality", type=float, default=50, metavar="Q", help="0 (smallest) to 100, default 50")
     rate.add_argument("--bpp", type=float, metavar="B", help="bits per pixel of the whole file instead")
@@ -28,21 +28,21 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     encode.set_defaults(run=_encode)
 
     decode = verbs.add_parser("decode", help=".glc to picture", description="Decode a .glc file.")
-    decode.add_argument("input", type=Path, metavar="IN.glc")
+    decode.add_argument("input", type=Path, metavar="IN.glc", help="the file to decode")
     decode.add_argument("output", type=Path, metavar="OUT", help="PNG, TIFF, JPEG ..., by its suffix")
     decode.add_argument("--preview", action="store_true", help="coarse picture from the hyper streams alone")
     decode.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
     decode.set_defaults(run=_decode)
 
     info = verbs.add_parser("info", help="what a .glc file says of itself", description="Describe a .glc file.")
-    info.add_argument("input", type=Path, metavar="IN.glc")
+    info.add_argument("input", type=Path, metavar="IN.glc", help="the file to describe")
     info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=_info)
 
     verify = verbs.add_parser(
         "verify", help="check every checksum and symbol", description="Check that a .glc file is intact."
     )
-    verify.add_argument("input", type=Path, metavar="IN.glc")
+    verify.add_argument("input", type=Path, metavar="IN.glc", help="the file to check")
     verify.set_defaults(run=_verify)
 
 

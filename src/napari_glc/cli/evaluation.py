@@ -19,8 +19,10 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="rate and quality on a folder of pictures",
         description="Encode and decode every picture of a folder; report file bytes, bpp, PSNR, MS-SSIM and times.",
     )
-    evaluate.add_argument("folder", type=Path, metavar="FOLDER")
-    evaluate.add_argument("--quality", type=float, nargs="+", default=[10, 50, 90], metavar="Q")
+    evaluate.add_argument("folder", type=Path, metavar="FOLDER", help="8-bit pictures; sub-folders are not entered")
+    evaluate.add_argument(
+        "--quality", type=float, nargs="+", default=[10, 50, 90], metavar="Q", help="qualities to try, default 10 50 90"
+    )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write everything measured to this file")
     evaluate.add_argument("--save-decoded", type=Path, metavar="DIR", help="keep the .glc files and decoded pictures")
     evaluate.add_argument(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import GlcError
-from . import coding, evaluation, models, training
+from . import coding, comparing, evaluation, models, training
 
 __all__ = ["build_parser", "main"]
 
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-glc {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for room in (coding, evaluation, models, training):
+    for room in (coding, comparing, evaluation, models, training):
         room.add_verbs(verbs)
     return parser
 

@@ -24,7 +24,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, log and model")
     train.add_argument("--name", default="trained", help="name of the exported model")
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
-    train.add_argument("--smoke", action="store_true", help="three steps a stage on few pictures: does it run at all")
+    train.add_argument("--smoke", action="store_true", help="three steps a stage: does it run at all")
     train.set_defaults(run=_train)
 
 

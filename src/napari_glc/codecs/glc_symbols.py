@@ -186,9 +186,13 @@ class SymbolCoder:
         return indices.reshape(height // 4, width // 4)
 
     def preview(self, hyper_indices: NDArray[np.int64], rate: int) -> Tensor:
-        """Coefficients predicted from the hyper indices alone, float32 ``(1, N, h, w)``."""
+        """Coefficients predicted from the hyper indices alone, float32 ``(1, N, h, w)``.
+
+        As in the official code, the context model runs as if every symbol were zero.
+        """
         parameters = self.parameters(hyper_indices, rate)
-        return self._dequantise(parameters.mean, parameters)
+        y_hat = self.prior.code_steps(parameters, lambda step, mask, scale, mean: mean * mask)
+        return self._dequantise(y_hat, parameters)
 
 
 def _symbols(dense: Tensor) -> NDArray[np.int32]:

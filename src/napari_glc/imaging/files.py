@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["READABLE", "read_picture", "write_picture"]
 
+_TIFF = (".tif", ".tiff")
 READABLE = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def read_picture(path: Path) -> NDArray[Any]:
-    """Read a picture with imageio; an alpha channel that hides nothing is dropped.
+    """Read a picture as it is meant to be seen, upright; an alpha channel that hides nothing is dropped.
 
     Raises
     ------
@@ -32,9 +33,11 @@ def read_picture(path: Path) -> NDArray[Any]:
 
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
+    data = path.read_bytes()
+    plugin, options = ("tifffile", {}) if path.suffix.lower() in _TIFF else ("pillow", {"rotate": True})
     try:
-        picture = iio.imread(path)
-    except (OSError, ValueError, RuntimeError) as error:
+        picture = iio.imread(data, plugin=plugin, **options)
+    except (OSError, ValueError, RuntimeError, struct.error) as error:
         raise UnsupportedArrayError(f"{path} cannot be read as a picture: {error}") from error
     if picture.ndim == 3 and picture.shape[2] == 4 and picture[..., 3].min() == 255:
         picture = picture[..., :3]
@@ -47,15 +50,12 @@ def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     Raises
     ------
     OptionError
-        If imageio has no writer for the name.
+        If the suffix is not one of :data:`READABLE`.
     """
     import imageio.v3 as iio
 
-    if not path.suffix:
-        raise OptionError(f"{path} has no suffix to tell the format; try {path}.png")
-    data: bytes | None = None
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        data = iio.imwrite("<bytes>", picture, extension=path.suffix.lower())
-    if data is None:
-        raise OptionError(f"no picture format is known for {path.name}; try a name that ends in .png")
-    write_atomically(path, data)
+    suffix = path.suffix.lower()
+    if suffix not in READABLE:
+        raise OptionError(f"{path.name} names no picture format this program writes; try {path.stem}.png")
+    plugin = "tifffile" if suffix in _TIFF else "pillow"
+    write_atomically(path, iio.imwrite("<bytes>", picture, plugin=plugin, extension=suffix))

@@ -74,8 +74,18 @@ class Trainer:
 
     @staticmethod
     def _start_prior(net: GlcNetwork) -> None:
-        """Give the prior sensible first answers: step 1, scale 1, mean 0; rate points an octave apart."""
+        """Give the prior sensible first answers: step 1, scale 1, mean 0; rate points well apart.
+
+        The blocks multiply their branches and nothing normalises them, so a chain of them at its default
+        initialisation can run away; the residual branches therefore start small.
+        """
         n = net.config.channels
+        for name, module in net.named_modules():
+            if name.endswith((".conv_out", ".out_conv", "depth_conv", ".conv1.2")) and not name.startswith("vqgan"):
+                assert isinstance(module, nn.Conv2d)
+                nn.init.normal_(module.weight, std=0.1 / math.sqrt(module.weight[0].numel()))
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         last = net.y_prior_fusion[1].block[1].conv_out  # type: ignore[index,union-attr]
         with torch.no_grad():
             last.bias.zero_()

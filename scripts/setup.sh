@@ -1,0 +1,27 @@
+#!/bin/sh
+# Prepare a machine for napari-glc: system libraries (Debian, as root) and a virtual environment in .venv.
+# usage: scripts/setup.sh EXTRAS      for instance: scripts/setup.sh gui,test
+set -eu
+cd "$(dirname "$0")/.."
+
+libraries="xvfb xauth libgl1 libgl1-mesa-dri libegl1 libopengl0 libdbus-1-3 libfontconfig1 libglib2.0-0
+    libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
+    libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1"
+
+if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    export DEBIAN_FRONTEND=noninteractive
+    wanted="$libraries"
+    python3 -c "import venv, ensurepip" 2>/dev/null || wanted="$wanted python3 python3-venv"
+    missing=""
+    for package in $wanted; do
+        dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
+    done
+    if [ -n "$missing" ]; then
+        apt-get update -qq
+        # shellcheck disable=SC2086
+        apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    fi
+fi
+
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$1]"

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Every check of the project. The last line is pytest's own summary.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/setup.sh dev
+.venv/bin/ruff check .
+.venv/bin/ruff format --check --quiet .
+.venv/bin/mypy
+.venv/bin/npe2 validate --imports napari-glc
+.venv/bin/mkdocs build --quiet --strict --site-dir site
+exec xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" \
+    .venv/bin/python -m pytest --cov=napari_glc --cov-report=term:skip-covered "$@"

@@ -1,0 +1,216 @@
+"""The five verbs, files, models and errors."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+
+import napari_glc
+from napari_glc.errors import (
+    EmptyFileError,
+    MissingModelError,
+    ModelError,
+    NotAGlcFileError,
+    OptionError,
+    TruncatedFileError,
+    UnsupportedArrayError,
+)
+from napari_glc.models import find_model, installed_models, read_model
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def test_importing_pulls_in_nothing_heavy():
+    code = (
+        "import sys, napari_glc, napari_glc.api, napari_glc._reader, napari_glc._writer, napari_glc._sample_data;"
+        "print([m for m in ('torch', 'numpy', 'napari', 'qtpy', 'PyQt6', 'imageio') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_write_and_read_a_file(tmp_path, parrots, encoded_parrots):
+    path = tmp_path / "parrots ü.glc"
+    assert napari_glc.imwrite(path, parrots) == path.stat().st_size == len(encoded_parrots)
+    np.testing.assert_array_equal(napari_glc.imread(path), napari_glc.decode(encoded_parrots))
+
+
+def test_an_opened_file_describes_itself(tmp_path, embryo):
+    path = tmp_path / "embryo.glc"
+    napari_glc.imwrite(path, embryo, quality=33.3, metadata={"scale": [0.65, 0.65]})
+    file = napari_glc.open(path)
+    assert file.shape == embryo.shape == (264, 542)
+    assert (file.axes, file.dtype, file.codec) == ("YX", np.uint8, "glc")
+    assert file.quality == 33.5
+    assert file.metadata == {"scale": [0.65, 0.65]}
+    assert file.bpp == 8 * path.stat().st_size / embryo.size
+    assert file.model.name == "glc-small"
+    assert "33.5" in repr(file)
+
+
+def test_an_opened_file_holds_no_handle(tmp_path, parrots):
+    path = tmp_path / "a.glc"
+    napari_glc.imwrite(path, parrots[:64, :64])
+    file = napari_glc.open(path)
+    path.rename(tmp_path / "b.glc")
+    (tmp_path / "b.glc").rename(path)
+    assert file.read().shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((8, 8), np.uint16), "uint16 samples"),
+        (np.zeros((8, 8), np.float32), "Rescale to 8 bits"),
+        (np.zeros((8, 8), bool), "mask"),
+        (np.zeros((8, 8, 4), np.uint8), "alpha"),
+        (np.zeros((5, 8, 8), np.uint8), "one plane"),
+        (np.zeros((2, 5, 8, 3), np.uint8), "one plane"),
+        (np.zeros((0, 8), np.uint8), "no pixels"),
+        (np.uint8(3), "cannot be coded"),
+    ],
+)
+def test_what_cannot_be_coded_is_refused_with_a_remedy(array, words):
+    with pytest.raises(UnsupportedArrayError, match=words):
+        napari_glc.encode(array)
+
+
+def test_microscopy_of_16_bits_is_refused_for_now():
+    stack = tifffile.imread(DATA / "worms_crop_uint16.tif")
+    with pytest.raises(UnsupportedArrayError):
+        napari_glc.encode(stack)
+    with pytest.raises(UnsupportedArrayError, match="uint16"):
+        napari_glc.encode(stack[0])
+
+
+def test_axes_must_fit():
+    with pytest.raises(UnsupportedArrayError, match="TYX"):
+        napari_glc.encode(np.zeros((8, 8), np.uint8), axes="TYX")
+    with pytest.raises(UnsupportedArrayError, match="do not fit"):
+        napari_glc.encode(np.zeros((8, 8), np.uint8), axes="YXC")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": -1},
+        {"quality": 100.5},
+        {"quality": float("nan")},
+        {"quality": "high"},
+        {"tile": 100},
+        {"tile": -64},
+        {"device": "abacus"},
+        {"metadata": {"a": object()}},
+        {"metadata": {"a": float("nan")}},
+    ],
+)
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(OptionError):
+        napari_glc.encode(np.zeros((8, 8), np.uint8), **options)
+
+
+def test_errors_name_the_file(tmp_path, encoded_parrots):
+    cases = {
+        "empty.glc": (b"", EmptyFileError),
+        "png.glc": (b"\x89PNG\r\n\x1a\n", NotAGlcFileError),
+        "cut.glc": (encoded_parrots[:-7], TruncatedFileError),
+    }
+    for name, (data, error) in cases.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(error, match=name):
+            napari_glc.open(tmp_path / name)
+
+
+def test_a_missing_model_is_named_with_what_to_do(encoded_parrots):
+    foreign = bytearray(encoded_parrots)
+    foreign[4:7] = b"\xab\xcd\xef"
+    from napari_glc.container.bytesio import check16
+
+    head = 14
+    foreign[head : head + 2] = check16(bytes(foreign[:head]))
+    file = napari_glc.GlcFile(bytes(foreign))
+    assert file.shape == (512, 768, 3)
+    assert file.model_tag == "abcdef"
+    with pytest.raises(MissingModelError, match=r"abcdef.*not installed.*glc-small.*NAPARI_GLC_MODELS"):
+        file.read()
+
+
+def test_models_are_found_by_name_hash_and_path(tmp_path, monkeypatch):
+    model = find_model(None)
+    assert find_model("glc-small") == find_model(model.sha256[:6]) == find_model(model.sha256) == model
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(model.path.read_bytes())
+    assert read_model(copy).sha256 == model.sha256
+    monkeypatch.setenv("NAPARI_GLC_MODELS", str(tmp_path))
+    assert copy in [m.path for m in installed_models()]
+
+
+def test_broken_model_files_are_refused(tmp_path):
+    for name, data in {"empty": b"", "text": b"hello world, no tensors", "huge": b"\xff" * 64}.items():
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match=name):
+            read_model(path)
+    whole = find_model(None).path.read_bytes()
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="cut"):
+        napari_glc.encode(np.zeros((8, 8), np.uint8), model=cut)
+
+
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path, parrots, monkeypatch):
+    path = tmp_path / "a.glc"
+    napari_glc.imwrite(path, parrots[:64, :64])
+    before = path.read_bytes()
+    with pytest.raises(UnsupportedArrayError):
+        napari_glc.imwrite(path, np.zeros((4, 4), np.float64))
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        napari_glc.imwrite(path, parrots[:64, :128])
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.glc"]
+
+
+def test_overwriting_keeps_the_permissions(tmp_path, parrots):
+    path = tmp_path / "a.glc"
+    napari_glc.imwrite(path, parrots[:64, :64])
+    path.chmod(0o600)
+    napari_glc.imwrite(path, parrots[:64, :128])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_vanished_folder_is_an_os_error(tmp_path, parrots):
+    with pytest.raises(FileNotFoundError):
+        napari_glc.imwrite(tmp_path / "gone" / "a.glc", parrots[:64, :64])
+    with pytest.raises(OptionError, match="does not end in"):
+        napari_glc.imwrite(tmp_path / "a.png", parrots[:64, :64])
+
+
+def test_imageio_reads_and_writes(tmp_path, embryo):
+    import napari_glc.imageio_plugin
+
+    path = tmp_path / "embryo.glc"
+    iio.imwrite(path, embryo, quality=20)
+    assert path.read_bytes() == napari_glc.encode(embryo, quality=20)
+    np.testing.assert_array_equal(iio.imread(path), napari_glc.imread(path))
+    assert iio.improps(path).shape == embryo.shape
+    assert iio.immeta(path)["quality"] == 20
+    data = iio.imwrite("<bytes>", embryo, extension=".glc", quality=20)
+    assert data == path.read_bytes()
+    np.testing.assert_array_equal(iio.imread(data, extension=".glc"), napari_glc.imread(path))
+    with pytest.raises(UnsupportedArrayError):
+        iio.imwrite(path, embryo.astype(np.float32))
+    assert path.read_bytes() == data
+    assert iio.imread(Path(napari_glc.__file__).parent / "samples" / "kodim23.png").shape == (512, 768, 3)

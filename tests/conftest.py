@@ -1,0 +1,53 @@
+"""Real pictures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+
+import napari_glc
+
+DATA = Path(__file__).parent / "data"
+SAMPLES = Path(napari_glc.__file__).parent / "samples"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_machine() -> None:
+    """Keep torch at the cores there are; some CI machines announce more than they grant."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+
+
+@pytest.fixture(scope="session")
+def parrots() -> np.ndarray:
+    """Kodak 23: 512 x 768 RGB."""
+    return iio.imread(SAMPLES / "kodim23.png")
+
+
+@pytest.fixture(scope="session")
+def motocross() -> np.ndarray:
+    """Kodak 5, full of detail: 512 x 768 RGB."""
+    return iio.imread(DATA / "kodim05.png")
+
+
+@pytest.fixture(scope="session")
+def embryo() -> np.ndarray:
+    """One fluorescence frame: 264 x 542 grey uint8."""
+    return iio.imread(DATA / "embryo_frame0.png")
+
+
+@pytest.fixture(scope="session")
+def kodak_folder() -> Path:
+    """All 24 Kodak pictures if they are at hand, else the embedded ones."""
+    folder = os.environ.get("NAPARI_GLC_KODAK")
+    return Path(folder) if folder else DATA
+
+
+@pytest.fixture(scope="session")
+def encoded_parrots(parrots: np.ndarray) -> bytes:
+    """The parrots at quality 50."""
+    return napari_glc.encode(parrots)

@@ -1,0 +1,129 @@
+"""The byte format: small, exact, and unforgiving towards damage."""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from pathlib import Path
+
+import pytest
+
+from napari_glc.container import ArrayKind, Header, TileGrid, pack, parse, read_tile
+from napari_glc.container.bytesio import varint
+from napari_glc.container.header import FIELDS
+from napari_glc.errors import (
+    DamagedFileError,
+    EmptyFileError,
+    GlcError,
+    LimitError,
+    NotAGlcFileError,
+    TruncatedFileError,
+    UnsupportedVersionError,
+)
+
+HEADER = Header(codec="glc", kind=ArrayKind.RGB8, model=b"\x12\x34\x56", quality=37.5, height=512, width=768)
+FORMAT_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "format.md"
+
+
+def test_a_file_gives_back_what_was_packed():
+    payload = bytes(range(200))
+    container = parse(pack(HEADER, [payload], {"name": "nuclei", "scale": [0.5, 0.5]}))
+    assert container.header.codec == "glc"
+    assert container.header.quality == 37.5
+    assert (container.header.height, container.header.width, container.header.tile) == (512, 768, 512)
+    assert container.metadata == {"name": "nuclei", "scale": [0.5, 0.5]}
+
+
+def test_header_index_and_checksums_of_one_picture_take_18_bytes():
+    # the codec adds its own checksums of hyper stream and symbols, 2 bytes; together 20
+    payload = bytes(2000)
+    assert len(pack(HEADER, [payload])) - len(payload) == 18
+
+
+def test_tiles_are_read_one_by_one():
+    header = Header(codec="glc", kind=ArrayKind.GREY8, model=bytes(3), quality=0, height=1024, width=1100, tile=512)
+    tiles = [bytes([i]) * (10 + i) for i in range(4)]
+    data = pack(header, tiles)
+    container = parse(data)
+    assert len(container.grid) == 4
+    assert [read_tile(io.BytesIO(data), container, i) for i in (2, 0, 3, 1)] == [tiles[i] for i in (2, 0, 3, 1)]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "tile", "boxes"),
+    [
+        (512, 768, 512, [(0, 0, 512, 768)]),
+        (512, 769, 512, [(0, 0, 512, 512), (0, 512, 512, 769)]),
+        (1, 1, 512, [(0, 0, 1, 1)]),
+        (300, 2000, 0, [(0, 0, 300, 2000)]),
+        (128, 100, 64, [(0, 0, 64, 64), (0, 64, 64, 100), (64, 0, 128, 64), (64, 64, 128, 100)]),
+    ],
+)
+def test_tiles_cover_the_plane_and_small_rests_join_their_neighbour(height, width, tile, boxes):
+    grid = TileGrid(height, width, tile)
+    assert [(b.top, b.left, b.bottom, b.right) for b in grid] == boxes
+
+
+def test_every_flipped_bit_is_noticed():
+    data = pack(HEADER, [bytes(range(60))], {"name": "x"})
+    for position in range(len(data)):
+        for bit in range(8):
+            damaged = bytearray(data)
+            damaged[position] ^= 1 << bit
+            with pytest.raises(GlcError):
+                read_tile(io.BytesIO(damaged), parse(bytes(damaged)), 0)
+
+
+def test_every_truncation_is_called_a_truncation():
+    data = pack(HEADER, [bytes(range(60))], {"name": "x"})
+    for length in range(3, len(data)):
+        with pytest.raises(TruncatedFileError):
+            parse(data[:length])
+
+
+def test_each_kind_of_bad_file_has_its_own_error():
+    good = pack(HEADER, [bytes(60)])
+    with pytest.raises(EmptyFileError, match="empty"):
+        parse(b"")
+    with pytest.raises(NotAGlcFileError, match="not a GLC file"):
+        parse(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    with pytest.raises(UnsupportedVersionError, match="update napari-glc"):
+        parse(good[:3] + bytes([good[3] & ~3 | 2]) + good[4:])
+    with pytest.raises(DamagedFileError, match="follow the end"):
+        parse(good + b"x")
+
+
+def test_a_huge_picture_is_refused_before_anything_is_allocated():
+    head = b"GLC" + bytes([1 | 1 << 4]) + bytes(3) + b"\x64"
+    with pytest.raises(LimitError):
+        parse(head + varint(1 << 30) + varint(1 << 30) + bytes(100))
+    with pytest.raises(LimitError):
+        parse(head + varint(1 << 20) + varint(1 << 20) + bytes(100))
+    with pytest.raises(TruncatedFileError):
+        parse(head + varint(1 << 16) + varint(1 << 16) + bytes(100))
+
+
+def test_a_metadata_bomb_is_refused():
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = squeeze.compress(b" " * (1 << 26)) + squeeze.flush()
+    import dataclasses
+
+    from napari_glc.container.bytesio import check16
+
+    head = dataclasses.replace(HEADER, metadata_size=len(bomb)).pack() + varint(1)
+    data = head + check16(head) + bomb + check16(bomb) + b"x" + check16(b"x")
+    with pytest.raises(LimitError, match="expands"):
+        parse(data)
+
+
+def test_numbers_have_one_encoding_only():
+    data = b"GLC" + bytes([1 | 1 << 4]) + bytes(3) + b"\x64" + b"\x81\x00" + bytes(100)
+    with pytest.raises(DamagedFileError, match="not encoded"):
+        parse(data)
+
+
+def test_the_documented_header_is_the_declared_one():
+    table = re.findall(r"^\| `(\w+)` \| (\S+) \| (.+) \|$", FORMAT_PAGE.read_text(), re.MULTILINE)
+    declared = [(field.name, field.size, field.meaning) for field in FIELDS]
+    assert table[: len(declared)] == declared

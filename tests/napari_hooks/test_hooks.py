@@ -1,0 +1,191 @@
+"""Reader, writer and samples on a viewer model: no display needed."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from pathlib import Path
+
+import npe2
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+import napari_glc
+from napari_glc._reader import get_reader
+from napari_glc.errors import DamagedFileError, NotAGlcFileError, UnsupportedArrayError
+
+MANIFEST = Path(napari_glc.__file__).parent / "napari.yaml"
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    npe2.PluginManager.instance().discover()
+    return ViewerModel()
+
+
+@pytest.fixture(scope="module")
+def parrots_file(tmp_path_factory, encoded_parrots) -> Path:
+    path = tmp_path_factory.mktemp("files") / "parrots.glc"
+    path.write_bytes(encoded_parrots)
+    return path
+
+
+def _commands() -> list[str]:
+    manifest = npe2.PluginManifest.from_file(MANIFEST)
+    return [command.python_name for command in manifest.contributions.commands]
+
+
+@pytest.mark.parametrize("name", _commands())
+def test_everything_the_manifest_names_exists(name):
+    module, attribute = name.split(":")
+    assert callable(getattr(importlib.import_module(module), attribute))
+
+
+def test_the_manifest_is_the_installed_one():
+    manager = npe2.PluginManager.instance()
+    manager.discover()
+    assert manager.get_manifest("napari-glc").display_name == "GLC codec"
+
+
+def test_the_reader_claims_by_name_alone_and_at_once(tmp_path):
+    big = tmp_path / "big.glc"
+    with open(big, "wb") as stream:
+        stream.truncate(1 << 30)
+    started = time.perf_counter()
+    assert get_reader(path=str(big)) is not None
+    assert time.perf_counter() - started < 0.005
+    assert get_reader(path=str(tmp_path / "x.GLC")) is not None
+    assert get_reader(path="x.tif") is None
+    assert get_reader(path=["a.glc", "b.glc"]) is not None
+    assert get_reader(path=["a.glc", "b.tif"]) is None
+    assert get_reader(path=[]) is None
+
+
+@pytest.mark.parametrize("plugin", ["napari-glc", None])
+def test_opening_gives_a_fully_described_layer(viewer, parrots_file, plugin):
+    (layer,) = viewer.open(parrots_file, plugin=plugin)
+    assert layer.name == "parrots"
+    assert layer.rgb
+    assert layer.data.shape == (512, 768, 3)
+    assert layer.source.reader_plugin == "napari-glc"
+    facts = layer.metadata["glc"]
+    assert facts["bytes"] == parrots_file.stat().st_size
+    assert "invents" in facts["warning"]
+
+
+def test_two_files_become_two_layers(viewer, parrots_file):
+    assert len(viewer.open([parrots_file, parrots_file], plugin="napari-glc")) == 2
+    assert len(viewer.open([parrots_file, parrots_file], plugin="napari-glc", stack=True)) == 2
+
+
+def test_a_grey_layer_keeps_everything(viewer, embryo, tmp_path):
+    layer = viewer.add_image(
+        embryo,
+        name="embryo 0",
+        scale=(0.65, 0.325),
+        translate=(10, -4),
+        units=("micrometer", "micrometer"),
+        axis_labels=("y", "x"),
+        contrast_limits=(20, 180),
+        colormap="magma",
+    )
+    (path,) = layer.save(tmp_path / "embryo.glc")
+    (again,) = viewer.open(path, plugin="napari-glc")
+    assert again.data.shape == embryo.shape
+    assert again.data.dtype == np.uint8
+    assert again.name == "embryo 0 [1]"
+    np.testing.assert_allclose(again.scale, layer.scale)
+    np.testing.assert_allclose(again.translate, layer.translate)
+    assert again.units == layer.units
+    assert again.axis_labels == layer.axis_labels
+    assert again.contrast_limits == [20, 180]
+    assert again.colormap.name == "magma"
+    assert not again.rgb
+
+
+def test_a_custom_colormap_survives(viewer, embryo, tmp_path):
+    from napari.utils.colormaps import Colormap
+
+    colours = Colormap([[0, 0, 0, 1], [1, 0.5, 0, 1], [1, 1, 1, 1]], name="[unnamed colormap 0]")
+    layer = viewer.add_image(embryo[:64, :64], colormap=colours)
+    (path,) = layer.save(tmp_path / "a.glc")
+    (again,) = viewer.open(path, plugin="napari-glc")
+    np.testing.assert_allclose(again.colormap.colors, layer.colormap.colors)
+
+
+def test_an_rgb_layer_keeps_everything(viewer, parrots, tmp_path):
+    layer = viewer.add_image(parrots, name="birds", rgb=True, scale=(2, 2), units="mm", translate=(1, 2))
+    (path,) = viewer.layers.save(tmp_path / "birds.glc", selected=True, plugin="napari-glc")
+    (again,) = viewer.open(path, plugin="napari-glc")
+    assert again.rgb
+    np.testing.assert_allclose(again.scale, (2, 2))
+    np.testing.assert_allclose(again.translate, (1, 2))
+    assert again.units == layer.units
+    assert again.data.shape == parrots.shape
+
+
+def test_a_plain_layer_costs_only_its_name(viewer, parrots, encoded_parrots, tmp_path):
+    layer = viewer.add_image(parrots, name="x", rgb=True)
+    (path,) = layer.save(tmp_path / "x.glc")
+    assert Path(path).stat().st_size - len(encoded_parrots) < 20
+
+
+def test_multiscale_saves_the_finest_level(viewer, parrots, tmp_path):
+    layer = viewer.add_image([parrots, parrots[::2, ::2]], multiscale=True, rgb=True)
+    (path,) = layer.save(tmp_path / "a.glc")
+    assert napari_glc.open(path).shape == parrots.shape
+
+
+def test_the_suffix_is_put_right(viewer, embryo, tmp_path):
+    from napari_glc._writer import write_image
+
+    layer = viewer.add_image(embryo[:64, :64])
+    data, meta, _ = layer.as_layer_data_tuple()
+    assert write_image(str(tmp_path / "b"), data, meta) == [str(tmp_path / "b.glc")]
+    assert write_image(str(tmp_path / "c.png"), data, meta) == [str(tmp_path / "c.png.glc")]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b.glc", "c.png.glc"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.zeros((3, 64, 64), np.uint8), "3 dimensions"),
+        (np.zeros((64, 64), np.uint16), "uint16"),
+        (np.zeros((64, 64), np.float32), "float32"),
+    ],
+)
+def test_layers_that_cannot_be_saved_say_why_and_leave_the_old_file(viewer, data, words, tmp_path):
+    path = tmp_path / "a.glc"
+    path.write_bytes(b"precious")
+    layer = viewer.add_image(data)
+    with pytest.raises(UnsupportedArrayError, match=words):
+        layer.save(path)
+    assert path.read_bytes() == b"precious"
+
+
+def test_damaged_files_say_what_is_wrong(viewer, encoded_parrots, tmp_path):
+    bad = tmp_path / "bad.glc"
+    bad.write_bytes(encoded_parrots[:40] + bytes(60) + encoded_parrots[100:])
+    with pytest.raises(DamagedFileError, match=r"bad\.glc: tile 0 of 1 is damaged"):
+        viewer.open(bad, plugin="napari-glc")
+    bad.write_bytes(b"GIF89a")
+    with pytest.raises(NotAGlcFileError, match=r"bad\.glc"):
+        viewer.open(bad, plugin="napari-glc")
+
+
+def test_hostile_metadata_is_ignored(viewer, parrots, tmp_path):
+    path = tmp_path / "a.glc"
+    metadata = {"name": 7, "scale": ["x", 1], "units": [1, 2], "axis_labels": "zz", "translate": [1], "unknown": {}}
+    napari_glc.imwrite(path, parrots[:64, :64], metadata=metadata)
+    (layer,) = viewer.open(path, plugin="napari-glc")
+    assert layer.name == "a"
+    np.testing.assert_array_equal(layer.scale, (1, 1))
+
+
+def test_samples_open(viewer):
+    (plain,) = viewer.open_sample("napari-glc", "parrots")
+    assert plain.data.shape == (512, 768, 3)
+    layers = viewer.open_sample("napari-glc", "coded")
+    assert len(layers) == 2
+    assert "bytes" in layers[1].name

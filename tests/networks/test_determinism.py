@@ -1,0 +1,136 @@
+"""The same symbols everywhere: threads, memory formats, batches, libraries and noise must not matter."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import napari_glc
+from napari_glc.codecs.glc import GlcCodec
+from napari_glc.codecs.glc_symbols import SymbolCoder
+from napari_glc.container import parse, read_tile
+from napari_glc.loading import loaded_codec
+from napari_glc.models import find_model
+from napari_glc.networks.fixed_point import from_fixed, to_fixed
+
+QUALITY = 60
+
+
+@pytest.fixture(scope="module")
+def codec() -> GlcCodec:
+    codec = loaded_codec(find_model(None), "cpu")
+    assert isinstance(codec, GlcCodec)
+    return codec
+
+
+@pytest.fixture(scope="module")
+def payload(motocross: np.ndarray) -> bytes:
+    import io
+
+    data = napari_glc.encode(motocross, quality=QUALITY, device="cpu")
+    return read_tile(io.BytesIO(data), parse(data), 0)
+
+
+def _symbols(coder: SymbolCoder, payload: bytes) -> list[np.ndarray]:
+    decoded = coder.read(payload, 32, 48, 2 * QUALITY)
+    return [decoded.hyper_indices, *(a for part in decoded.parts for a in part), decoded.y_hat.numpy()]
+
+
+def _assert_same(first: list[np.ndarray], second: list[np.ndarray]) -> None:
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _without_onednn() -> Iterator[None]:
+    torch.backends.mkldnn.enabled = False
+    yield
+    torch.backends.mkldnn.enabled = True
+
+
+@contextlib.contextmanager
+def _jitter(module: nn.Module, relative: float) -> Iterator[None]:
+    """Multiply every layer's output by 1 ± `relative`."""
+    generator = torch.Generator().manual_seed(5)
+
+    def disturb(_module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        return output * (1 + relative * (2 * torch.rand(output.shape, generator=generator, dtype=output.dtype) - 1))
+
+    hooks = [m.register_forward_hook(disturb) for m in module.modules() if not list(m.children())]
+    assert len(hooks) > 50
+    yield
+    for hook in hooks:
+        hook.remove()
+
+
+def test_one_and_two_threads(codec, payload):
+    expected = _symbols(codec.coder, payload)
+    with _one_thread():
+        _assert_same(_symbols(codec.coder, payload), expected)
+
+
+def test_onednn_on_and_off(codec, payload):
+    expected = _symbols(codec.coder, payload)
+    with _without_onednn():
+        _assert_same(_symbols(codec.coder, payload), expected)
+
+
+def test_relative_noise_of_1e_10_on_every_layer(codec, payload):
+    expected = _symbols(codec.coder, payload)
+    with _jitter(codec.coder.prior, 1e-10):
+        disturbed = _symbols(codec.coder, payload)
+    # the coefficients carry the noise of the last layer itself; the symbols and levels must not
+    _assert_same(disturbed[:-1], expected[:-1])
+    np.testing.assert_allclose(disturbed[-1], expected[-1], rtol=1e-6, atol=1e-6)
+
+
+def test_much_more_noise_does_change_them(codec, payload):
+    """The test above can fail: noise the arithmetic cannot absorb breaks the stream, and that is noticed."""
+    with _jitter(codec.coder.prior, 1e-2), pytest.raises(napari_glc.GlcError):
+        _symbols(codec.coder, payload)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_memory_formats_and_batches(codec, layout, batch):
+    x = to_fixed(torch.randn(1, codec.config.channels, 8, 12, generator=torch.Generator().manual_seed(1)))
+    expected = codec.coder.prior.y_prior_fusion(codec.coder.prior.hyper_dec(x))
+    stacked = x.repeat(batch, 1, 1, 1).contiguous(memory_format=layout)
+    got = codec.coder.prior.y_prior_fusion(codec.coder.prior.hyper_dec(stacked))
+    for one in got:
+        assert torch.equal(one, expected[0])
+
+
+def test_order_of_channels_does_not_matter(codec):
+    """Sums of integers below 2**53 are exact, whatever the order of summation."""
+    layer = codec.coder.prior.y_spatial_prior_reduction
+    channels = 3 * codec.config.channels
+    x = to_fixed(100 * torch.randn(1, channels, 5, 7, generator=torch.Generator().manual_seed(2)))
+    order = torch.randperm(channels, generator=torch.Generator().manual_seed(3))
+    expected = torch.matmul(layer.weight, x.flatten(2))
+    assert torch.equal(torch.matmul(layer.weight[:, order], x[:, order].flatten(2)), expected)
+    assert float(expected.abs().max()) < 2**53
+
+
+@torch.inference_mode()
+def test_fixed_point_stays_close_to_floating_point(codec, payload):
+    indices = codec.coder.read_hyper(payload, 32, 48)
+    exact = codec.coder.parameters(indices, 2 * QUALITY)
+    words = codec.net.z_vq.lookup(torch.from_numpy(indices).unsqueeze(0))
+    floating = codec.net.prior(words, QUALITY / 100 * 3)
+    for name in ("scale", "mean", "context"):
+        a, b = from_fixed(getattr(exact, name)), getattr(floating, name)
+        assert float((a - b).abs().max()) < 0.02 * float(b.abs().max()) + 0.02, name

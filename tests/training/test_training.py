@@ -1,0 +1,98 @@
+"""The training pipeline on a handful of real pictures: it runs, resumes and exports a working model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import napari_glc
+from napari_glc.cli import main
+from napari_glc.training.config import TrainingConfig, embedded_config
+from napari_glc.training.data import Crops, load_pictures
+from napari_glc.training.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory, motocross) -> Path:
+    """A training archive of crops, and feature networks of the right shapes with random weights."""
+    folder = tmp_path_factory.mktemp("material")
+    with tarfile.open(folder / "train.tar", "w") as tar, open(folder / "train_index.csv", "w", newline="") as lines:
+        index = csv.writer(lines)
+        index.writerow(["member", "kind"])
+        for i in range(10):
+            stream = io.BytesIO()
+            Image.fromarray(motocross[20 * i : 20 * i + 160, 40 * i : 40 * i + 160]).save(stream, "PNG")
+            entry = tarfile.TarInfo(f"crops/{i:04}.png")
+            entry.size = stream.tell()
+            stream.seek(0)
+            tar.addfile(entry, stream)
+            index.writerow([entry.name, "photo"])
+    rng = np.random.default_rng(0)
+    shapes: dict[str, tuple[int, ...]] = {"conv1": (64, 3, 3, 3)}
+    inputs = 64
+    for fire, (squeeze, expand) in enumerate([(16, 64)] * 2 + [(32, 128)] * 2 + [(48, 192)] * 2 + [(64, 256)] * 2, 2):
+        shapes[f"fire{fire}.squeeze1x1"] = (squeeze, inputs, 1, 1)
+        shapes[f"fire{fire}.expand1x1"] = (expand, squeeze, 1, 1)
+        shapes[f"fire{fire}.expand3x3"] = (expand, squeeze, 3, 3)
+        inputs = 2 * expand
+    arrays = {}
+    for name, shape in shapes.items():
+        arrays[f"{name}.weight"] = (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+        arrays[f"{name}.bias"] = np.zeros(shape[0], np.float32)
+    (folder / "perceptual").mkdir()
+    np.savez(folder / "perceptual" / "squeezenet_v1.1.npz", **arrays)
+    return folder
+
+
+def test_one_picture_in_25_is_held_out(material):
+    training, kinds = load_pictures(material / "train.tar", material / "train_index.csv", held_out=False)
+    validation, _ = load_pictures(material / "train.tar", material / "train_index.csv", held_out=True)
+    assert (len(training), len(validation), set(kinds)) == (9, 1, {"photo"})
+
+
+def test_crops_depend_on_seed_and_step_alone(material):
+    pictures, _ = load_pictures(material / "train.tar", material / "train_index.csv", held_out=False)
+    crops = Crops(pictures, 64, 4, seed=3)
+    batch = crops(7)
+    assert batch.shape == (4, 3, 64, 64)
+    assert float(batch.abs().max()) <= 1
+    assert torch.equal(batch, Crops(pictures, 64, 4, seed=3)(7))
+    assert not torch.equal(batch, crops(8))
+    large = Crops(pictures, 256, 2, seed=3)(0)
+    assert large.shape == (2, 3, 256, 256)
+
+
+def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots, monkeypatch):
+    out = tmp_path / "run"
+    words = ["train", "glc-small", "--data", str(material), "--out", str(out), "--smoke", "--device", "cpu"]
+    assert main(words) == 0
+    records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [r["stage"] for r in records] == [0, 1, 2]
+    assert all(np.isfinite(r["loss"]) for r in records)
+    monkeypatch.setenv("NAPARI_GLC_MODELS", str(out))
+    data = napari_glc.encode(parrots[:128, :192], model="trained")
+    assert napari_glc.decode(data).shape == (128, 192, 3)
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
+    config = TrainingConfig.load(embedded_config("glc-small"), material).shortened(steps=4)
+
+    def weights(folder: Path, interrupt_after: int | None) -> dict[str, torch.Tensor]:
+        trainer = Trainer(config, folder)
+        for done, _ in enumerate(trainer.run(), 1):
+            if done == interrupt_after:
+                trainer._save()
+                return weights(folder, None)
+        return trainer.net.state_dict()
+
+    whole, resumed = weights(tmp_path / "a", None), weights(tmp_path / "b", 6)
+    for name, value in whole.items():
+        assert torch.allclose(value, resumed[name], rtol=1e-4, atol=1e-6), name
