@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .container import Box, Container, parse_head, read_tile
-from .errors import GlcError, OptionError
+from .container.limits import MAX_READ_PIXELS
+from .errors import GlcError, LimitError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -206,6 +207,8 @@ class GlcFile:
         ------
         OptionError
             If the region is empty or has a step.
+        LimitError
+            If it holds more than 2**29 pixels.
         DamagedFileError
             If a tile is damaged; the message locates it.
         MissingModelError
@@ -215,6 +218,10 @@ class GlcFile:
 
         header, grid = self.container.header, self.container.grid
         box = _box(region, header.height, header.width)
+        if box.height * box.width > MAX_READ_PIXELS:
+            raise LimitError(
+                f"{box.height} x {box.width} pixels are beyond the limit of {MAX_READ_PIXELS} in one read; read regions"
+            )
         with self._named_errors():
             plane = self._codec.decode(
                 self._payload, grid, box, header.quality, progress or _no_progress, preview=preview

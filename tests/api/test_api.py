@@ -15,7 +15,9 @@ import tifffile
 
 import napari_glc
 from napari_glc.errors import (
+    DamagedFileError,
     EmptyFileError,
+    LimitError,
     MissingModelError,
     ModelError,
     NotAGlcFileError,
@@ -127,6 +129,16 @@ def test_errors_name_the_file(tmp_path, encoded_parrots):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(error, match=name):
             napari_glc.open(tmp_path / name)
+
+
+def test_a_picture_the_bytes_cannot_back_is_refused_before_it_is_allocated():
+    from napari_glc.container import ArrayKind, Header, pack
+
+    tag = find_model(None).tag
+    for side, error in ((1 << 14, DamagedFileError), (1 << 20, LimitError)):
+        header = Header(codec="glc", kind=ArrayKind.RGB8, model=tag, quality=50, height=side, width=side, tile=0)
+        with pytest.raises(error):
+            napari_glc.decode(pack(header, [bytes(50)]))
 
 
 def test_a_missing_model_is_named_with_what_to_do(encoded_parrots):

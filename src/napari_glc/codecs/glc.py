@@ -166,12 +166,19 @@ class GlcCodec:
         blocks = self._blocks(aligned)
         total = len(tiles) + len(blocks)
 
+        # what the file claims is backed by its bytes before anything of that size is allocated
+        payloads = {}
+        for index in tiles:
+            area = self._aligned(grid[index]).divided(factor)
+            payloads[index] = read_tile(index)
+            self.coder.check_size(payloads[index], area.height, area.width)
+
         canvas = seen.divided(factor)
         y_hat = torch.zeros(1, self.config.channels, canvas.height, canvas.width)
         for done, index in enumerate(tiles):
             progress(done, total)
             area = self._aligned(grid[index]).divided(factor)
-            part = self._tile_coefficients(read_tile(index), area, quality, preview=preview)
+            part = self._tile_coefficients(payloads[index], area, quality, preview=preview)
             common = area.cut(canvas)
             target = (..., *common.relative_to(canvas).slices)
             y_hat[target] = part[(..., *common.relative_to(area).slices)]

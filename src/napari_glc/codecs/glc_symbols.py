@@ -168,6 +168,17 @@ class SymbolCoder:
         """Bytes of the hyper stream of a tile, its checksum included."""
         return packed_size((height // 4) * (width // 4), self.config.hyper_codewords) + 1
 
+    def check_size(self, payload: bytes, height: int, width: int) -> None:
+        """Refuse a payload too short for a tile of `height` x `width` latent positions.
+
+        Raises
+        ------
+        DamagedFileError
+            If it cannot even hold the hyper stream and the checksums.
+        """
+        if len(payload) < self.hyper_size(height, width) + 1:
+            raise DamagedFileError(f"a tile of {len(payload)} bytes is shorter than its hyper stream")
+
     def read_hyper(self, payload: bytes, height: int, width: int) -> NDArray[np.int64]:
         """Hyper indices ``(h/4, w/4)`` from the beginning of a payload.
 
@@ -176,9 +187,8 @@ class SymbolCoder:
         DamagedFileError
             If the payload is too short or the checksum of the hyper stream does not match.
         """
+        self.check_size(payload, height, width)
         size = self.hyper_size(height, width)
-        if len(payload) < size:
-            raise DamagedFileError(f"a tile of {len(payload)} bytes is shorter than its hyper stream")
         packed, check = payload[: size - 1], payload[size - 1 : size]
         if check8(packed) != check:
             raise DamagedFileError("the hyper stream of a tile is damaged: its checksum does not match")

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_METADATA", "MAX_METADATA_PACKED", "MAX_SIDE", "MAX_TILES", "MAX_TILE_BYTES"]
+__all__ = [
+    "MAX_METADATA",
+    "MAX_METADATA_PACKED",
+    "MAX_READ_PIXELS",
+    "MAX_SIDE",
+    "MAX_TILES",
+    "MAX_TILE_BYTES",
+]
 
 MAX_SIDE = 1 << 20
 """Longest side of a plane, in pixels."""
@@ -18,3 +25,6 @@ MAX_METADATA_PACKED = 1 << 20
 
 MAX_METADATA = 1 << 23
 """Longest metadata block after decompression, in bytes."""
+
+MAX_READ_PIXELS = 1 << 29
+"""Most pixels decoded in one read; larger planes are read region by region."""

@@ -34,9 +34,9 @@ def read_picture(path: Path) -> NDArray[Any]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     data = path.read_bytes()
-    plugin, options = ("tifffile", {}) if path.suffix.lower() in _TIFF else ("pillow", {"rotate": True})
+    is_tiff = path.suffix.lower() in _TIFF
     try:
-        picture = iio.imread(data, plugin=plugin, **options)
+        picture = iio.imread(data, plugin="tifffile") if is_tiff else iio.imread(data, plugin="pillow", rotate=True)
     except (OSError, ValueError, RuntimeError, struct.error) as error:
         raise UnsupportedArrayError(f"{path} cannot be read as a picture: {error}") from error
     if picture.ndim == 3 and picture.shape[2] == 4 and picture[..., 3].min() == 255:

@@ -57,8 +57,6 @@ class StageConfig:
         Share of the pictures that pass the codebook in the autoencoder stage.
     codebook_from
         Step at which the codebook is initialised from latents.
-    noise
-        Share of uniform noise in the rate's symbols at the start of the stage; falls to 0 at half time.
     target_bpp
         Estimated rate each rate point is steered to, by adapting its Lagrange multiplier; empty in the
         autoencoder stage.
@@ -81,7 +79,6 @@ class StageConfig:
     preview: float = 0.1
     quantised: float = 0.5
     codebook_from: int = 600
-    noise: float = 0.0
     target_bpp: tuple[float, ...] = ()
     steer: float = 0.02
 

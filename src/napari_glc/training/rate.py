@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from ..entropy.scales import LOG_SCALE_MAX, LOG_SCALE_MIN
 from ..networks.glc import GlcNetwork
 from ..networks.prior import MIN_QUANT_STEP
 
-__all__ = ["Coded", "code_latent"]
+__all__ = ["Coded", "code_latent", "coding_bits", "gaussian_bits"]
 
 
 class _LowerBound(torch.autograd.Function):
@@ -35,12 +36,27 @@ def _round_straight_through(x: Tensor) -> Tensor:
 
 
 def gaussian_bits(symbol: Tensor, scale: Tensor) -> Tensor:
-    """Bits of integers under a zero-mean Gaussian discretised to unit bins."""
+    """Bits of symbols under a zero-mean Gaussian discretised to unit bins.
+
+    Computed in the logarithm, so that the gradient is right however improbable a symbol is: a scale that is
+    far too small must hear of it.
+    """
     magnitude = symbol.abs()
-    inverse = 2**-0.5 / scale
-    upper = torch.erfc((magnitude - 0.5) * inverse)
-    lower = torch.erfc((magnitude + 0.5) * inverse)
-    return -torch.log2((0.5 * (upper - lower)).clamp_min(2.0**-20))
+    near = torch.special.log_ndtr((0.5 - magnitude) / scale)
+    far = torch.special.log_ndtr(-(0.5 + magnitude) / scale)
+    nats: Tensor = -(near + torch.log1p(-torch.exp((far - near).clamp_max(-1e-6))))
+    return nats / math.log(2)
+
+
+def coding_bits(residual: Tensor, symbol: Tensor, scale: Tensor) -> Tensor:
+    """True bits of rounded symbols with gradients fit for learning.
+
+    The value is that of the rounded symbols. The gradient with respect to the scale is its true one. The gradient
+    with respect to the residual is that of uniformly perturbed residuals: on average the difference of bits
+    between neighbouring symbols, where rounding by itself has none.
+    """
+    noisy = gaussian_bits(residual + torch.rand_like(residual) - 0.5, scale.detach())
+    return gaussian_bits(symbol.detach(), scale) + noisy - noisy.detach()
 
 
 @dataclass(frozen=True)
@@ -69,7 +85,7 @@ class Coded:
     hyper_indices: Tensor
 
 
-def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, noise: float, quantise_hyper: bool = True) -> Coded:
+def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, quantise_hyper: bool = True) -> Coded:
     """Code a latent as the bitstream would, differentiably.
 
     Parameters
@@ -80,9 +96,6 @@ def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, noise: float,
         ``(B, N, H, W)``.
     position
         Rate position of each picture, ``(B,)``.
-    noise
-        Share of additive uniform noise in the symbols the rate is computed of: 1 (all noise) to 0
-        (rounded, straight through). The decoder always sees rounded symbols.
     quantise_hyper
         Send the hyper-latent through its codebook; off only before the codebook is initialised.
     """
@@ -104,9 +117,7 @@ def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, noise: float,
         std = scale.float().clamp(LOG_SCALE_MIN, LOG_SCALE_MAX).exp()
         residual = (scaled - mean) * mask
         symbol = _round_straight_through(residual)
-        noisy = residual + torch.rand_like(residual) - 0.5
-        rated = noise * noisy + (1 - noise) * symbol if noise > 0 else symbol
-        bits.append((gaussian_bits(rated, std) * mask).sum((1, 2, 3)))
+        bits.append((coding_bits(residual, symbol, std) * mask).sum((1, 2, 3)))
         return symbol + mean * mask
 
     y_hat = net.code_steps(prior, visit)

@@ -227,8 +227,7 @@ class Trainer:
         if not joint:
             self.latent_variance = 0.99 * self.latent_variance + 0.01 * float(latent.var())
         position = self._positions(len(x)).to(x.device)
-        noise = stage.noise * max(0.0, 1 - 2 * self.step / stage.steps)
-        coded = code_latent(net, latent, position, noise, quantise_hyper=self.hyper_codebook.ready)
+        coded = code_latent(net, latent, position, quantise_hyper=self.hyper_codebook.ready)
         self._follow_hyper_latent(coded)
 
         bpp = coded.bits / (x.shape[2] * x.shape[3]) + math.log2(net.z_vq.size) / net.config.hyper_factor**2
