@@ -7,6 +7,6 @@ sh scripts/setup.sh dev
 .venv/bin/ruff format --check --quiet .
 .venv/bin/mypy
 .venv/bin/npe2 validate --imports napari-glc
-.venv/bin/mkdocs build --quiet --strict --site-dir site
+.venv/bin/sphinx-build -W --keep-going -q -b html docs site
 exec xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" \
     .venv/bin/python -m pytest --cov=napari_glc --cov-report=term:skip-covered "$@"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import time
 from pathlib import Path
 
 import npe2
@@ -48,13 +47,9 @@ def test_the_manifest_is_the_installed_one():
     assert manager.get_manifest("napari-glc").display_name == "GLC codec"
 
 
-def test_the_reader_claims_by_name_alone_and_at_once(tmp_path):
-    big = tmp_path / "big.glc"
-    with open(big, "wb") as stream:
-        stream.truncate(1 << 30)
-    started = time.perf_counter()
-    assert get_reader(path=str(big)) is not None
-    assert time.perf_counter() - started < 0.005
+def test_the_reader_claims_by_name_alone(tmp_path):
+    # no such file: what is claimed has not been opened, however large or damaged it is
+    assert get_reader(path=str(tmp_path / "absent.glc")) is not None
     assert get_reader(path=str(tmp_path / "x.GLC")) is not None
     assert get_reader(path="x.tif") is None
     assert get_reader(path=["a.glc", "b.glc"]) is not None
