@@ -11,6 +11,9 @@ import pytest
 import torch
 
 import napari_glc
+from napari_glc.codecs.glc import GlcCodec
+from napari_glc.loading import loaded_codec
+from napari_glc.models import find_model
 
 DATA = Path(__file__).parent / "data"
 SAMPLES = Path(napari_glc.__file__).parent / "samples"
@@ -51,3 +54,11 @@ def kodak_folder() -> Path:
 def encoded_parrots(parrots: np.ndarray) -> bytes:
     """The parrots at quality 50."""
     return napari_glc.encode(parrots)
+
+
+@pytest.fixture(scope="session")
+def codec() -> GlcCodec:
+    """The embedded model on the CPU."""
+    codec = loaded_codec(find_model(None), "cpu")
+    assert isinstance(codec, GlcCodec)
+    return codec

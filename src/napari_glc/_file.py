@@ -170,6 +170,16 @@ class GlcFile:
                 sizes[name] = sizes.get(name, 0) + count
         return sizes
 
+    def facts(self) -> dict[str, Any]:
+        """Codec, model, quality, bytes and bpp, for display."""
+        return {
+            "codec": self.codec,
+            "model": self.model_tag,
+            "quality": self.quality,
+            "bytes": self.size,
+            "bpp": self.bpp,
+        }
+
     def __repr__(self) -> str:
         name = "bytes" if self.path is None else str(self.path)
         return (

@@ -96,16 +96,7 @@ def layer_options(file: GlcFile) -> dict[str, Any]:
 
 def _facts(file: GlcFile) -> dict[str, Any]:
     path = None if file.path is None else str(Path(file.path))
-    return {
-        "codec": file.codec,
-        "model": file.model_tag,
-        "quality": file.quality,
-        "bytes": file.size,
-        "bpp": file.bpp,
-        "file": path,
-        "version": __version__,
-        "warning": _WARNING,
-    }
+    return file.facts() | {"file": path, "version": __version__, "warning": _WARNING}
 
 
 # A file's metadata is as untrusted as the rest of it: what does not fit is ignored.

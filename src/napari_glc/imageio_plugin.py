@@ -82,14 +82,7 @@ class GlcPlugin(PluginV3):
     def metadata(self, index: int | None = 0, exclude_applied: bool = True) -> dict[str, Any]:
         """Codec, model, quality, bytes, bpp and the layer metadata, without decoding."""
         file = self._open(index)
-        return {
-            "codec": file.codec,
-            "model": file.model_tag,
-            "quality": file.quality,
-            "bytes": file.size,
-            "bpp": file.bpp,
-            **file.metadata,
-        }
+        return file.metadata | file.facts()
 
 
 def register() -> None:

@@ -11,22 +11,12 @@ from scipy.stats import norm
 import napari_glc
 from napari_glc import GlcFile
 from napari_glc.codecs import glc as glc_module
-from napari_glc.codecs.glc import GlcCodec
 from napari_glc.container import parse, read_tile
 from napari_glc.entropy.scales import SCALES
 from napari_glc.errors import GlcError
-from napari_glc.loading import loaded_codec
 from napari_glc.metrics import psnr
-from napari_glc.models import find_model
 
 QUALITIES = (0, 25, 50, 75, 100)
-
-
-@pytest.fixture(scope="module")
-def codec() -> GlcCodec:
-    codec = loaded_codec(find_model(None), "cpu")
-    assert isinstance(codec, GlcCodec)
-    return codec
 
 
 @pytest.fixture(scope="module")

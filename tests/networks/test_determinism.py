@@ -11,21 +11,11 @@ import torch
 from torch import nn
 
 import napari_glc
-from napari_glc.codecs.glc import GlcCodec
 from napari_glc.codecs.glc_symbols import SymbolCoder
 from napari_glc.container import parse, read_tile
-from napari_glc.loading import loaded_codec
-from napari_glc.models import find_model
 from napari_glc.networks.fixed_point import from_fixed, to_fixed
 
 QUALITY = 60
-
-
-@pytest.fixture(scope="module")
-def codec() -> GlcCodec:
-    codec = loaded_codec(find_model(None), "cpu")
-    assert isinstance(codec, GlcCodec)
-    return codec
 
 
 @pytest.fixture(scope="module")

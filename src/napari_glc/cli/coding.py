@@ -110,15 +110,11 @@ def _info(options: argparse.Namespace) -> int:
     file = open_file(options.input)
     facts: dict[str, Any] = {
         "file": str(options.input),
-        "codec": file.codec,
-        "model": file.model_tag,
-        "quality": file.quality,
+        **file.facts(),
         "shape": list(file.shape),
         "dtype": str(file.dtype),
         "axes": file.axes,
         "tiles": len(file.container.grid),
-        "bytes": file.size,
-        "bpp": file.bpp,
         "metadata": file.metadata,
     }
     try:

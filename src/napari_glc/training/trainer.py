@@ -16,20 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..metrics.feature_distance import FeatureDistance, sum_of_layers
 from ..networks.glc import GlcNetwork
-from .auxiliary import CodePredictor, PatchDiscriminator
+from .auxiliary import CodePredictor
 from .codebook import CodebookAverager
 from .config import StageConfig, TrainingConfig
 from .data import Crops, load_pictures
+from .picture_loss import PictureLoss
 from .rate import Coded, code_latent
+from .steering import RateSteering
 
 __all__ = ["Trainer"]
 
-DISCRIMINATOR_LEAD = 500
 HYPER_CODEBOOK_FROM = 300
 
 
@@ -60,13 +59,12 @@ class Trainer:
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.predictor = CodePredictor(config.network.channels, config.network.autoencoder.codewords).to(self.device)
-        self.discriminator = PatchDiscriminator()
-        self.discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.codebook = CodebookAverager(self.net.vqgan.quantize)
         self.hyper_codebook = CodebookAverager(self.net.z_vq)
-        self.distance = FeatureDistance("squeezenet", config.data.features).to(self.device)
-        self.multipliers = torch.full((config.network.rate_points,), 1.0)
-        self.measured = torch.zeros(config.network.rate_points)
+        self.picture_loss = PictureLoss(config.data.features, self.device)
+        self.steering = RateSteering(config.network.rate_points)
+        self.optimizer: torch.optim.Optimizer | None = None
+        self._optimizer_state: dict[str, Any] | None = None
         self.stage, self.step = 0, 0
         self.pictures, _ = load_pictures(config.data.archive, config.data.index, held_out=False)
         self.teacher: nn.Module | None = None
@@ -107,7 +105,7 @@ class Trainer:
             yield from self._run_stage(stage)
             self._save(f"stage{self.stage}_{stage.name}.pt")
             self.stage, self.step = self.stage + 1, 0
-            self.optimizers: dict[str, torch.optim.Optimizer] = {}
+            self.optimizer = None
             self._save()
 
     def _run_stage(self, stage: StageConfig) -> Iterator[dict[str, float]]:
@@ -120,9 +118,9 @@ class Trainer:
                 torch.manual_seed(seed * 1_000_003 + self.step)
                 started = time.monotonic()
                 rate = self._learning_rate(stage)
-                for optimizer in self.optimizers.values():
-                    for group in optimizer.param_groups:
-                        group["lr"] = rate * group.get("factor", 1.0)
+                assert self.optimizer is not None
+                for group in self.optimizer.param_groups:
+                    group["lr"] = rate
                 record = self._step(stage, crops(self.step).to(self.device))
                 self._average()
                 self.step += 1
@@ -137,16 +135,10 @@ class Trainer:
                 yield record
 
     def _enter(self, stage: StageConfig) -> None:
-        """Choose what learns in this stage and build its optimisers unless resumed."""
+        """Choose what learns in this stage and build its optimiser."""
         net = self.net
-        net.requires_grad_(stage.name != "latent")
-        if stage.name == "autoencoder":
-            net.requires_grad_(False)
-            net.vqgan.requires_grad_(True)
-        else:
-            net.requires_grad_(True)
-            if stage.name == "latent":
-                net.vqgan.requires_grad_(False)
+        net.requires_grad_(stage.name != "autoencoder")
+        net.vqgan.requires_grad_(stage.name != "latent")
         # both codebooks move by running means, not by gradients
         net.vqgan.quantize.requires_grad_(False)
         net.z_vq.requires_grad_(False)
@@ -156,17 +148,11 @@ class Trainer:
         groups: list[dict[str, Any]] = [{"params": learning}]
         if stage.code > 0:
             groups.append({"params": list(self.predictor.parameters())})
-        state = getattr(self, "_optimizer_state", {})
-        fused = self.device.type in ("cpu", "cuda")
-        self.optimizers = {"net": torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0, fused=fused)}
-        if stage.adversarial > 0:
-            self.optimizers["discriminator"] = torch.optim.AdamW(
-                self.discriminator.parameters(), lr=1e-4, betas=(0.5, 0.95), weight_decay=0.0, fused=fused
-            )
-        for name, optimizer in self.optimizers.items():
-            if name in state:
-                optimizer.load_state_dict(state[name])
-        self._optimizer_state: dict[str, Any] = {}
+        fused = self.device.type != "mps"
+        self.optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0, fused=fused)
+        if self._optimizer_state is not None:
+            self.optimizer.load_state_dict(self._optimizer_state)
+            self._optimizer_state = None
 
     def _learning_rate(self, stage: StageConfig) -> float:
         if self.step < stage.warmup:
@@ -181,7 +167,8 @@ class Trainer:
             loss, record = self._autoencoder_loss(stage, x)
         else:
             loss, record = self._coding_loss(stage, x)
-        optimizer = self.optimizers["net"]
+        optimizer = self.optimizer
+        assert optimizer is not None
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         learning = [p for group in optimizer.param_groups for p in group["params"]]
@@ -215,7 +202,7 @@ class Trainer:
             record |= {"commitment": float(commitment.detach()), "perplexity": self.codebook.perplexity()}
         with self._autocast():
             restored = net.generate(decoded)
-        loss, parts = self._picture_loss(stage, x, restored.float(), net.vqgan.generator)
+        loss, parts = self.picture_loss(stage, self.step, self._learning_rate(stage), x, restored.float())
         return loss + 0.25 * commitment, record | parts
 
     def _coding_loss(self, stage: StageConfig, x: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -226,12 +213,13 @@ class Trainer:
         latent = latent.float()
         if not joint:
             self.latent_variance = 0.99 * self.latent_variance + 0.01 * float(latent.var())
-        position = self._positions(len(x)).to(x.device)
+        position = self.steering.positions(len(x)).to(x.device)
         coded = code_latent(net, latent, position, quantise_hyper=self.hyper_codebook.ready)
         self._follow_hyper_latent(coded)
 
         bpp = coded.bits / (x.shape[2] * x.shape[3]) + math.log2(net.z_vq.size) / net.config.hyper_factor**2
-        multiplier = self._steer(stage, position.cpu(), bpp.detach().cpu()).to(x.device)
+        self.steering.update(stage.target_bpp, stage.steer, position.cpu(), bpp.detach().cpu())
+        multiplier = self.steering.at(position.cpu()).to(x.device)
         target = latent.detach()
         error = ((coded.latent_hat - target).square().mean((1, 2, 3)) / self.latent_variance).mean()
         preview = (coded.preview - target).square().mean() / self.latent_variance
@@ -243,8 +231,7 @@ class Trainer:
             "preview": float(preview.detach()),
         }
         record["hyper_perplexity"] = self.hyper_codebook.perplexity()
-        for i in range(len(self.multipliers)):
-            record |= {f"bpp{i}": float(self.measured[i]), f"lambda{i}": float(self.multipliers[i])}
+        record |= self.steering.record()
         if stage.code > 0:
             assert self.teacher is not None
             with torch.inference_mode(), self._autocast():
@@ -256,28 +243,9 @@ class Trainer:
         if joint:
             with self._autocast():
                 restored = net.generate(coded.latent_hat)
-            picture_loss, parts = self._picture_loss(stage, x, restored.float(), net.vqgan.generator)
+            picture_loss, parts = self.picture_loss(stage, self.step, self._learning_rate(stage), x, restored.float())
             loss, record = loss + picture_loss, record | parts
         return loss, record
-
-    def _positions(self, batch: int) -> Tensor:
-        """Rate positions of a batch: every point in turn, half of them moved off the point."""
-        points = self.config.network.rate_points
-        position = torch.arange(batch).float() % points
-        moved = (torch.arange(batch) // points) % 2 == 1
-        return torch.where(moved, (position + torch.rand(batch)).clamp_max(points - 1), position)
-
-    def _steer(self, stage: StageConfig, position: Tensor, bpp: Tensor) -> Tensor:
-        """Adapt the multipliers to the measured rates; returns the multiplier of each picture."""
-        for i, target in enumerate(stage.target_bpp):
-            here = position == i
-            if here.any():
-                measured = bpp[here].mean()
-                self.measured[i] = measured if self.measured[i] == 0 else 0.98 * self.measured[i] + 0.02 * measured
-                self.multipliers[i] *= math.exp(stage.steer * max(-1.0, min(1.0, math.log(self.measured[i] / target))))
-        low = position.floor().clamp_max(len(self.multipliers) - 2).long()
-        logs = self.multipliers.log()
-        return torch.exp(torch.lerp(logs[low], logs[low + 1], position - low))
 
     def _follow_hyper_latent(self, coded: Coded) -> None:
         """Move the hyper codebook; its first words are hyper-latents of the first batch."""
@@ -287,51 +255,6 @@ class Trainer:
             self.hyper_codebook.update(flat, coded.hyper_indices.flatten().cpu(), generator)
         elif self.step >= HYPER_CODEBOOK_FROM:
             self.hyper_codebook.initialise(flat, generator)
-
-    def _picture_loss(
-        self, stage: StageConfig, x: Tensor, restored: Tensor, generator: nn.Module
-    ) -> tuple[Tensor, dict[str, float]]:
-        absolute = F.l1_loss(restored, x)
-        with self._autocast():
-            with torch.inference_mode():
-                wanted = self.distance.features(x)
-            got = self.distance.features(restored)
-        feature = sum_of_layers(got, [w.clone() for w in wanted]).mean() / len(got)
-        loss = stage.l1 * absolute + stage.feature * feature
-        record = {"l1": float(absolute.detach()), "feature": float(feature.detach())}
-        record["psnr"] = -10 * math.log10(float((restored.detach().clamp(-1, 1) - x).square().mean()) / 4 + 1e-9)
-        if stage.adversarial > 0 and self.step >= stage.adversarial_from - DISCRIMINATOR_LEAD:
-            record["discriminator"] = self._discriminator_step(x, restored.detach())
-            if self.step >= stage.adversarial_from:
-                adversarial, factor = self._adversarial_loss(loss, restored, generator)
-                loss = loss + stage.adversarial * factor * adversarial
-                record |= {"adversarial": float(adversarial.detach()), "factor": float(factor)}
-        return loss, record
-
-    def _discriminator_step(self, real: Tensor, fake: Tensor) -> float:
-        optimizer = self.optimizers["discriminator"]
-        with self._autocast():
-            scores = self.discriminator(torch.cat((real, fake)).contiguous(memory_format=torch.channels_last))
-        on_real, on_fake = scores.float().chunk(2)
-        loss = 0.5 * (F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        return float(loss.detach())
-
-    def _adversarial_loss(self, loss: Tensor, restored: Tensor, generator: nn.Module) -> tuple[Tensor, Tensor]:
-        """Hinge loss of the generator and its adaptive factor: the ratio of gradients at the picture.
-
-        Esser et al. 2021, eq. 7, and Mao et al., eq. 8, take the gradients at the generator's last layer;
-        taken at the picture itself they cost no second backward pass through it.
-        """
-        self.discriminator.requires_grad_(False)
-        with self._autocast():
-            adversarial = -self.discriminator(restored).float().mean()
-        self.discriminator.requires_grad_(True)
-        of_loss = torch.autograd.grad(loss, restored, retain_graph=True)[0].norm()
-        of_adversarial = torch.autograd.grad(adversarial, restored, retain_graph=True)[0].norm()
-        return adversarial, (of_loss / (of_adversarial + 1e-8)).clamp(0, 1e4).detach()
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -349,13 +272,14 @@ class Trainer:
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "predictor": self.predictor.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
+            "discriminator": self.picture_loss.discriminator.state_dict(),
+            "discriminator_optimizer": self.picture_loss.optimizer.state_dict(),
             "codebook": self.codebook.state_dict(),
             "hyper_codebook": self.hyper_codebook.state_dict(),
             "teacher": None if self.teacher is None else self.teacher.state_dict(),
-            "optimizers": {k: o.state_dict() for k, o in getattr(self, "optimizers", {}).items()},
-            "multipliers": self.multipliers,
-            "measured": self.measured,
+            "optimizer": None if self.optimizer is None else self.optimizer.state_dict(),
+            "multipliers": self.steering.multipliers,
+            "measured": self.steering.measured,
             "latent_variance": self.latent_variance,
             "stage": self.stage,
             "step": self.step,
@@ -372,13 +296,14 @@ class Trainer:
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.predictor.load_state_dict(state["predictor"])
-        self.discriminator.load_state_dict(state["discriminator"])
+        self.picture_loss.discriminator.load_state_dict(state["discriminator"])
+        self.picture_loss.optimizer.load_state_dict(state["discriminator_optimizer"])
         self.codebook.load_state_dict(state["codebook"])
         self.hyper_codebook.load_state_dict(state["hyper_codebook"])
         if state["teacher"] is not None:
             self.teacher = copy.deepcopy(self.average.vqgan.encoder).eval()
             self.teacher.load_state_dict(state["teacher"])
-        self._optimizer_state = state["optimizers"]
-        self.multipliers, self.measured = state["multipliers"].cpu(), state["measured"].cpu()
+        self._optimizer_state = state["optimizer"]
+        self.steering.multipliers, self.steering.measured = state["multipliers"].cpu(), state["measured"].cpu()
         self.latent_variance = state["latent_variance"]
         self.stage, self.step = state["stage"], state["step"]
