@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["layer_metadata", "layer_options"]
 
+_HUGE = 1e15
 _WARNING = "Decoded by a generative model, which invents plausible detail: not for measurements."
 
 
@@ -81,16 +83,15 @@ def layer_options(file: GlcFile) -> dict[str, Any]:
     options: dict[str, Any] = {
         "name": _text(kept.get("name")) or (file.path.stem if file.path is not None else "decoded"),
         "rgb": rgb,
-        "scale": _numbers(kept.get("scale"), 2) or (1.0, 1.0),
+        "scale": _scale(kept.get("scale")) or (1.0, 1.0),
         "translate": _numbers(kept.get("translate"), 2) or (0.0, 0.0),
-        "units": _texts(kept.get("units"), 2) or ("pixel", "pixel"),
+        "units": _units(kept.get("units")) or ("pixel", "pixel"),
         "axis_labels": _texts(kept.get("axis_labels"), 2) or ("y", "x"),
         "contrast_limits": _limits(kept.get("contrast_limits")) or (0, 255),
         "metadata": {"glc": _facts(file)},
     }
     if not rgb:
-        colormap = kept.get("colormap")
-        options["colormap"] = colormap if isinstance(colormap, (str, dict)) else "gray"
+        options["colormap"] = _known_colormap(kept.get("colormap")) or "gray"
     return options
 
 
@@ -113,7 +114,42 @@ def _texts(value: Any, count: int) -> tuple[str, ...] | None:
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
     fits = isinstance(value, list) and len(value) == count and all(type(v) in (int, float) for v in value)
-    return tuple(float(v) for v in value) if fits else None
+    return tuple(float(v) for v in value) if fits and all(-_HUGE < v < _HUGE for v in value) else None
+
+
+def _scale(value: Any) -> tuple[float, ...] | None:
+    scale = _numbers(value, 2)
+    return scale if scale is not None and all(abs(s) > 1 / _HUGE for s in scale) else None
+
+
+def _units(value: Any) -> tuple[str, ...] | None:
+    """Units napari will accept: it asks pint."""
+    units = _texts(value, 2)
+    try:
+        import pint
+
+        registry = pint.get_application_registry()
+        for unit in units or ():
+            registry.Unit(unit)
+    except ImportError:
+        return units
+    except Exception:  # pint raises its own, tokenizer and arithmetic errors for nonsense
+        return None
+    return units
+
+
+def _known_colormap(value: Any) -> Any:
+    """A colormap napari will accept; anything of the right type where there is no napari to ask."""
+    if not isinstance(value, (str, dict)):
+        return None
+    if "napari" in sys.modules:
+        from napari.utils.colormaps import ensure_colormap
+
+        try:
+            return ensure_colormap(value)
+        except Exception:  # napari raises KeyError, TypeError, ValueError and pydantic's errors here
+            return None
+    return value
 
 
 def _limits(value: Any) -> tuple[float, ...] | None:

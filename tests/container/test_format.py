@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import io
 import re
 import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_glc.container import ArrayKind, Header, TileGrid, pack, parse, read_tile
-from napari_glc.container.bytesio import varint
+from napari_glc.container.bytesio import check16, varint
 from napari_glc.container.header import FIELDS
 from napari_glc.errors import (
     DamagedFileError,
@@ -107,14 +111,42 @@ def test_a_huge_picture_is_refused_before_anything_is_allocated():
 def test_a_metadata_bomb_is_refused():
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = squeeze.compress(b" " * (1 << 26)) + squeeze.flush()
-    import dataclasses
-
-    from napari_glc.container.bytesio import check16
-
     head = dataclasses.replace(HEADER, metadata_size=len(bomb)).pack() + varint(1)
     data = head + check16(head) + bomb + check16(bomb) + b"x" + check16(b"x")
     with pytest.raises(LimitError, match="expands"):
         parse(data)
+
+
+@given(st.binary(max_size=120))
+def test_random_bytes_after_the_magic_end_in_an_error_of_ours(data):
+    with pytest.raises(GlcError):
+        parse(b"GLC" + data)
+
+
+@given(st.data())
+def test_mutations_with_a_repaired_checksum_do_not_escape(data):
+    """What a fuzzer that knows the checksum would try."""
+    tiles = [bytes(20), bytes(30)]
+    header = Header(codec="glc", kind=ArrayKind.GREY8, model=bytes(3), quality=9, height=600, width=90, tile=384)
+    head_size = len(header.pack()) + len(tiles)
+    mutated = bytearray(pack(header, tiles))
+    for position in data.draw(st.lists(st.integers(3, head_size - 1), min_size=1, max_size=6)):
+        mutated[position] = data.draw(st.integers(0, 255))
+    mutated[head_size : head_size + 2] = check16(bytes(mutated[:head_size]))
+    with contextlib.suppress(GlcError):
+        container = parse(bytes(mutated))
+        assert container.size == len(mutated)
+        for index in range(len(container.grid)):
+            read_tile(io.BytesIO(mutated), container, index)
+
+
+def test_metadata_that_is_no_json_is_damage():
+    for text in (b"[1, 2]", b"{", b"\xff\xfe", b'{"a": ' + b"1" * 5000 + b"}", b"[" * 100_000):
+        squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+        block = squeeze.compress(text) + squeeze.flush()
+        head = dataclasses.replace(HEADER, metadata_size=len(block)).pack() + varint(1)
+        with pytest.raises(DamagedFileError, match="metadata"):
+            parse(head + check16(head) + block + check16(block) + b"x" + check16(b"x"))
 
 
 def test_numbers_have_one_encoding_only():

@@ -169,13 +169,23 @@ def test_damaged_files_say_what_is_wrong(viewer, encoded_parrots, tmp_path):
         viewer.open(bad, plugin="napari-glc")
 
 
-def test_hostile_metadata_is_ignored(viewer, parrots, tmp_path):
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"name": 7, "scale": ["x", 1], "units": [1, 2], "axis_labels": "zz", "translate": [1], "unknown": {}},
+        {"scale": [0, 1], "units": ["parsec per wink", "(("], "colormap": "no such map", "contrast_limits": [9, 1]},
+        {"scale": [10**400, 1], "units": ["__import__('os')", "m"], "colormap": {"colors": "x"}},
+        {"scale": [True, 1], "colormap": {"colors": [[0, 0, 0, 1]], "controls": [5, 6]}, "units": ["m", "kg"]},
+    ],
+)
+def test_hostile_metadata_is_ignored(viewer, embryo, tmp_path, metadata):
     path = tmp_path / "a.glc"
-    metadata = {"name": 7, "scale": ["x", 1], "units": [1, 2], "axis_labels": "zz", "translate": [1], "unknown": {}}
-    napari_glc.imwrite(path, parrots[:64, :64], metadata=metadata)
+    napari_glc.imwrite(path, embryo[:64, :64], metadata=metadata)
     (layer,) = viewer.open(path, plugin="napari-glc")
     assert layer.name == "a"
     np.testing.assert_array_equal(layer.scale, (1, 1))
+    assert layer.colormap.name == "gray"
+    assert layer.contrast_limits == [0, 255]
 
 
 def test_samples_open(viewer):

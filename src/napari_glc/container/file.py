@@ -107,7 +107,7 @@ def _parse_metadata(reader: HeadReader, size: int) -> dict[str, Any]:
         if inflate.unconsumed_tail:
             raise LimitError(f"the metadata block expands beyond {MAX_METADATA} bytes")
         metadata = json.loads(text)
-    except (zlib.error, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (zlib.error, ValueError, RecursionError) as error:
         raise DamagedFileError(f"the metadata block cannot be read: {error}") from error
     if not isinstance(metadata, dict):
         raise DamagedFileError("the metadata block is not a JSON object")
