@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prepare a machine for napari-glc: system libraries (Debian, as root) and a virtual environment in .venv.
-# usage: scripts/setup.sh EXTRAS      for instance: scripts/setup.sh gui,test
+# usage: scripts/setup.sh [EXTRAS]      for instance: scripts/setup.sh gui,test
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -24,4 +24,4 @@ if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
 fi
 
 [ -x .venv/bin/python ] || python3 -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$1]"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".${1:+[$1]}"
