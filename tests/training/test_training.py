@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import tarfile
@@ -15,6 +16,9 @@ from PIL import Image
 
 import napari_glc
 from napari_glc.cli import main
+from napari_glc.errors import ModelError
+from napari_glc.models import find_model
+from napari_glc.networks.config import GlcConfig
 from napari_glc.training.config import TrainingConfig, embedded_config
 from napari_glc.training.data import Crops, load_pictures
 from napari_glc.training.trainer import Trainer
@@ -80,6 +84,19 @@ def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots
     monkeypatch.setenv("NAPARI_GLC_MODELS", str(out))
     data = napari_glc.encode(parrots[:128, :192], model="trained")
     assert napari_glc.decode(data).shape == (128, 192, 3)
+
+
+def test_a_training_can_start_from_a_model(material, tmp_path):
+    config = TrainingConfig.load(embedded_config("glc-small"), material).shortened(steps=1)
+    trainer = Trainer(config, tmp_path / "run", start=find_model(None))
+    weights = find_model(None).load()
+    for name, value in trainer.net.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+    assert all(np.isfinite(record["loss"]) for record in trainer.run())
+
+    other = dataclasses.replace(config, network=GlcConfig(prior_blocks=1))
+    with pytest.raises(ModelError, match="another network"):
+        Trainer(other, tmp_path / "other", start=find_model(None))
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):

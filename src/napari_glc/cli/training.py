@@ -22,6 +22,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     train.add_argument("config", metavar="CONFIG", help="a TOML file, or the name of an embedded one (glc-small)")
     train.add_argument("--data", type=Path, required=True, metavar="DIR", help="training pictures and feature networks")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, log and model")
+    train.add_argument("--start", metavar="M", help="continue from this model (name, hash or path), not from scratch")
     train.add_argument("--name", default="trained", help="name of the exported model")
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
     train.add_argument("--smoke", action="store_true", help="three steps a stage: does it run at all")
@@ -31,6 +32,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _train(options: argparse.Namespace) -> int:
     from ..errors import OptionError
     from ..loading import choose_device
+    from ..models import find_model
     from ..training.config import TrainingConfig, embedded_config
     from ..training.export import export_model
     from ..training.trainer import Trainer
@@ -43,7 +45,8 @@ def _train(options: argparse.Namespace) -> int:
         raise OptionError(f"{path}: {error}") from error
     if options.smoke:
         config = config.shortened(steps=3)
-    trainer = Trainer(config, options.out, device)
+    start = None if options.start is None else find_model(options.start)
+    trainer = Trainer(config, options.out, device, start=start)
     for record in trainer.run():
         if sys.stderr.isatty() or record["step"] % 100 == 0:
             words = "  ".join(f"{name} {value:.4g}" for name, value in record.items())

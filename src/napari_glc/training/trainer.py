@@ -18,6 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import ModelError
+from ..models import ModelFile
+from ..networks.config import GlcConfig
 from ..networks.glc import GlcNetwork
 from .auxiliary import CodePredictor
 from .codebook import CodebookAverager
@@ -43,12 +46,25 @@ class Trainer:
         Where ``checkpoint.pt`` and ``log.jsonl`` live; an existing checkpoint is resumed.
     device
         Torch device.
+    start
+        A model to start from instead of random weights; its network must be the configuration's.
     checkpoint_seconds
         Wall time between two checkpoints.
+
+    Raises
+    ------
+    ModelError
+        If `start` holds another network.
     """
 
     def __init__(
-        self, config: TrainingConfig, folder: Path, device: str = "cpu", checkpoint_seconds: float = 240
+        self,
+        config: TrainingConfig,
+        folder: Path,
+        device: str = "cpu",
+        *,
+        start: ModelFile | None = None,
+        checkpoint_seconds: float = 240,
     ) -> None:
         self.config, self.folder, self.device = config, folder, torch.device(device)
         self.checkpoint_seconds = checkpoint_seconds
@@ -56,11 +72,14 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.net = GlcNetwork(config.network)
         self._start_prior(self.net)
+        if start is not None:
+            self._start_from(start)
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.predictor = CodePredictor(config.network.channels, config.network.autoencoder.codewords).to(self.device)
         self.codebook = CodebookAverager(self.net.vqgan.quantize)
         self.hyper_codebook = CodebookAverager(self.net.z_vq)
+        self.codebook.ready = self.hyper_codebook.ready = start is not None
         self.picture_loss = PictureLoss(config.data.features, self.device)
         self.steering = RateSteering(config.network.rate_points)
         self.optimizer: torch.optim.Optimizer | None = None
@@ -69,6 +88,11 @@ class Trainer:
         self.pictures, _ = load_pictures(config.data.archive, config.data.index, held_out=False)
         self.teacher: nn.Module | None = None
         self.latent_variance = 1.0
+
+    def _start_from(self, model: ModelFile) -> None:
+        if model.network_config(GlcConfig) != self.config.network:
+            raise ModelError(f"{model.path} holds another network than the one this configuration trains")
+        self.net.load_state_dict(model.load(), strict=True)
 
     @staticmethod
     def _start_prior(net: GlcNetwork) -> None:
