@@ -2,10 +2,10 @@
 
 python benchmarks/against_classical.py OURS.json BASELINE.csv [CODEC ...]
 
-OURS.json is what ``glc evaluate --features ... --json`` writes. BASELINE.csv has a row for each codec, setting and picture:
-``codec, setting, image, bytes, bpp, psnr, msssim, squeeze_distance``, bytes being those of the whole file. For each of our
-qualities every picture's baseline curve is interpolated (linear in log bpp, best of the settings) at our very rate; pictures a
-codec cannot code that small are left out, and the count says so.
+OURS.json is what ``glc evaluate --features ... --json`` writes. BASELINE.csv has a row for each codec, setting and
+picture with the columns codec, setting, image, bytes, bpp, psnr, msssim and squeeze_distance, bytes being those of the
+whole file. For each of our qualities every picture's baseline curve is interpolated (linear in log bpp) at our very
+rate; pictures a codec cannot code that small are left out, and the count says so.
 """
 
 from __future__ import annotations
