@@ -226,3 +226,10 @@ def test_imageio_reads_and_writes(tmp_path, embryo):
         iio.imwrite(path, embryo.astype(np.float32))
     assert path.read_bytes() == data
     assert iio.imread(Path(napari_glc.__file__).parent / "samples" / "kodim23.png").shape == (512, 768, 3)
+
+
+def test_the_model_page_names_the_embedded_model():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "models.md").read_text()
+    model = find_model(None)
+    assert f"`{model.sha256}`" in page
+    assert f"{model.size / 1e6:.1f} MB" in page

@@ -1,0 +1,70 @@
+"""What the documentation tells people to type works as written."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import imageio.v3 as iio
+import pytest
+
+from napari_glc.cli import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    "README.md",
+    "docs/tutorial/first-picture.md",
+    "docs/how-to/choose-the-rate.md",
+    "docs/how-to/use-from-python.md",
+]
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch) -> Path:
+    """A folder with the pictures the pages speak of."""
+    sample = ROOT / "src" / "napari_glc" / "samples" / "kodim23.png"
+    (tmp_path / "src/napari_glc/samples").mkdir(parents=True)
+    shutil.copy(sample, tmp_path / "src/napari_glc/samples")
+    shutil.copy(sample, tmp_path / "picture.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_shell_examples_run(page, desk):
+    lines = [line for block in _blocks(page, "sh") for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("glc ")]
+    for command in commands:
+        assert main(command) == 0, command
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_examples_run(page, desk):
+    names = {"picture": iio.imread("picture.png")}
+    assert main(["encode", "picture.png", "picture.glc", "--quality", "10"]) == 0
+    for block in _blocks(page, "python"):
+        exec(compile(block, page, "exec"), names)
+
+
+@pytest.mark.parametrize("module", ["napari_glc.api", "napari_glc", "napari_glc.imageio_plugin"])
+def test_docstring_examples_run(module):
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_readme_shows_exactly_two_set_up_commands():
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Two commands")[1].split("\n## ")[0]
+    commands = re.findall(r"^```sh\n(.*?)\n```", section, re.MULTILINE | re.DOTALL)
+    assert commands == ["sh scripts/demo.sh", "sh scripts/test.sh"]
+    for command in commands:
+        assert (ROOT / command.split()[1]).is_file()
