@@ -44,13 +44,6 @@ def embryo() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def kodak_folder() -> Path:
-    """All 24 Kodak pictures if they are at hand, else the embedded ones."""
-    folder = os.environ.get("NAPARI_GLC_KODAK")
-    return Path(folder) if folder else DATA
-
-
-@pytest.fixture(scope="session")
 def encoded_parrots(parrots: np.ndarray) -> bytes:
     """The parrots at quality 50."""
     return napari_glc.encode(parrots)
