@@ -140,10 +140,10 @@ class GlcFile:
         MissingModelError
             If it is not installed.
         """
-        from .models import find_model
+        from .models import find_model_by_hash
 
         with self._named_errors():
-            return find_model(self.model_tag)
+            return find_model_by_hash(self.model_tag)
 
     @cached_property
     def _codec(self) -> Codec:
@@ -159,6 +159,8 @@ class GlcFile:
         ------
         MissingModelError
             If the model is not installed: only a model knows where its streams end.
+        DamagedFileError
+            If a tile is damaged or too short for its streams.
         """
         container = self.container
         header = container.header.metadata_size
@@ -166,7 +168,9 @@ class GlcFile:
         checks = 2 * len(container.grid)
         sizes = {"header": container.offsets[0] - metadata, "metadata": metadata, "checks": checks}
         for index, box in enumerate(container.grid):
-            for name, count in self._codec.stream_sizes(self._payload(index), box).items():
+            with self._named_errors():
+                of_tile = self._codec.stream_sizes(self._payload(index), box)
+            for name, count in of_tile.items():
                 sizes[name] = sizes.get(name, 0) + count
         return sizes
 

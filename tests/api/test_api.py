@@ -137,8 +137,11 @@ def test_a_picture_the_bytes_cannot_back_is_refused_before_it_is_allocated():
     tag = find_model(None).tag
     for side, error in ((1 << 14, DamagedFileError), (1 << 20, LimitError)):
         header = Header(codec="glc", kind=ArrayKind.RGB8, model=tag, quality=50, height=side, width=side, tile=0)
+        file = napari_glc.GlcFile(pack(header, [bytes(50)]))
         with pytest.raises(error):
-            napari_glc.decode(pack(header, [bytes(50)]))
+            file.read()
+        with pytest.raises(DamagedFileError):
+            file.streams()
 
 
 def test_a_missing_model_is_named_with_what_to_do(encoded_parrots):
@@ -153,6 +156,19 @@ def test_a_missing_model_is_named_with_what_to_do(encoded_parrots):
     assert file.model_tag == "abcdef"
     with pytest.raises(MissingModelError, match=r"abcdef.*not installed.*glc-small.*NAPARI_GLC_MODELS"):
         file.read()
+
+
+def test_a_file_is_not_decoded_by_what_is_only_called_like_its_model(tmp_path, monkeypatch, encoded_parrots):
+    from napari_glc.models import write_model
+
+    tag, model = encoded_parrots[4:7].hex(), find_model(None)
+    impostor = tmp_path / tag
+    write_model(impostor, model.load(), name=tag, codec="glc", config=model.config, description="")
+    impostor.with_suffix(".safetensors").write_bytes(impostor.read_bytes())
+    monkeypatch.setenv("NAPARI_GLC_MODELS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert find_model(tag).sha256 != model.sha256
+    assert napari_glc.GlcFile(encoded_parrots).model == model
 
 
 def test_models_are_found_by_name_hash_and_path(tmp_path, monkeypatch):

@@ -105,7 +105,6 @@ def _decode(options: argparse.Namespace) -> int:
 def _info(options: argparse.Namespace) -> int:
     from ..api import open as open_file
     from ..errors import MissingModelError
-    from ..models import find_model
 
     file = open_file(options.input)
     facts: dict[str, Any] = {
@@ -118,7 +117,7 @@ def _info(options: argparse.Namespace) -> int:
         "metadata": file.metadata,
     }
     try:
-        facts["model_name"] = find_model(file.model_tag).name
+        facts["model_name"] = file.model.name
         facts["streams"] = file.streams()
     except MissingModelError as error:
         facts["model_name"], facts["streams"] = None, None

@@ -167,18 +167,17 @@ class GlcCodec:
         total = len(tiles) + len(blocks)
 
         # what the file claims is backed by its bytes before anything of that size is allocated
-        payloads = {}
+        parts: list[tuple[Box, bytes]] = []
         for index in tiles:
-            area = self._aligned(grid[index]).divided(factor)
-            payloads[index] = read_tile(index)
-            self.coder.check_size(payloads[index], area.height, area.width)
+            area, payload = self._aligned(grid[index]).divided(factor), read_tile(index)
+            self.coder.check_size(payload, area.height, area.width)
+            parts.append((area, payload))
 
         canvas = seen.divided(factor)
         y_hat = torch.zeros(1, self.config.channels, canvas.height, canvas.width)
-        for done, index in enumerate(tiles):
+        for done, (area, payload) in enumerate(parts):
             progress(done, total)
-            area = self._aligned(grid[index]).divided(factor)
-            part = self._tile_coefficients(payloads[index], area, quality, preview=preview)
+            part = self._tile_coefficients(payload, area, quality, preview=preview)
             common = area.cut(canvas)
             target = (..., *common.relative_to(canvas).slices)
             y_hat[target] = part[(..., *common.relative_to(area).slices)]
@@ -204,6 +203,7 @@ class GlcCodec:
     def stream_sizes(self, payload: bytes, box: Box) -> dict[str, int]:
         """Bytes of hyper indices, symbols and the codec's own checksums in a tile."""
         area = self._aligned(box).divided(self.config.factor)
+        self.coder.check_size(payload, area.height, area.width)
         hyper = self.coder.hyper_size(area.height, area.width)
         return {"hyper": hyper - 1, "symbols": len(payload) - hyper - 1, "checks": 2}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import MissingModelError, ModelError
 from .file import ModelFile, read_model
 
-__all__ = ["FOLDER_VARIABLE", "embedded_models", "find_model", "installed_models", "model_folder"]
+__all__ = ["FOLDER_VARIABLE", "embedded_models", "find_model", "find_model_by_hash", "installed_models", "model_folder"]
 
 FOLDER_VARIABLE = "NAPARI_GLC_MODELS"
 """Environment variable that moves the user's model folder."""
@@ -85,8 +85,29 @@ def find_model(wanted: str | Path | None, codec: str = "glc") -> ModelFile:
                 return model
     if Path(wanted).is_file():
         return read_model(Path(wanted))
+    raise _missing(text, models)
+
+
+def find_model_by_hash(prefix: str) -> ModelFile:
+    """The installed model whose SHA-256 begins with `prefix`; what a ``.glc`` file asks for.
+
+    Names and paths do not count here: a file must not be decoded by whatever is called like a hash.
+
+    Raises
+    ------
+    MissingModelError
+        If none is installed.
+    """
+    models = installed_models()
+    for model in models:
+        if model.sha256.startswith(prefix):
+            return model
+    raise _missing(prefix, models)
+
+
+def _missing(wanted: str, models: list[ModelFile]) -> MissingModelError:
     names = ", ".join(f"{m.name} ({m.sha256[:6]})" for m in models) or "none"
-    raise MissingModelError(
-        f"model {text!r} is not installed. Installed: {names}. Put its .safetensors file into {model_folder()} "
+    return MissingModelError(
+        f"model {wanted!r} is not installed. Installed: {names}. Put its .safetensors file into {model_folder()} "
         f"or point the environment variable {FOLDER_VARIABLE} at its folder"
     )
