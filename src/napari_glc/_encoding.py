@@ -7,7 +7,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .container import Header, TileGrid, pack
+from .container import MAX_PACKETS, Header, TileGrid, pack
 from .errors import OptionError
 from .imaging.planes import to_plane
 from .loading import loaded_codec
@@ -31,6 +31,8 @@ def encode_plane(
     metadata: dict[str, Any] | None,
     device: str,
     tile: int,
+    index_coder: str,
+    packets: int,
     progress: Progress | None,
 ) -> bytes:
     """See :func:`napari_glc.encode`."""
@@ -48,13 +50,14 @@ def encode_plane(
         height=height,
         width=width,
         tile=tile,
+        **_index_options(model_file.codec, index_coder, packets),
     )
     grid = TileGrid(height, width, tile)
     grid.check_count()
     coder = loaded_codec(model_file, device)
-    tiles = list(coder.encode(plane, grid, quality, progress or (lambda done, total: None)))
+    encoded = coder.encode(plane, header, grid, progress or (lambda done, total: None))
     try:
-        return pack(header, tiles, metadata)
+        return pack(encoded.header, encoded.chunks, metadata)
     except (TypeError, ValueError) as error:
         raise OptionError(f"the metadata cannot be stored as JSON: {error}") from error
 
@@ -63,6 +66,17 @@ def _checked_quality(quality: float) -> float:
     if not (isinstance(quality, Real) and math.isfinite(quality) and 0 <= quality <= 100):
         raise OptionError(f"quality must lie within 0 to 100, not {quality!r}")
     return round(2 * float(quality)) / 2
+
+
+def _index_options(codec: str, index_coder: str, packets: int) -> dict[str, Any]:
+    """Header fields that only index maps have."""
+    if codec != "vqgan":
+        if packets != 1 or index_coder != "auto":
+            raise OptionError(f"packets and index coders belong to codec 'vqgan', not to {codec!r}")
+        return {}
+    if not 1 <= packets <= MAX_PACKETS:
+        raise OptionError(f"packets must lie within 1 to {MAX_PACKETS}, not {packets}")
+    return {"index_coder": index_coder, "packets": packets}
 
 
 def _checked_tile(tile: int) -> int:

@@ -10,16 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .container import Box, Container, parse_head, read_tile
+from .container import Box, Container, parse_head, read_chunk
 from .container.limits import MAX_READ_PIXELS
-from .errors import GlcError, LimitError, OptionError
+from .errors import DamagedFileError, GlcError, LimitError, OptionError, TruncatedFileError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ._recovery import Recovered
     from .codecs.base import Codec, Progress
     from .models import ModelFile
+    from .recovery import Sampling
 
 __all__ = ["GlcFile"]
 
@@ -165,17 +167,18 @@ class GlcFile:
         container = self.container
         header = container.header.metadata_size
         metadata = header + 2 if header else 0
-        checks = 2 * len(container.grid)
+        checks = 2 * container.chunks
         sizes = {"header": container.offsets[0] - metadata, "metadata": metadata, "checks": checks}
-        for index, box in enumerate(container.grid):
+        for index in range(container.chunks):
+            box = container.grid[index // container.header.packets]
             with self._named_errors():
-                of_tile = self._codec.stream_sizes(self._payload(index), box)
-            for name, count in of_tile.items():
+                of_chunk = self._codec.stream_sizes(self._payload(index), container.header, box)
+            for name, count in of_chunk.items():
                 sizes[name] = sizes.get(name, 0) + count
         return sizes
 
     def facts(self) -> dict[str, Any]:
-        """Codec, model, quality, bytes and bpp, for display."""
+        """Codec, model, quality, bytes and bpp, for display; see also :meth:`index_facts`."""
         return {
             "codec": self.codec,
             "model": self.model_tag,
@@ -183,6 +186,11 @@ class GlcFile:
             "bytes": self.size,
             "bpp": self.bpp,
         }
+
+    def index_facts(self) -> dict[str, Any]:
+        """How the index maps of a ``vqgan`` file are coded; empty for other codecs."""
+        header = self.container.header
+        return {"index_coder": header.index_coder, "packets": header.packets} if self.codec == "vqgan" else {}
 
     def __repr__(self) -> str:
         name = "bytes" if self.path is None else str(self.path)
@@ -237,17 +245,88 @@ class GlcFile:
                 f"{box.height} x {box.width} pixels are beyond the limit of {MAX_READ_PIXELS} in one read; read regions"
             )
         with self._named_errors():
-            plane = self._codec.decode(
-                self._payload, grid, box, header.quality, progress or _no_progress, preview=preview
-            )
+            plane = self._codec.decode(self._payload, header, grid, box, progress or _no_progress, preview=preview)
         return from_plane(plane, header.kind)
+
+    def recover(
+        self,
+        method: str = "transformer",
+        *,
+        sampling: Sampling | None = None,
+        progress: Progress | None = None,
+    ) -> Recovered:
+        """Decode a file some of whose packets are lost or damaged.
+
+        Parameters
+        ----------
+        method
+            How lost indices are filled: ``"transformer"`` (from the indices before, as published),
+            ``"both-sides"`` (from those after as well), ``"nearest"``, ``"frequent"`` or ``"none"`` (mid-grey).
+        sampling
+            For the transformer; ``None`` takes the most probable index.
+        progress
+            See :meth:`read`.
+
+        Returns
+        -------
+        Recovered
+            The picture, and which of its pixels were lost. An intact file gives what :meth:`read` gives.
+
+        Raises
+        ------
+        OptionError
+            If the file's codec has no packets, or the method is unknown.
+        LimitError
+            If the picture holds more than 2**29 pixels.
+        DamagedFileError
+            If no packet is left.
+        """
+        import numpy as np
+
+        from ._recovery import Recovered, fill_map
+        from .codecs.vqgan import VqganCodec
+        from .imaging.planes import from_plane
+
+        header, grid, codec = self.container.header, self.container.grid, self._codec
+        if not isinstance(codec, VqganCodec):
+            raise OptionError(f"only files of codec 'vqgan' have packets to recover from, not those of {self.codec!r}")
+        if grid.plane.height * grid.plane.width > MAX_READ_PIXELS:
+            raise LimitError(f"{self.shape} pixels are beyond the limit of {MAX_READ_PIXELS} in one read")
+        report = progress or _no_progress
+        with self._named_errors():
+            found = codec.read_map(self._payload, header, grid, grid.plane, report, strict=False)
+            filled = fill_map(codec, found, self.quality, method, sampling, report)
+            plane = codec.render(filled, self.quality, grid.plane, grid, report)
+        factor = codec.config.factor
+        lost = found.lost.repeat(factor, 0).repeat(factor, 1)[: header.height, : header.width]
+        return Recovered(
+            pixels=from_plane(plane, header.kind),
+            lost=lost,
+            lost_packets=len(found.lost_packets),
+            packets=found.packets,
+            lost_share=float(np.mean(found.lost)),
+            method=method,
+        )
+
+    def lost_packets(self) -> list[int]:
+        """Packets whose bytes are missing or damaged, counted through the whole file; empty if it is intact.
+
+        Reads every byte of the file and decodes nothing.
+        """
+        lost = []
+        for index in range(self.container.chunks):
+            try:
+                self._payload(index)
+            except (DamagedFileError, TruncatedFileError):
+                lost.append(index)
+        return lost
 
     def _payload(self, index: int) -> bytes:
         if index in self._payloads:
             self._payloads.move_to_end(index)
             return self._payloads[index]
         with self._named_errors(), self._stream() as stream:
-            payload = read_tile(stream, self.container, index)
+            payload = read_chunk(stream, self.container, index)
         self._payloads[index] = payload
         if len(self._payloads) > _CACHED_TILES:
             self._payloads.popitem(last=False)
@@ -261,7 +340,7 @@ class GlcFile:
         GlcError
             The first thing that is wrong.
         """
-        for index in range(len(self.container.grid)):
+        for index in range(self.container.chunks):
             self._payload(index)
         self.read(progress=progress)
 

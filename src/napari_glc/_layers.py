@@ -11,7 +11,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._file import GlcFile
 
-__all__ = ["layer_metadata", "layer_options"]
+__all__ = ["layer_metadata", "layer_options", "lost_options"]
 
 _HUGE = 1e15
 _WARNING = "Decoded by a generative model, which invents plausible detail: not for measurements."
@@ -93,6 +93,12 @@ def layer_options(file: GlcFile) -> dict[str, Any]:
     if not rgb:
         options["colormap"] = _known_colormap(kept.get("colormap")) or "gray"
     return options
+
+
+def lost_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of a labels layer that marks the lost parts of a file, given those of its image."""
+    kept = {name: options[name] for name in ("scale", "translate", "units", "axis_labels")}
+    return {**kept, "name": f"{options['name']} (lost)", "opacity": 0.4}
 
 
 def _facts(file: GlcFile) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """Decode files into image layers.
+    """Decode files into image layers; a damaged file that can be recovered gives a labels layer as well.
 
     Raises
     ------
@@ -33,13 +34,27 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
         A subclass that says what is wrong; its message names the file.
     """
     paths = [path] if isinstance(path, str) else path
-    return [_read_layer(p) for p in paths]
+    return [layer for p in paths for layer in _read_layers(p)]
 
 
-def _read_layer(path: str) -> LayerData:
-    from ._layers import layer_options
+def _read_layers(path: str) -> list[LayerData]:
+    from ._layers import layer_options, lost_options
     from ._settings import plugin_setting
     from .api import open as open_file
 
     file = open_file(path, device=plugin_setting("runtime", "device"))
-    return file.read(), layer_options(file), "image"
+    options = layer_options(file)
+    if file.codec != "vqgan" or not file.lost_packets():
+        return [(file.read(), options, "image")]
+    found = file.recover()
+    told = (
+        f"{file.path}: {found.lost_packets} of {found.packets} packets are lost, {100 * found.lost_share:.1f} % of "
+        "the indices. The picture shows what the transformer predicts in their place; the layer beside it shows where."
+    )
+    # napari shows warnings as notifications
+    warnings.warn(told, stacklevel=2)
+    options["metadata"]["glc"]["recovered"] = told
+    return [
+        (found.pixels, options, "image"),
+        (found.lost.astype("uint8"), lost_options(options), "labels"),
+    ]

@@ -28,6 +28,8 @@ def encode(
     metadata: dict[str, Any] | None = None,
     device: str = "auto",
     tile: int = 512,
+    index_coder: str = "auto",
+    packets: int = 1,
     progress: Progress | None = None,
 ) -> bytes:
     """Encode a picture.
@@ -41,7 +43,8 @@ def encode(
     model
         Name, hash prefix or path of a model; ``None`` for the codec's embedded default.
     quality
-        0 (fewest bytes) to 100, continuous; stored in steps of one half.
+        0 (fewest bytes) to 100; stored in steps of one half. Continuous for ``glc``; ``vqgan`` has one codebook
+        for every eighth of the range.
     axes
         ``"YX"`` or ``"YXC"``; ``None`` goes by the shape.
     metadata
@@ -50,6 +53,11 @@ def encode(
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
     tile
         Nominal side in pixels of the parts that decode on their own, a multiple of 64; 0 for one part.
+    index_coder
+        ``vqgan`` only: ``"fixed"``, ``"zip"``, ``"adaptive"``, ``"transformer"``, or ``"auto"`` for the smallest.
+    packets
+        ``vqgan`` only: packets each tile is divided into, 1 to 64. Each holds scattered indices and can be lost
+        without the others; see :meth:`GlcFile.recover`.
     progress
         Called with units of work done and in all; whatever it raises stops the work.
 
@@ -85,6 +93,8 @@ def encode(
         metadata=metadata,
         device=device,
         tile=tile,
+        index_coder=index_coder,
+        packets=packets,
         progress=progress,
     )
 

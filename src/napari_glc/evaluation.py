@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .codecs.base import Progress
 
-__all__ = ["evaluate_folder", "means"]
+__all__ = ["evaluate_folder", "feature_distances", "means", "pictures_in"]
 
 Row = dict[str, Any]
 
@@ -65,10 +65,7 @@ def evaluate_folder(
     OptionError
         If the folder holds no picture.
     """
-    paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in READABLE)
-    if not paths:
-        raise OptionError(f"{folder} holds no picture ({', '.join(READABLE)})")
-    distances = _feature_distances(features)
+    paths, distances = pictures_in(folder), feature_distances(features)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) if save_to is None else Path(save_to)
@@ -103,9 +100,24 @@ def evaluate_folder(
     return rows
 
 
-def _feature_distances(
+def pictures_in(folder: str | Path) -> list[Path]:
+    """Pictures of a folder, sorted by name; sub-folders are not entered.
+
+    Raises
+    ------
+    OptionError
+        If there is none.
+    """
+    paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in READABLE)
+    if not paths:
+        raise OptionError(f"{folder} holds no picture ({', '.join(READABLE)})")
+    return paths
+
+
+def feature_distances(
     folder: Path | None,
 ) -> dict[str, Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]]:
+    """The perceptual distances whose networks lie in a folder; none for ``None``."""
     if folder is None:
         return {}
     from .metrics.feature_distance import FeatureDistance, distance_of_arrays
@@ -113,12 +125,20 @@ def _feature_distances(
     return {name: distance_of_arrays(FeatureDistance(name, folder)) for name in ("squeezenet", "darknet")}
 
 
-def means(rows: Sequence[Row]) -> list[dict[str, float]]:
-    """Mean of every number at every quality, in rising order of quality."""
+def means(rows: Sequence[Row], by: Sequence[str] = ("quality",)) -> list[Row]:
+    """Mean of every number in each group, in rising order.
+
+    Parameters
+    ----------
+    rows
+        From :func:`evaluate_folder` or :func:`~napari_glc.loss_evaluation.evaluate_losses`.
+    by
+        Columns whose values make a group.
+    """
     summary = []
-    for quality in sorted({row["quality"] for row in rows}):
-        group = [row for row in rows if row["quality"] == quality]
-        numbers = [name for name in group[0] if name not in ("image", "quality")]
+    for key in sorted({tuple(row[name] for name in by) for row in rows}):
+        group = [row for row in rows if tuple(row[name] for name in by) == key]
+        numbers = [name for name in group[0] if name not in by and name != "image"]
         mean = {name: sum(row[name] for row in group) / len(group) for name in numbers}
-        summary.append({"quality": quality, **mean, "images": float(len(group))})
+        summary.append({**dict(zip(by, key, strict=True)), **mean, "images": len(group)})
     return summary

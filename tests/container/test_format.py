@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_glc.container import ArrayKind, Header, TileGrid, pack, parse, read_tile
+from napari_glc.container import ArrayKind, Header, TileGrid, pack, parse, read_chunk
 from napari_glc.container.bytesio import check16, varint
 from napari_glc.container.header import FIELDS
 from napari_glc.errors import (
@@ -51,7 +51,7 @@ def test_tiles_are_read_one_by_one():
     data = pack(header, tiles)
     container = parse(data)
     assert len(container.grid) == 4
-    assert [read_tile(io.BytesIO(data), container, i) for i in (2, 0, 3, 1)] == [tiles[i] for i in (2, 0, 3, 1)]
+    assert [read_chunk(io.BytesIO(data), container, i) for i in (2, 0, 3, 1)] == [tiles[i] for i in (2, 0, 3, 1)]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_every_flipped_bit_is_noticed():
             damaged = bytearray(data)
             damaged[position] ^= 1 << bit
             with pytest.raises(GlcError):
-                read_tile(io.BytesIO(damaged), parse(bytes(damaged)), 0)
+                read_chunk(io.BytesIO(damaged), parse(bytes(damaged)), 0)
 
 
 def test_every_truncation_is_called_a_truncation():
@@ -137,7 +137,7 @@ def test_mutations_with_a_repaired_checksum_do_not_escape(data):
         container = parse(bytes(mutated))
         assert container.size == len(mutated)
         for index in range(len(container.grid)):
-            read_tile(io.BytesIO(mutated), container, index)
+            read_chunk(io.BytesIO(mutated), container, index)
 
 
 def test_metadata_that_is_no_json_is_damage():

@@ -162,7 +162,7 @@ def test_layers_that_cannot_be_saved_say_why_and_leave_the_old_file(viewer, data
 def test_damaged_files_say_what_is_wrong(viewer, encoded_parrots, tmp_path):
     bad = tmp_path / "bad.glc"
     bad.write_bytes(encoded_parrots[:40] + bytes(60) + encoded_parrots[100:])
-    with pytest.raises(DamagedFileError, match=r"bad\.glc: tile 0 of 1 is damaged"):
+    with pytest.raises(DamagedFileError, match=r"bad\.glc: tile 0 of 1 .* is damaged"):
         viewer.open(bad, plugin="napari-glc")
     bad.write_bytes(b"GIF89a")
     with pytest.raises(NotAGlcFileError, match=r"bad\.glc"):

@@ -12,7 +12,7 @@ from torch import nn
 
 import napari_glc
 from napari_glc.codecs.glc_symbols import SymbolCoder
-from napari_glc.container import parse, read_tile
+from napari_glc.container import parse, read_chunk
 from napari_glc.networks.fixed_point import from_fixed, to_fixed
 
 QUALITY = 60
@@ -23,7 +23,7 @@ def payload(motocross: np.ndarray) -> bytes:
     import io
 
     data = napari_glc.encode(motocross, quality=QUALITY, device="cpu")
-    return read_tile(io.BytesIO(data), parse(data), 0)
+    return read_chunk(io.BytesIO(data), parse(data), 0)
 
 
 def _symbols(coder: SymbolCoder, payload: bytes) -> list[np.ndarray]:

@@ -21,7 +21,7 @@ from napari_glc.models import find_model
 from napari_glc.networks.config import GlcConfig
 from napari_glc.training.config import TrainingConfig, embedded_config
 from napari_glc.training.data import Crops, load_pictures
-from napari_glc.training.trainer import Trainer
+from napari_glc.training.registry import make_trainer
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots
 
 def test_a_training_can_start_from_a_model(material, tmp_path):
     config = TrainingConfig.load(embedded_config("glc-small"), material).shortened(steps=1)
-    trainer = Trainer(config, tmp_path / "run", start=find_model(None))
+    trainer = make_trainer(config, tmp_path / "run", start=find_model(None))
     weights = find_model(None).load()
     for name, value in trainer.net.state_dict().items():
         assert torch.equal(value, weights[name]), name
@@ -96,14 +96,14 @@ def test_a_training_can_start_from_a_model(material, tmp_path):
 
     other = dataclasses.replace(config, network=GlcConfig(prior_blocks=1))
     with pytest.raises(ModelError, match="another network"):
-        Trainer(other, tmp_path / "other", start=find_model(None))
+        make_trainer(other, tmp_path / "other", start=find_model(None))
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
     config = TrainingConfig.load(embedded_config("glc-small"), material).shortened(steps=4)
 
     def weights(folder: Path, interrupt_after: int | None) -> dict[str, torch.Tensor]:
-        trainer = Trainer(config, folder)
+        trainer = make_trainer(config, folder)
         for done, _ in enumerate(trainer.run(), 1):
             if done == interrupt_after:
                 trainer._save()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from .coding import add_model_options
 from .progress import bar
@@ -28,6 +29,24 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     evaluate.add_argument(
         "--features", type=Path, metavar="DIR", help="folder of feature networks: adds two perceptual distances"
     )
+    evaluate.add_argument(
+        "--loss",
+        type=float,
+        nargs="+",
+        metavar="A",
+        help="codec vqgan: lose these shares of the index maps and recover them, instead of measuring bytes",
+    )
+    evaluate.add_argument(
+        "--recover",
+        nargs="+",
+        default=["transformer", "nearest", "frequent", "none"],
+        metavar="R",
+        help="with --loss: ways of recovery, default transformer nearest frequent none; also both-sides",
+    )
+    evaluate.add_argument(
+        "--pattern", default="random", metavar="P", help="with --loss: random (default), burst, tile or packet"
+    )
+    evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="with --loss: of the draw, default 0")
     add_model_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
@@ -35,6 +54,8 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _evaluate(options: argparse.Namespace) -> int:
     from ..evaluation import evaluate_folder, means
 
+    if options.loss is not None:
+        return _evaluate_losses(options)
     with bar("evaluating") as progress:
         rows = evaluate_folder(
             options.folder,
@@ -46,12 +67,37 @@ def _evaluate(options: argparse.Namespace) -> int:
             features=options.features,
             progress=progress,
         )
-    summary = means(rows)
+    return _report(options, rows, means(rows))
+
+
+def _evaluate_losses(options: argparse.Namespace) -> int:
+    from ..evaluation import means
+    from ..loss_evaluation import evaluate_losses
+
+    with bar("evaluating") as progress:
+        rows = evaluate_losses(
+            options.folder,
+            options.quality,
+            options.loss,
+            options.recover,
+            pattern=options.pattern,
+            seed=options.seed,
+            model=options.model,
+            device=options.device,
+            features=options.features,
+            save_to=options.save_decoded,
+            progress=progress,
+        )
+    return _report(options, rows, means(rows, ("quality", "loss", "method")))
+
+
+def _report(options: argparse.Namespace, rows: list[dict[str, Any]], summary: list[dict[str, Any]]) -> int:
     names = [name for name in summary[0] if name != "images"]
     print("  ".join(f"{name:>14}" for name in names))
     for row in summary:
-        print("  ".join(f"{row[name]:>14.4f}" for name in names))
-    print(f"means over {summary[0]['images']:.0f} pictures of {options.folder}")
+        cells = (row[name] if isinstance(row[name], str) else f"{row[name]:.4f}" for name in names)
+        print("  ".join(f"{cell:>14}" for cell in cells))
+    print(f"means over {summary[0]['images']} pictures of {options.folder}")
     if options.json is not None:
         text = json.dumps({"means": summary, "images": rows}, indent=1)
         options.json.write_text(text.replace("NaN", "null").replace("Infinity", "null") + "\n")

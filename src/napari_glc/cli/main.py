@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import GlcError
-from . import coding, comparing, evaluation, models, training
+from . import coding, comparing, damaging, evaluation, models, training
 
 __all__ = ["build_parser", "main"]
 
@@ -17,6 +17,7 @@ examples:
   glc encode picture.png picture.glc                 at quality 50
   glc encode picture.png picture.glc --bpp 0.03      at a rate
   glc decode picture.glc restored.png
+  glc encode picture.png picture.glc --codec vqgan --packets 8
   glc info picture.glc --json
   glc evaluate kodak/ --quality 10 50 90 --json kodak.json
 
@@ -35,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-glc {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for room in (coding, comparing, evaluation, models, training):
+    for room in (coding, damaging, comparing, evaluation, models, training):
         room.add_verbs(verbs)
     return parser
 

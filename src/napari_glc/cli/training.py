@@ -19,7 +19,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             "last checkpoint left off; a finished one is exported as model.safetensors."
         ),
     )
-    train.add_argument("config", metavar="CONFIG", help="a TOML file, or the name of an embedded one (glc-small)")
+    train.add_argument("config", metavar="CONFIG", help="a TOML file, or an embedded one: glc-small, vqgan-small")
     train.add_argument("--data", type=Path, required=True, metavar="DIR", help="training pictures and feature networks")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, log and model")
     train.add_argument("--start", metavar="M", help="continue from this model (name, hash or path), not from scratch")
@@ -35,7 +35,7 @@ def _train(options: argparse.Namespace) -> int:
     from ..models import find_model
     from ..training.config import TrainingConfig, embedded_config
     from ..training.export import export_model
-    from ..training.trainer import Trainer
+    from ..training.registry import make_trainer
 
     device = choose_device(options.device)
     path = Path(options.config) if Path(options.config).is_file() else embedded_config(options.config)
@@ -46,7 +46,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.smoke:
         config = config.shortened(steps=3)
     start = None if options.start is None else find_model(options.start)
-    trainer = Trainer(config, options.out, device, start=start)
+    trainer = make_trainer(config, options.out, device, start=start)
     for record in trainer.run():
         if sys.stderr.isatty() or record["step"] % 100 == 0:
             words = "  ".join(f"{name} {value:.4g}" for name, value in record.items())

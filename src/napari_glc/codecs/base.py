@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..container import Box, TileGrid
+from ..container import Box, Header, TileGrid
 
-__all__ = ["Codec", "Plane", "Progress", "ReadTile"]
+__all__ = ["Codec", "Encoded", "Plane", "Progress", "ReadChunk"]
 
 Plane = NDArray[np.uint8]
 """One picture the networks see: ``(H, W, 3)`` uint8 RGB."""
@@ -18,12 +19,28 @@ Plane = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
 """Called with units of work done and in all; whatever it raises stops the work."""
 
-ReadTile = Callable[[int], bytes]
-"""Returns the payload of a tile, its checksum verified."""
+ReadChunk = Callable[[int], bytes]
+"""Returns the payload of a chunk, its checksum verified. Chunk ``tile * packets + packet``."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder hands to the container.
+
+    Attributes
+    ----------
+    header
+        The header it was given, completed by what the encoder chose.
+    chunks
+        Payloads: the packets of the first tile, of the second, and so on.
+    """
+
+    header: Header
+    chunks: Sequence[bytes]
 
 
 class Codec(Protocol):
-    """Planes to tile payloads and back.
+    """Planes to payloads and back.
 
     Attributes
     ----------
@@ -33,16 +50,16 @@ class Codec(Protocol):
 
     name: str
 
-    def encode(self, plane: Plane, grid: TileGrid, quality: float, progress: Progress) -> Iterator[bytes]:
+    def encode(self, plane: Plane, header: Header, grid: TileGrid, progress: Progress) -> Encoded:
         """Payloads of all tiles in the order of the grid."""
         ...
 
     def decode(
-        self, read_tile: ReadTile, grid: TileGrid, box: Box, quality: float, progress: Progress, *, preview: bool
+        self, read_chunk: ReadChunk, header: Header, grid: TileGrid, box: Box, progress: Progress, *, preview: bool
     ) -> Plane:
         """Pixels of a region; touches only the tiles the region depends on."""
         ...
 
-    def stream_sizes(self, payload: bytes, box: Box) -> dict[str, int]:
-        """Bytes of each stream in the payload of the tile `box`."""
+    def stream_sizes(self, payload: bytes, header: Header, box: Box) -> dict[str, int]:
+        """Bytes of each stream in a payload of the tile `box`."""
         ...

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CODEC_NAMES", "load_codec"]
 
-_IMPLEMENTATIONS = {"glc": "glc:GlcCodec"}
+_IMPLEMENTATIONS = {"glc": "glc:GlcCodec", "vqgan": "vqgan:VqganCodec"}
 
 CODEC_NAMES = tuple(_IMPLEMENTATIONS)
 

@@ -3,20 +3,23 @@
 The format is written down byte by byte in ``docs/reference/format.md``.
 """
 
-from .file import Container, parse, parse_head, read_tile
-from .header import CODECS, ArrayKind, Header
+from .file import Container, longest_tile, parse, parse_head, read_chunk
+from .header import CODECS, INDEX_CODERS, MAX_PACKETS, ArrayKind, Header
 from .tiles import Box, TileGrid
 from .writer import pack
 
 __all__ = [
     "CODECS",
+    "INDEX_CODERS",
+    "MAX_PACKETS",
     "ArrayKind",
     "Box",
     "Container",
     "Header",
     "TileGrid",
+    "longest_tile",
     "pack",
     "parse",
     "parse_head",
-    "read_tile",
+    "read_chunk",
 ]

@@ -24,11 +24,11 @@ def varint(value: int) -> bytes:
 
 
 def check16(data: bytes) -> bytes:
-    """CRC-16/XMODEM of `data` (polynomial 0x1021, start 0), two bytes little-endian.
+    """CRC-16/IBM-3740 of `data` (polynomial 0x1021, start 0xFFFF), two bytes little-endian.
 
-    Notices every burst of up to 16 bits, so every damaged byte.
+    Notices every burst of up to 16 bits, so every damaged byte, and zeros where data should be.
     """
-    return binascii.crc_hqx(data, 0).to_bytes(2, "little")
+    return binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "little")
 
 
 def check8(data: bytes) -> bytes:

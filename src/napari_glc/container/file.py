@@ -2,9 +2,10 @@
 
 ::
 
-    header | index: one varint a tile | CRC-16 of both | metadata, CRC-16 | tile 0 | tile 1 | ...
+    header | index: one varint a chunk | CRC-16 of both | metadata, CRC-16 | chunk 0 | chunk 1 | ...
 
-A tile is ``payload, CRC-16 of the payload``. What a payload holds is the codec's business.
+A chunk is ``payload, CRC-16 of the payload``: a tile, or one of the packets a tile is divided into. What a payload
+holds is the codec's business.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from typing import Any, BinaryIO
 from ..errors import DamagedFileError, EmptyFileError, LimitError, TruncatedFileError
 from .bytesio import HeadReader, check16
 from .header import Header
-from .limits import MAX_METADATA, MAX_TILE_BYTES
+from .limits import MAX_METADATA, MAX_TILE_BYTES, MAX_TILES
 from .tiles import TileGrid
 
-__all__ = ["CHECK_SIZE", "Container", "parse", "parse_head", "read_tile"]
+__all__ = ["CHECK_SIZE", "Container", "longest_tile", "parse", "parse_head", "read_chunk"]
 
 CHECK_SIZE = 2
 
@@ -39,18 +40,26 @@ class Container:
     grid
         The tiles.
     offsets
-        Start of every tile in the file, and the end of the last one.
+        Start of every chunk in the file, and the end of the last one. Chunk ``tile * packets + packet``.
+    available
+        Bytes there are; fewer than the last offset if a packetised file was cut off.
     """
 
     header: Header
     metadata: dict[str, Any]
     grid: TileGrid
     offsets: tuple[int, ...]
+    available: int
 
     @property
     def size(self) -> int:
-        """Bytes of the whole file."""
-        return self.offsets[-1]
+        """Bytes of the file as it is."""
+        return min(self.offsets[-1], self.available)
+
+    @property
+    def chunks(self) -> int:
+        """Number of chunks."""
+        return len(self.offsets) - 1
 
 
 def parse_head(stream: BinaryIO, size: int) -> Container:
@@ -74,10 +83,11 @@ def parse_head(stream: BinaryIO, size: int) -> Container:
     header = Header.parse(reader)
     grid = TileGrid(header.height, header.width, header.tile)
     grid.check_count()
-    # every tile takes at least a byte of index and a checksum: an honest bound before reading on
-    if len(grid) * (1 + CHECK_SIZE) > size:
-        raise TruncatedFileError(f"{size} bytes cannot hold the {len(grid)} tiles the header announces")
-    lengths = [reader.varint() for _ in range(len(grid))]
+    # every chunk takes at least a byte of index, which must be there even if the chunk is not
+    chunks = len(grid) * header.packets
+    if chunks > size or chunks > MAX_TILES:
+        raise TruncatedFileError(f"{size} bytes cannot hold the {chunks} tiles or packets the header announces")
+    lengths = [reader.varint() for _ in range(chunks)]
     seen = bytes(reader.seen)
     if reader.take(CHECK_SIZE) != check16(seen):
         raise DamagedFileError("the header is damaged: its checksum does not match")
@@ -89,12 +99,13 @@ def parse_head(stream: BinaryIO, size: int) -> Container:
     offsets = [metadata_end]
     for length in lengths:
         offsets.append(offsets[-1] + length + CHECK_SIZE)
-    if offsets[-1] > size:
+    # a packetised file survives the loss of its end as it survives other losses
+    if offsets[-1] > size and (header.packets == 1 or metadata_end > size):
         raise TruncatedFileError(f"the file has {size} bytes of {offsets[-1]}: it was cut off")
     if offsets[-1] < size:
         raise DamagedFileError(f"{size - offsets[-1]} bytes follow the end of the file's content")
     metadata = _parse_metadata(reader, header.metadata_size) if header.metadata_size else {}
-    return Container(header, metadata, grid, tuple(offsets))
+    return Container(header, metadata, grid, tuple(offsets), size)
 
 
 def _parse_metadata(reader: HeadReader, size: int) -> dict[str, Any]:
@@ -119,26 +130,40 @@ def parse(data: bytes) -> Container:
     return parse_head(io.BytesIO(data), len(data))
 
 
-def read_tile(stream: BinaryIO, container: Container, index: int) -> bytes:
-    """Payload of one tile.
+def read_chunk(stream: BinaryIO, container: Container, index: int) -> bytes:
+    """Payload of one chunk.
 
     Raises
     ------
     DamagedFileError
         If its checksum does not match.
     TruncatedFileError
-        If the file has shrunk since its head was read.
+        If the file ends before it.
     """
     start, end = container.offsets[index], container.offsets[index + 1]
     stream.seek(start)
     chunk = stream.read(end - start)
     if len(chunk) < end - start:
-        raise TruncatedFileError(f"the file ends inside tile {index} of {len(container.grid)}")
+        raise TruncatedFileError(f"the file ends before {_place(container, index)} is complete")
     payload, check = chunk[:-CHECK_SIZE], chunk[-CHECK_SIZE:]
     if check != check16(payload):
-        box = container.grid[index]
-        raise DamagedFileError(
-            f"tile {index} of {len(container.grid)} is damaged (rows {box.top} to {box.bottom}, "
-            f"columns {box.left} to {box.right}): its checksum does not match"
-        )
+        raise DamagedFileError(f"{_place(container, index)} is damaged: its checksum does not match")
     return payload
+
+
+def longest_tile(data: bytes) -> int:
+    """Payload bytes of the longest tile of a file held in memory, all its packets together."""
+    container = parse(data)
+    packets = container.header.packets
+    starts = container.offsets[::packets]
+    return max(b - a - packets * CHECK_SIZE for a, b in zip(starts[:-1], starts[1:], strict=True))
+
+
+def _place(container: Container, index: int) -> str:
+    """Words for the place of a chunk in file and picture."""
+    tile, packet = divmod(index, container.header.packets)
+    box = container.grid[tile]
+    of = f"packet {packet} of {container.header.packets} of " if container.header.packets > 1 else ""
+    return (
+        f"{of}tile {tile} of {len(container.grid)} (rows {box.top} to {box.bottom}, columns {box.left} to {box.right})"
+    )

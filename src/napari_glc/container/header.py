@@ -11,11 +11,15 @@ from ..errors import DamagedFileError, LimitError, NotAGlcFileError, Unsupported
 from .bytesio import HeadReader, varint
 from .limits import MAX_METADATA_PACKED, MAX_SIDE
 
-__all__ = ["CODECS", "DEFAULT_TILE", "FIELDS", "MAGIC", "VERSION", "ArrayKind", "Header"]
+__all__ = ["CODECS", "DEFAULT_TILE", "FIELDS", "INDEX_CODERS", "MAGIC", "MAX_PACKETS", "VERSION", "ArrayKind", "Header"]
 
 MAGIC = b"GLC"
 VERSION = 1
 CODECS = ("glc", "vqgan", "perco", "clric")
+INDEX_CODERS = ("fixed", "zip", "adaptive", "transformer")
+"""How a ``vqgan`` file codes its index maps."""
+MAX_PACKETS = 64
+"""Most packets a tile is divided into."""
 DEFAULT_TILE = 512
 TILE_UNIT = 64
 QUALITY_STEPS = 2
@@ -53,6 +57,8 @@ class Header:
         Nominal side of a tile in pixels, a multiple of 64; 0 codes the plane as one tile.
     metadata_size
         Bytes of the compressed metadata block; 0 if there is none.
+    index_coder, packets
+        ``vqgan`` only: one of :data:`INDEX_CODERS`, and packets a tile.
     """
 
     codec: str
@@ -63,6 +69,8 @@ class Header:
     width: int
     tile: int = DEFAULT_TILE
     metadata_size: int = 0
+    index_coder: str = "fixed"
+    packets: int = 1
 
     def pack(self) -> bytes:
         """Header bytes, without the checksum that follows the index."""
@@ -86,7 +94,7 @@ class Header:
         NotAGlcFileError, UnsupportedVersionError, TruncatedFileError, DamagedFileError, LimitError
             As their names say.
         """
-        values: dict[str, int | bytes] = {"flags": 0, "tile": DEFAULT_TILE // TILE_UNIT, "metadata": 0}
+        values: dict[str, int | bytes] = {"flags": 0, "tile": DEFAULT_TILE // TILE_UNIT, "metadata": 0, "indices": 0}
         for field in FIELDS:
             flags = values["flags"]
             assert isinstance(flags, int)
@@ -120,6 +128,8 @@ class Header:
             width=width,
             tile=tile,
             metadata_size=numbers["metadata"],
+            index_coder=INDEX_CODERS[numbers["indices"] & 3],
+            packets=(numbers["indices"] >> 2) + 1,
         )
 
 
@@ -187,5 +197,14 @@ FIELDS = (
         lambda r: r.varint(),
         lambda h: varint(h.metadata_size),
         lambda flags: bool(flags & 0x80),
+    ),
+    Field(
+        "indices",
+        "1",
+        "codec vqgan only: bits 0-1 index coder, 0 fixed, 1 zip, 2 adaptive, 3 transformer; bits 2-7 packets a "
+        "tile, less one",
+        lambda r: r.byte(),
+        lambda h: bytes([INDEX_CODERS.index(h.index_coder) | h.packets - 1 << 2]),
+        lambda flags: CODECS[flags >> 2 & 3] == "vqgan",
     ),
 )

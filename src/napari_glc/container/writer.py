@@ -36,26 +36,26 @@ def pack_metadata(metadata: dict[str, Any] | None) -> bytes:
     return packed
 
 
-def pack(header: Header, tiles: Sequence[bytes], metadata: dict[str, Any] | None = None) -> bytes:
+def pack(header: Header, chunks: Sequence[bytes], metadata: dict[str, Any] | None = None) -> bytes:
     """A whole file.
 
     Parameters
     ----------
     header
         Its ``metadata_size`` is set here.
-    tiles
-        Payloads in the order of the grid.
+    chunks
+        Payloads: the packets of the first tile of the grid, of the second, and so on.
     metadata
         JSON-serialisable dictionary, or ``None``.
     """
-    if max(map(len, tiles)) > MAX_TILE_BYTES:
-        raise LimitError(f"a tile of {max(map(len, tiles))} bytes is too long; use smaller tiles")
+    if max(map(len, chunks)) > MAX_TILE_BYTES:
+        raise LimitError(f"a tile of {max(map(len, chunks))} bytes is too long; use smaller tiles")
     packed = pack_metadata(metadata)
     header = dataclasses.replace(header, metadata_size=len(packed))
-    head = header.pack() + b"".join(varint(len(tile)) for tile in tiles)
+    head = header.pack() + b"".join(varint(len(chunk)) for chunk in chunks)
     parts = [head, check16(head)]
     if packed:
         parts += [packed, check16(packed)]
-    for tile in tiles:
-        parts += [tile, check16(tile)]
+    for chunk in chunks:
+        parts += [chunk, check16(chunk)]
     return b"".join(parts)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import ModelError
+from .int8 import unpack_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +96,7 @@ class ModelFile:
         from safetensors.torch import load_file
 
         try:
-            return {name: tensor.float() for name, tensor in load_file(self.path).items()}
+            return unpack_rows(load_file(self.path))
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{self.path}: the weights cannot be read: {error}") from error
 

@@ -15,7 +15,7 @@ FOLDER_VARIABLE = "NAPARI_GLC_MODELS"
 """Environment variable that moves the user's model folder."""
 
 _EMBEDDED = Path(__file__).parent / "embedded"
-_DEFAULTS = {"glc": "glc-small"}
+_DEFAULTS = {"glc": "glc-small", "vqgan": "vqgan-small"}
 
 
 def model_folder() -> Path:

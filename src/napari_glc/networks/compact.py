@@ -71,6 +71,7 @@ class CompactGenerator(nn.Module):
         super().__init__()
         w0, w1, w2 = config.widths
         n0, n1, n2 = config.decoder_depths
+        self.coarse_blocks = n2
         self.blocks = nn.Sequential(
             nn.Conv2d(config.latent_channels, w2, 3, padding=1),
             *_stage(w2, n2),
@@ -84,6 +85,13 @@ class CompactGenerator(nn.Module):
             nn.PixelShuffle(4),
         )
 
-    def forward(self, latent: Tensor) -> Tensor:
-        out: Tensor = self.blocks(latent)
-        return out
+    def forward(self, latent: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Generate; `bias` ``(B, coarse_blocks, w2)`` is added in front of each block at 1/16."""
+        if bias is None:
+            out: Tensor = self.blocks(latent)
+            return out
+        out = self.blocks[0](latent)
+        for position in range(self.coarse_blocks):
+            out = self.blocks[1 + position](out + bias[:, position, :, None, None])
+        rest: Tensor = self.blocks[1 + self.coarse_blocks :](out)
+        return rest

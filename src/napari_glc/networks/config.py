@@ -1,7 +1,6 @@
 """Configurations of the networks as documented dataclasses.
 
-A model file carries its configuration as JSON made by :meth:`GlcConfig.to_json`; no option lives anywhere
-else.
+A model file carries its configuration as JSON made by ``to_json``; no option lives anywhere else.
 """
 
 from __future__ import annotations
@@ -10,7 +9,15 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["OFFICIAL_FACE", "OFFICIAL_IMAGE", "SMALL", "AutoencoderConfig", "GlcConfig"]
+__all__ = [
+    "OFFICIAL_FACE",
+    "OFFICIAL_IMAGE",
+    "SMALL",
+    "AutoencoderConfig",
+    "GlcConfig",
+    "TransformerConfig",
+    "VqganConfig",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +144,91 @@ class GlcConfig:
     def from_dict(cls, options: dict[str, Any]) -> GlcConfig:
         """Build a configuration from nested options, lists standing for tuples."""
         options = dict(options)
-        inner: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in options.pop("autoencoder", {}).items()
-        }
-        return cls(autoencoder=AutoencoderConfig(**inner), **options)
+        return cls(autoencoder=AutoencoderConfig(**_tuples(options.pop("autoencoder", {}))), **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """The autoregressive transformer over index maps.
+
+    Parameters
+    ----------
+    width, layers, heads
+        Channels, blocks, attention heads of each block.
+    block
+        Length of the learned position embedding, as in minGPT; 0 for none.
+    reaches
+        One number a layer: how many rows above and columns to both sides its attention sees on the map. Empty:
+        attention over everything before, as in minGPT. With reaches the keys and values of a position do
+        not depend on the window around it, so they are computed once and kept.
+    tied
+        Whether the output layer is the token embedding.
+    """
+
+    width: int = 224
+    layers: int = 5
+    heads: int = 7
+    block: int = 0
+    reaches: tuple[int, ...] = (2, 2, 1, 1, 1)
+    tied: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class VqganConfig:
+    """Index-map coding: autoencoder, codebooks of several sizes, transformer.
+
+    Parameters
+    ----------
+    autoencoder
+        The autoencoder; its `codewords` is the size of the codebook the others are clustered from.
+    codebooks
+        Sizes of the codebooks in rising order; quality picks one.
+    conditioned
+        Whether the generator knows which codebook its latent is made of.
+    transformer
+        The transformer, or ``None`` if the model has none.
+    """
+
+    autoencoder: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(codewords=4096))
+    codebooks: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+    conditioned: bool = True
+    transformer: TransformerConfig | None = field(default_factory=TransformerConfig)
+
+    @property
+    def factor(self) -> int:
+        """Pixels per index in each direction, f."""
+        return self.autoencoder.factor
+
+    def to_json(self) -> str:
+        """Serialise to compact JSON with sorted keys."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> VqganConfig:
+        """Restore a configuration from :meth:`to_json`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the text is not JSON or names unknown options.
+        """
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, options: dict[str, Any]) -> VqganConfig:
+        """Build a configuration from nested options, lists standing for tuples."""
+        options = _tuples(options)
+        inner = {"codewords": 4096} | _tuples(options.pop("autoencoder", {}))
+        transformer = options.pop("transformer", {})
+        return cls(
+            autoencoder=AutoencoderConfig(**inner),
+            transformer=None if transformer is None else TransformerConfig(**_tuples(transformer)),
+            **options,
+        )
+
+
+def _tuples(options: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
 
 SMALL = GlcConfig()

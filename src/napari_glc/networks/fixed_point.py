@@ -19,40 +19,21 @@ passes, so there is one definition of the architecture.
 from __future__ import annotations
 
 import copy
-import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Product
+from .fixed_arithmetic import FRACTION_BITS, ONE, from_fixed, integer_weights, rescale, snap, to_fixed
+from .fixed_attention import FixedAttend, FixedGelu, FixedLayerNorm, FixedLinear, FixedTokens
+from .index_transformer import Attend, TokenTable
 
 __all__ = ["FRACTION_BITS", "ONE", "from_fixed", "to_fixed", "to_fixed_point"]
 
-FRACTION_BITS = 12
-ONE = float(1 << FRACTION_BITS)
-_LIMIT = float((1 << 23) - 1)
-_WEIGHT_BITS = 15
 _SLOPE_BITS = 16
-
-
-def to_fixed(x: Tensor) -> Tensor:
-    """Real values to integer-valued float64 activations."""
-    return (x.double() * ONE).round().clamp(-_LIMIT, _LIMIT)
-
-
-def from_fixed(x: Tensor) -> Tensor:
-    """Integer-valued activations to the real values they stand for, still float64."""
-    return x / ONE
-
-
-def _snap(x: Tensor) -> Tensor:
-    return x.round().clamp_(-_LIMIT, _LIMIT)
-
-
-def _rescale(total: Tensor, shift: int) -> Tensor:
-    """``floor(total * 2**-shift + 0.5)``, decided half a unit of the sum away from any boundary."""
-    return total.mul_(2.0**-shift).add_(0.5 + 2.0 ** -(shift + 1)).floor_().clamp_(-_LIMIT, _LIMIT)
 
 
 class _FixedConv2d(nn.Module):
@@ -63,12 +44,9 @@ class _FixedConv2d(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        weight = conv.weight.detach().double()
-        exponent = math.frexp(float(weight.abs().max()))[1]
-        self.weight_bits = min(_WEIGHT_BITS - exponent, 2 * _WEIGHT_BITS)
+        integers, self.weight_bits = integer_weights(conv.weight)
         self.depthwise = conv.groups > 1
         self.size = conv.kernel_size[0]
-        integers = (weight * 2.0**self.weight_bits).round()
         if not self.depthwise:
             integers = integers.flatten(1)
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
@@ -77,10 +55,10 @@ class _FixedConv2d(nn.Module):
         self.register_buffer("offset", offset, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = _snap(x)
+        x = snap(x)
         batch, _, height, width = x.shape
         total = self._depthwise(x) if self.depthwise else self._dense(x)
-        return _rescale(total.add_(self.offset), self.weight_bits).view(batch, -1, height, width)
+        return rescale(total.add_(self.offset), self.weight_bits).view(batch, -1, height, width)
 
     def _dense(self, x: Tensor) -> Tensor:
         columns = x.flatten(2) if self.size == 1 else F.unfold(x, self.size, padding=self.size // 2)
@@ -103,22 +81,36 @@ class _FixedLeakyReLU(nn.Module):
         self.slope = float(round(slope * 2**_SLOPE_BITS))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = _snap(x)
-        return torch.where(x < 0, _rescale(x * self.slope, _SLOPE_BITS), x)
+        x = snap(x)
+        return torch.where(x < 0, rescale(x * self.slope, _SLOPE_BITS), x)
 
 
 class _FixedProduct(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return _rescale(_snap(a) * _snap(b), FRACTION_BITS)
+        return rescale(snap(a) * snap(b), FRACTION_BITS)
+
+
+_TWINS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    nn.Conv2d: _FixedConv2d,
+    nn.LeakyReLU: lambda module: _FixedLeakyReLU(module.negative_slope),
+    Product: lambda module: _FixedProduct(),
+    nn.PixelShuffle: lambda module: module,
+    nn.Linear: FixedLinear,
+    nn.LayerNorm: FixedLayerNorm,
+    nn.GELU: lambda module: FixedGelu(),
+    TokenTable: lambda module: FixedTokens(module.weight),
+    Attend: lambda module: FixedAttend(),
+}
 
 
 def to_fixed_point(network: nn.Module) -> nn.Module:
-    """Copy a network of ``Conv2d``, ``LeakyReLU``, ``PixelShuffle``, ``Product`` and additions.
+    """Copy a network made of the layers above, of parameters that are added, and of additions.
 
     Parameters
     ----------
     network
-        Any composition of :mod:`napari_glc.networks.blocks`; left untouched.
+        Any composition of :mod:`napari_glc.networks.blocks` or
+        :mod:`napari_glc.networks.index_transformer`; left untouched.
 
     Returns
     -------
@@ -134,17 +126,13 @@ def to_fixed_point(network: nn.Module) -> nn.Module:
 
 
 def _converted(module: nn.Module) -> nn.Module:
-    if isinstance(module, nn.Conv2d):
-        return _FixedConv2d(module)
-    if isinstance(module, nn.LeakyReLU):
-        return _FixedLeakyReLU(module.negative_slope)
-    if isinstance(module, Product):
-        return _FixedProduct()
-    if isinstance(module, nn.PixelShuffle):
-        return module
+    if type(module) in _TWINS:
+        return _TWINS[type(module)](module)
     children = list(module.named_children())
     if not children:
         raise TypeError(f"{type(module).__name__} has no fixed-point form")
     for name, child in children:
         setattr(module, name, _converted(child))
+    for name, parameter in list(module.named_parameters(recurse=False)):
+        setattr(module, name, nn.Parameter(to_fixed(parameter.detach()), requires_grad=False))
     return module

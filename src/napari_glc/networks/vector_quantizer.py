@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["VectorQuantizer"]
+__all__ = ["VectorQuantizer", "cluster_codebook"]
 
 
 class VectorQuantizer(nn.Module):
@@ -56,3 +56,32 @@ class VectorQuantizer(nn.Module):
         """Codewords ``(B, C, H, W)`` of an index map ``(B, H, W)``."""
         words: Tensor = self.embedding(indices)
         return words.permute(0, 3, 1, 2)
+
+
+def cluster_codebook(words: Tensor, size: int, *, seed: int = 0) -> Tensor:
+    """A smaller codebook by K-means of a larger one (Mao et al., section 3.2).
+
+    Plain Euclidean K-means of the codewords, first centroids drawn from them; each new codeword is the mean of a
+    cluster. The words are ordered along their first principal axis, so close indices are similar words.
+
+    Parameters
+    ----------
+    words
+        Float tensor ``(M, C)``.
+    size
+        Number of centroids, at most M.
+    seed
+        Of the first centroids.
+
+    Returns
+    -------
+    Tensor
+        Float32 ``(size, C)``.
+    """
+    from scipy.cluster.vq import kmeans2
+
+    points = words.detach().cpu().double().numpy()
+    centroids, _ = kmeans2(points, size, iter=50, minit="points", seed=seed)
+    clustered = torch.from_numpy(centroids).float()
+    axis = torch.linalg.svd(clustered - clustered.mean(0), full_matrices=False).Vh[0]
+    return clustered[(clustered @ axis).argsort()]

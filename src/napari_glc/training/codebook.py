@@ -7,7 +7,12 @@ from torch import Tensor
 
 from ..networks.vector_quantizer import VectorQuantizer
 
-__all__ = ["CodebookAverager"]
+__all__ = ["CodebookAverager", "flat_positions"]
+
+
+def flat_positions(latent: Tensor) -> Tensor:
+    """Latents ``(B, C, H, W)`` as a list ``(B * H * W, C)`` on the CPU, without gradient."""
+    return latent.detach().permute(0, 2, 3, 1).reshape(-1, latent.shape[1]).cpu()
 
 
 class CodebookAverager:

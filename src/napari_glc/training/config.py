@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import OptionError
-from ..networks.config import GlcConfig
+from ..networks.config import GlcConfig, VqganConfig
 
 __all__ = ["DataConfig", "StageConfig", "TrainingConfig", "embedded_config"]
 
@@ -40,12 +40,14 @@ class StageConfig:
     Parameters
     ----------
     name
-        ``autoencoder`` (reconstruction through the codebook), ``latent`` (transform coding of the frozen
-        autoencoder's latent) or ``joint`` (everything, with pixel losses).
+        For ``glc``: ``autoencoder`` (reconstruction through the codebook), ``latent`` (transform coding of the
+        frozen autoencoder's latent), ``joint`` (everything, with pixel losses). For ``vqgan``: ``autoencoder``,
+        ``codebooks`` (all sizes, from clusters of the first), ``generator`` (the generator alone),
+        ``transformer`` (over index maps; all else frozen).
     steps, batch, crop
-        Optimiser steps, crops a step, side of a crop in pixels.
-    learning_rate, warmup
-        Peak of a cosine schedule and the steps of its linear rise.
+        Optimiser steps, crops a step, side of a crop in pixels (``transformer``: in indices).
+    learning_rate, warmup, weight_decay
+        Peak of a cosine schedule, the steps of its linear rise, decoupled weight decay.
     l1, feature, adversarial, code, latent
         Weights of the absolute error, the SqueezeNet feature distance, the adversarial loss (times its
         adaptive factor), the code-prediction cross-entropy and the relative latent error.
@@ -62,14 +64,19 @@ class StageConfig:
         autoencoder stage.
     steer
         Relative step of that adaptation.
+    backward
+        ``transformer``: share of the maps read backwards.
+    masked
+        ``transformer``: share of the maps in which indices are hidden from the context.
     """
 
-    name: Literal["autoencoder", "latent", "joint"]
+    name: Literal["autoencoder", "latent", "joint", "codebooks", "generator", "transformer"]
     steps: int
     batch: int = 8
     crop: int = 256
     learning_rate: float = 4e-4
     warmup: int = 200
+    weight_decay: float = 0.0
     l1: float = 1.5
     feature: float = 1.0
     adversarial: float = 0.0
@@ -81,6 +88,8 @@ class StageConfig:
     codebook_from: int = 600
     target_bpp: tuple[float, ...] = ()
     steer: float = 0.02
+    backward: float = 0.35
+    masked: float = 0.35
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +101,7 @@ class TrainingConfig:
     seed
         Of weights, crops and everything else.
     network
-        The network to train.
+        The network to train; its class is chosen by ``codec`` in the TOML file.
     data
         The material.
     stages
@@ -104,7 +113,7 @@ class TrainingConfig:
     seed: int
     data: DataConfig
     stages: tuple[StageConfig, ...]
-    network: GlcConfig = field(default_factory=GlcConfig)
+    network: GlcConfig | VqganConfig = field(default_factory=GlcConfig)
     average: float = 0.999
 
     @classmethod
@@ -121,13 +130,21 @@ class TrainingConfig:
         for key in ("archive", "index", "features"):
             data[key] = material / data[key]
         stages = tuple(StageConfig(**_tuples(s)) for s in options.pop("stages"))
-        network = GlcConfig.from_dict(options.pop("network", {}))
+        kinds: dict[str, type[GlcConfig] | type[VqganConfig]] = {"glc": GlcConfig, "vqgan": VqganConfig}
+        network = kinds[options.pop("codec", "glc")].from_dict(options.pop("network", {}))
         return cls(data=DataConfig(**_tuples(data)), stages=stages, network=network, **options)
 
     def shortened(self, steps: int) -> TrainingConfig:
         """The same stages at a few steps and small crops each: a test of the machinery."""
         stages = tuple(
-            replace(s, steps=steps, crop=64, batch=4, codebook_from=1, adversarial_from=1 if s.adversarial else 0)
+            replace(
+                s,
+                steps=steps,
+                crop=8 if s.name == "transformer" else 64,
+                batch=4,
+                codebook_from=1,
+                adversarial_from=1 if s.adversarial else 0,
+            )
             for s in self.stages
         )
         return replace(self, stages=stages)

@@ -5,18 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..models import write_model
+from ..models.int8 import pack_rows
+from ..networks.config import VqganConfig
 from .config import TrainingConfig
 
 __all__ = ["export_model"]
 
+_SMALL = 2048
+"""Tensors of fewer elements, and codebooks, stay in half precision."""
+
 
 def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name: str, description: str) -> None:
-    """Write the averaged weights of a checkpoint as a model file in half precision.
+    """Write the averaged weights of a checkpoint as a model file.
 
-    The prior is evaluated from these very numbers, in fixed point, so nothing is lost between training's
-    machine and a user's.
+    Convolutions and linear layers of encoder, generator and transformer get eight bits, everything else half
+    precision. Probabilities are evaluated from these very numbers, in fixed point, so nothing is
+    lost between training's machine and a user's.
 
     Parameters
     ----------
@@ -30,5 +37,17 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
         See :class:`~napari_glc.models.ModelFile`.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    tensors = {key: value.half() for key, value in state["average"].items()}
-    write_model(target, tensors, name=name, codec="glc", config=config.network.to_json(), description=description)
+    codec = "vqgan" if isinstance(config.network, VqganConfig) else "glc"
+    tensors: dict[str, Tensor] = {}
+    for key, value in state["average"].items():
+        if _in_eight_bits(key, value):
+            tensors |= pack_rows(key, value)
+        else:
+            tensors[key] = value.half()
+    write_model(target, tensors, name=name, codec=codec, config=config.network.to_json(), description=description)
+
+
+def _in_eight_bits(key: str, value: Tensor) -> bool:
+    # an earlier codec's prior keeps half precision: its symbols follow from it
+    room = key.split(".")[-3:] if key.startswith("vqgan.") else key.split(".")
+    return value.ndim >= 2 and value.numel() >= _SMALL and room[0] in ("encoder", "generator", "transformer", "blocks")

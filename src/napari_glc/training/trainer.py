@@ -1,4 +1,4 @@
-"""The training loop: three stages, resumable at any step, reproducible from a seed.
+"""The training loop: stages, resumable at any step, reproducible from a seed.
 
 Every random choice of step *n* depends on the seed and on *n* alone, so a resumed training sees the crops
 an uninterrupted one would have seen.
@@ -11,32 +11,27 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..models import ModelFile
-from ..networks.config import GlcConfig
-from ..networks.glc import GlcNetwork
-from .auxiliary import CodePredictor
-from .codebook import CodebookAverager
 from .config import StageConfig, TrainingConfig
 from .data import Crops, load_pictures
 from .picture_loss import PictureLoss
-from .rate import Coded, code_latent
-from .steering import RateSteering
 
 __all__ = ["Trainer"]
 
-HYPER_CODEBOOK_FROM = 300
+_N = TypeVar("_N", bound=nn.Module)
 
 
-class Trainer:
-    """Runs the stages of one configuration in a folder.
+class Trainer(ABC, Generic[_N]):
+    """Runs the stages of one configuration in a folder; a subclass knows the network and its losses.
 
     Parameters
     ----------
@@ -70,51 +65,54 @@ class Trainer:
         self.checkpoint_seconds = checkpoint_seconds
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        self.net = GlcNetwork(config.network)
-        self._start_prior(self.net)
+        self.net = self.build()
         if start is not None:
             self._start_from(start)
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
-        self.predictor = CodePredictor(config.network.channels, config.network.autoencoder.codewords).to(self.device)
-        self.codebook = CodebookAverager(self.net.vqgan.quantize)
-        self.hyper_codebook = CodebookAverager(self.net.z_vq)
-        self.codebook.ready = self.hyper_codebook.ready = start is not None
         self.picture_loss = PictureLoss(config.data.features, self.device)
-        self.steering = RateSteering(config.network.rate_points)
         self.optimizer: torch.optim.Optimizer | None = None
         self._optimizer_state: dict[str, Any] | None = None
         self.stage, self.step = 0, 0
         self.pictures, _ = load_pictures(config.data.archive, config.data.index, held_out=False)
-        self.teacher: nn.Module | None = None
-        self.latent_variance = 1.0
 
     def _start_from(self, model: ModelFile) -> None:
-        if model.network_config(GlcConfig) != self.config.network:
+        if model.network_config(type(self.config.network)) != self.config.network:
             raise ModelError(f"{model.path} holds another network than the one this configuration trains")
         self.net.load_state_dict(model.load(), strict=True)
 
-    @staticmethod
-    def _start_prior(net: GlcNetwork) -> None:
-        """Give the prior sensible first answers: step 1, scale 1, mean 0; rate points well apart.
+    # -- what a subclass knows ------------------------------------------------------------------------
 
-        The blocks multiply their branches and nothing normalises them, so a chain of them at its default
-        initialisation can run away; the residual branches therefore start small.
-        """
-        n = net.config.channels
-        for name, module in net.named_modules():
-            if name.endswith((".conv_out", ".out_conv", "depth_conv", ".conv1.2")) and not name.startswith("vqgan"):
-                assert isinstance(module, nn.Conv2d)
-                nn.init.normal_(module.weight, std=0.1 / math.sqrt(module.weight[0].numel()))
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        last = net.y_prior_fusion[1].block[1].conv_out  # type: ignore[index,union-attr]
-        with torch.no_grad():
-            last.bias.zero_()
-            last.bias[:n] = 1.0
-            gains = torch.tensor([0.5 * 1.6**i for i in range(net.config.rate_points)])
-            net.q_enc.copy_(gains.view(-1, 1, 1, 1).expand_as(net.q_enc))
-            net.q_dec.copy_(1 / gains.view(-1, 1, 1, 1).expand_as(net.q_dec))
+    @abstractmethod
+    def build(self) -> _N:
+        """The network with its first weights."""
+
+    @abstractmethod
+    def learning(self, stage: StageConfig) -> list[nn.Parameter]:
+        """Enter a stage: which parameters learn in it."""
+
+    @abstractmethod
+    def loss(self, stage: StageConfig, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Loss of a batch and its parts for the log."""
+
+    @abstractmethod
+    def copied(self, net: _N) -> list[Tensor]:
+        """Tensors of the network that the average takes as they are: they are running means already."""
+
+    @abstractmethod
+    def extra_state(self) -> dict[str, Any]:
+        """What a checkpoint holds beyond network, discriminator and optimisers."""
+
+    @abstractmethod
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Restore :meth:`extra_state`."""
+
+    def batches(self, stage: StageConfig, seed: int) -> Callable[[int], Tensor]:
+        """The batch of each step: crops of the pictures."""
+        return Crops(self.pictures, stage.crop, stage.batch, seed, self.config.data.zoom)
+
+    def finish_stage(self, stage: StageConfig) -> None:
+        """Called after the last step of a stage, before its checkpoint."""
 
     # -- running ------------------------------------------------------------------------------------
 
@@ -127,6 +125,7 @@ class Trainer:
         while self.stage < len(self.config.stages):
             stage = self.config.stages[self.stage]
             yield from self._run_stage(stage)
+            self.finish_stage(stage)
             self._save(f"stage{self.stage}_{stage.name}.pt")
             self.stage, self.step = self.stage + 1, 0
             self.optimizer = None
@@ -134,8 +133,8 @@ class Trainer:
 
     def _run_stage(self, stage: StageConfig) -> Iterator[dict[str, float]]:
         seed = self.config.seed * 1000 + self.stage
-        crops = Crops(self.pictures, stage.crop, stage.batch, seed, self.config.data.zoom)
         self._enter(stage)
+        batches = self.batches(stage, seed)
         saved = time.monotonic()
         with open(self.folder / "log.jsonl", "a") as log:
             while self.step < stage.steps:
@@ -145,7 +144,7 @@ class Trainer:
                 assert self.optimizer is not None
                 for group in self.optimizer.param_groups:
                     group["lr"] = rate
-                record = self._step(stage, crops(self.step).to(self.device))
+                record = self._step(stage, batches(self.step).to(self.device))
                 self._average()
                 self.step += 1
                 record = {"stage": self.stage, "step": self.step, "lr": rate, **record}
@@ -159,21 +158,12 @@ class Trainer:
                 yield record
 
     def _enter(self, stage: StageConfig) -> None:
-        """Choose what learns in this stage and build its optimiser."""
-        net = self.net
-        net.requires_grad_(stage.name != "autoencoder")
-        net.vqgan.requires_grad_(stage.name != "latent")
-        # both codebooks move by running means, not by gradients
-        net.vqgan.quantize.requires_grad_(False)
-        net.z_vq.requires_grad_(False)
-        if stage.code > 0 and self.teacher is None:
-            self.teacher = copy.deepcopy(self.average.vqgan.encoder).eval()
-        learning = [p for p in net.parameters() if p.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": learning}]
-        if stage.code > 0:
-            groups.append({"params": list(self.predictor.parameters())})
+        """Build the optimiser of a stage."""
         fused = self.device.type != "mps"
-        self.optimizer = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0, fused=fused)
+        learning = self.learning(stage)
+        self.optimizer = torch.optim.AdamW(
+            learning, lr=1e-4, betas=(0.9, 0.98), weight_decay=stage.weight_decay, fused=fused
+        )
         if self._optimizer_state is not None:
             self.optimizer.load_state_dict(self._optimizer_state)
             self._optimizer_state = None
@@ -186,11 +176,8 @@ class Trainer:
 
     # -- one step -----------------------------------------------------------------------------------
 
-    def _step(self, stage: StageConfig, x: Tensor) -> dict[str, float]:
-        if stage.name == "autoencoder":
-            loss, record = self._autoencoder_loss(stage, x)
-        else:
-            loss, record = self._coding_loss(stage, x)
+    def _step(self, stage: StageConfig, batch: Tensor) -> dict[str, float]:
+        loss, record = self.loss(stage, batch)
         optimizer = self.optimizer
         assert optimizer is not None
         optimizer.zero_grad(set_to_none=True)
@@ -202,83 +189,13 @@ class Trainer:
         record["loss"] = float(loss.detach())
         return record
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
+        """Mixed precision of forward passes."""
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def _autoencoder_loss(self, stage: StageConfig, x: Tensor) -> tuple[Tensor, dict[str, float]]:
-        net, record = self.net, dict[str, float]()
-        with self._autocast():
-            latent = net.analyse(x)
-        latent = latent.float()
-        generator = torch.Generator().manual_seed(self.step)
-        flat = latent.detach().permute(0, 2, 3, 1).reshape(-1, latent.shape[1]).cpu()
-        if not self.codebook.ready and self.step >= stage.codebook_from:
-            self.codebook.initialise(flat, generator)
-        commitment = latent.new_zeros(())
-        decoded = latent
-        if self.codebook.ready:
-            indices = net.vqgan.quantize.indices(latent)
-            words = net.vqgan.quantize.lookup(indices)
-            commitment = (latent - words.detach()).square().mean()
-            passes = torch.arange(len(x), device=x.device) < round(stage.quantised * len(x))
-            decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (words - latent).detach(), latent)
-            self.codebook.update(flat, indices.flatten().cpu(), generator)
-            record |= {"commitment": float(commitment.detach()), "perplexity": self.codebook.perplexity()}
-        with self._autocast():
-            restored = net.generate(decoded)
-        loss, parts = self.picture_loss(stage, self.step, self._learning_rate(stage), x, restored.float())
-        return loss + 0.25 * commitment, record | parts
-
-    def _coding_loss(self, stage: StageConfig, x: Tensor) -> tuple[Tensor, dict[str, float]]:
-        net = self.net
-        joint = stage.name == "joint"
-        with torch.set_grad_enabled(joint), self._autocast():
-            latent = net.analyse(x)
-        latent = latent.float()
-        if not joint:
-            self.latent_variance = 0.99 * self.latent_variance + 0.01 * float(latent.var())
-        position = self.steering.positions(len(x)).to(x.device)
-        coded = code_latent(net, latent, position, quantise_hyper=self.hyper_codebook.ready)
-        self._follow_hyper_latent(coded)
-
-        bpp = coded.bits / (x.shape[2] * x.shape[3]) + math.log2(net.z_vq.size) / net.config.hyper_factor**2
-        self.steering.update(stage.target_bpp, stage.steer, position.cpu(), bpp.detach().cpu())
-        multiplier = self.steering.at(position.cpu()).to(x.device)
-        target = latent.detach()
-        error = ((coded.latent_hat - target).square().mean((1, 2, 3)) / self.latent_variance).mean()
-        preview = (coded.preview - target).square().mean() / self.latent_variance
-        loss = (multiplier * bpp).mean() + coded.hyper_loss
-        loss = loss + stage.latent * error + stage.preview * stage.latent * preview
-        record = {
-            "bpp": float(bpp.detach().mean()),
-            "latent": float(error.detach()),
-            "preview": float(preview.detach()),
-        }
-        record["hyper_perplexity"] = self.hyper_codebook.perplexity()
-        record |= self.steering.record()
-        if stage.code > 0:
-            assert self.teacher is not None
-            with torch.inference_mode(), self._autocast():
-                taught = self.teacher(x)
-            indices = net.vqgan.quantize.indices(taught.float()).clone()
-            code = self.predictor(coded.latent_hat, indices)
-            loss = loss + stage.code * code
-            record["code"] = float(code.detach())
-        if joint:
-            with self._autocast():
-                restored = net.generate(coded.latent_hat)
-            picture_loss, parts = self.picture_loss(stage, self.step, self._learning_rate(stage), x, restored.float())
-            loss, record = loss + picture_loss, record | parts
-        return loss, record
-
-    def _follow_hyper_latent(self, coded: Coded) -> None:
-        """Move the hyper codebook; its first words are hyper-latents of the first batch."""
-        generator = torch.Generator().manual_seed(self.step)
-        flat = coded.hyper_latent.detach().permute(0, 2, 3, 1).reshape(-1, coded.hyper_latent.shape[1]).cpu()
-        if self.hyper_codebook.ready:
-            self.hyper_codebook.update(flat, coded.hyper_indices.flatten().cpu(), generator)
-        elif self.step >= HYPER_CODEBOOK_FROM:
-            self.hyper_codebook.initialise(flat, generator)
+    def compare(self, stage: StageConfig, picture: Tensor, restored: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The picture loss at the present step."""
+        return self.picture_loss(stage, self.step, self._learning_rate(stage), picture, restored.float())
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -286,8 +203,8 @@ class Trainer:
         ours: list[Tensor] = list(self.average.parameters())
         theirs: list[Tensor] = list(self.net.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - decay)
-        self.average.vqgan.quantize.embedding.weight.copy_(self.net.vqgan.quantize.embedding.weight)
-        self.average.z_vq.embedding.weight.copy_(self.net.z_vq.embedding.weight)
+        for mine, its in zip(self.copied(self.average), self.copied(self.net), strict=True):
+            mine.copy_(its)
 
     # -- checkpoints --------------------------------------------------------------------------------
 
@@ -295,18 +212,12 @@ class Trainer:
         state = {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
-            "predictor": self.predictor.state_dict(),
             "discriminator": self.picture_loss.discriminator.state_dict(),
             "discriminator_optimizer": self.picture_loss.optimizer.state_dict(),
-            "codebook": self.codebook.state_dict(),
-            "hyper_codebook": self.hyper_codebook.state_dict(),
-            "teacher": None if self.teacher is None else self.teacher.state_dict(),
             "optimizer": None if self.optimizer is None else self.optimizer.state_dict(),
-            "multipliers": self.steering.multipliers,
-            "measured": self.steering.measured,
-            "latent_variance": self.latent_variance,
             "stage": self.stage,
             "step": self.step,
+            **self.extra_state(),
         }
         temporary = self.folder / f".{name}.{os.getpid()}"
         torch.save(state, temporary)
@@ -319,15 +230,8 @@ class Trainer:
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.predictor.load_state_dict(state["predictor"])
         self.picture_loss.discriminator.load_state_dict(state["discriminator"])
         self.picture_loss.optimizer.load_state_dict(state["discriminator_optimizer"])
-        self.codebook.load_state_dict(state["codebook"])
-        self.hyper_codebook.load_state_dict(state["hyper_codebook"])
-        if state["teacher"] is not None:
-            self.teacher = copy.deepcopy(self.average.vqgan.encoder).eval()
-            self.teacher.load_state_dict(state["teacher"])
         self._optimizer_state = state["optimizer"]
-        self.steering.multipliers, self.steering.measured = state["multipliers"].cpu(), state["measured"].cpu()
-        self.latent_variance = state["latent_variance"]
         self.stage, self.step = state["stage"], state["step"]
+        self.load_extra_state(state)

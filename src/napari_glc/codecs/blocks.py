@@ -1,0 +1,128 @@
+"""Networks over planes of any size, block by block.
+
+A block is computed with a margin as wide as the influence of a pixel (or latent position) reaches, so blocks
+bound the memory and change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..container import Box
+from ..imaging.planes import padded_crop
+from .base import Plane, Progress
+
+__all__ = ["BLOCK", "BlockWalk"]
+
+BLOCK = 1536
+"""Side in pixels of the blocks networks see at once; a multiple of the tile alignment."""
+
+
+class BlockWalk:
+    """Applies analysis and synthesis networks to whole planes.
+
+    Parameters
+    ----------
+    factor
+        Pixels per latent position.
+    step
+        Pixels to whose multiples blocks and tiles are aligned.
+    analysis_margin, synthesis_margin
+        Pixels around a block, multiples of `factor`, that influence it.
+    device
+        Torch device of the networks.
+    """
+
+    def __init__(
+        self, factor: int, step: int, *, analysis_margin: int, synthesis_margin: int, device: str | torch.device
+    ) -> None:
+        self.factor, self.step = factor, step
+        self.analysis_margin, self.synthesis_margin = analysis_margin, synthesis_margin
+        self.device = torch.device(device)
+
+    def aligned(self, box: Box) -> Box:
+        """A box grown right and down to whole steps."""
+        cells = box.divided(self.step)
+        return Box(cells.top * self.step, cells.left * self.step, cells.bottom * self.step, cells.right * self.step)
+
+    def blocks(self, box: Box) -> list[Box]:
+        """Rows of blocks that cover an aligned box."""
+        return [
+            Box(top, left, min(top + BLOCK, box.bottom), min(left + BLOCK, box.right))
+            for top in range(box.top, box.bottom, BLOCK)
+            for left in range(box.left, box.right, BLOCK)
+        ]
+
+    def seen(self, box: Box, whole: Box) -> Box:
+        """The part of a plane on which the pixels of `box` depend."""
+        return self.aligned(box).grown(self.synthesis_margin, self.aligned(whole))
+
+    def analyse(self, plane: Plane, network: Callable[[Tensor], Tensor], progress: Progress) -> Tensor:
+        """Outputs ``(1, C, H/f, W/f)`` of a network for a whole plane, on the CPU.
+
+        Parameters
+        ----------
+        plane
+            ``(H, W, 3)`` uint8.
+        network
+            From pictures ``(1, 3, h, w)`` in [-1, 1] to ``(1, C, h/f, w/f)``.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        """
+        whole = self.aligned(Box(0, 0, *plane.shape[:2]))
+        size = whole.divided(self.factor)
+        result: Tensor | None = None
+        blocks = self.blocks(whole)
+        for done, block in enumerate(blocks):
+            progress(done, len(blocks))
+            seen = block.grown(self.analysis_margin, whole)
+            out = network(_to_tensor(padded_crop(plane, seen)).to(self.device))
+            if result is None:
+                result = torch.empty(1, out.shape[1], size.height, size.width, dtype=out.dtype)
+            inner = block.divided(self.factor).relative_to(seen.divided(self.factor))
+            result[(..., *block.divided(self.factor).slices)] = out[(..., *inner.slices)].cpu()
+        assert result is not None
+        return result
+
+    def synthesise(
+        self, box: Box, whole: Box, latent: Callable[[Box], Tensor], network: Callable[[Tensor], Tensor], step: Progress
+    ) -> Plane:
+        """Pixels ``(box.height, box.width, 3)`` uint8 of a region.
+
+        Parameters
+        ----------
+        box, whole
+            The region, and the plane it is part of.
+        latent
+            Returns the latent ``(1, C, h, w)`` of a box of latent positions.
+        network
+            From latents to pictures in [-1, 1].
+        step
+            Called with blocks done and in all.
+        """
+        blocks = self.blocks(self.aligned(box))
+        pixels = np.empty((box.height, box.width, 3), np.uint8)
+        for done, block in enumerate(blocks):
+            step(done, len(blocks))
+            around = block.grown(self.synthesis_margin, self.aligned(whole))
+            picture = _to_pixels(network(latent(around.divided(self.factor)).to(self.device)))
+            wanted = block.cut(box)
+            pixels[wanted.relative_to(box).slices] = picture[wanted.relative_to(around).slices]
+        return pixels
+
+
+def _to_tensor(pixels: Plane) -> Tensor:
+    """``(H, W, 3)`` uint8 to ``(1, 3, H, W)`` float32 in [-1, 1], channels last in memory."""
+    scaled = torch.from_numpy(pixels.astype(np.float32))
+    return scaled.permute(2, 0, 1).unsqueeze(0).div_(127.5).sub_(1)
+
+
+def _to_pixels(picture: Tensor) -> Plane:
+    """``(1, 3, H, W)`` in [-1, 1] to ``(H, W, 3)`` uint8, rounded."""
+    scaled = picture[0].permute(1, 2, 0).add(1).mul_(127.5).round_().clamp_(0, 255)
+    pixels: Plane = scaled.to(torch.uint8).cpu().numpy()
+    return pixels

@@ -1,0 +1,320 @@
+"""The ``vqgan`` codec: planes as maps of codeword indices.
+
+Encoder → nearest codeword → index map → lossless bytes → codewords → generator. The whole plane is analysed
+before it is cut into tiles and assembled before it is rendered, so tile borders do not show; each packet of
+each tile is coded by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..container import INDEX_CODERS, Box, Header, TileGrid
+from ..errors import DamagedFileError, ModelError, OptionError, TruncatedFileError
+from ..models import ModelFile
+from ..networks.config import VqganConfig
+from ..networks.fixed_point import to_fixed_point
+from ..networks.index_map import IndexMapNetwork
+from ..networks.index_transformer import IndexTransformer
+from .base import Encoded, Plane, Progress, ReadChunk
+from .blocks import BlockWalk
+from .index_coders import AdaptiveCoder, DeflateCoder, FixedCoder, IndexCoder, TransformerCoder, check_streams
+from .interleave import packet_map
+
+__all__ = ["AUTO", "DamagedMap", "VqganCodec"]
+
+AUTO = "auto"
+"""Index coder: whichever gives the fewest bytes."""
+
+IndexMap = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DamagedMap:
+    """What can be read of the index map of a region.
+
+    Attributes
+    ----------
+    area
+        The region in indices.
+    indices
+        Int64 ``(area.height, area.width)``, -1 where lost.
+    packets
+        Chunks of the file in the region, and those of them that are lost.
+    lost_packets
+        Which.
+    """
+
+    area: Box
+    indices: IndexMap
+    packets: int
+    lost_packets: tuple[int, ...]
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """Where indices are lost."""
+        return self.indices < 0
+
+
+class VqganCodec:
+    """Index-map coding with one model.
+
+    Parameters
+    ----------
+    model
+        A model file of this codec.
+    device
+        Torch device of encoder and generator; entropy coding runs on the CPU.
+    """
+
+    name = "vqgan"
+
+    def __init__(self, model: ModelFile, device: str = "cpu") -> None:
+        config = model.network_config(VqganConfig)
+        with torch.device("meta"):
+            net = IndexMapNetwork(config)
+        net.load_state_dict(model.load(), strict=True, assign=True)
+        self.config: VqganConfig = config
+        net.eval().requires_grad_(False)
+        self.transformer = net.transformer
+        net.transformer = None
+        net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = net
+        inner = config.autoencoder
+        self.walk = BlockWalk(
+            config.factor,
+            config.factor,
+            analysis_margin=config.factor * inner.encoder_reach,
+            synthesis_margin=config.factor * inner.generator_reach,
+            device=device,
+        )
+        books = config.codebooks
+        self._coders: dict[str, IndexCoder] = {
+            "fixed": FixedCoder(books),
+            "zip": DeflateCoder(books),
+            "adaptive": AdaptiveCoder(books),
+        }
+
+    # -- rate -------------------------------------------------------------------------------------------
+
+    def level(self, quality: float) -> int:
+        """Rate level of a quality: the codebooks share the range 0 to 100 evenly."""
+        return int(quality / 100 * (len(self.config.codebooks) - 1) + 0.5)
+
+    def coder(self, name: str) -> IndexCoder:
+        """An index coder; the transformer's is built when first asked for.
+
+        Raises
+        ------
+        ModelError
+            If the model has no transformer fit for coding.
+        """
+        if name == "transformer" and name not in self._coders:
+            if self.transformer is None or not self.transformer.config.reaches:
+                raise ModelError("this model has no transformer that can code index maps; use adaptive, zip or fixed")
+            fixed = to_fixed_point(self.transformer)
+            assert isinstance(fixed, IndexTransformer)
+            self._coders[name] = TransformerCoder(fixed.requires_grad_(False).eval())
+        return self._coders[name]
+
+    def _candidates(self, wanted: str) -> list[str]:
+        if wanted == AUTO:
+            usable = self.transformer is not None and bool(self.transformer.config.reaches)
+            return [name for name in INDEX_CODERS if usable or name != "transformer"]
+        if wanted not in INDEX_CODERS:
+            raise OptionError(f"index coder {wanted!r} is unknown; choose from {', '.join((AUTO, *INDEX_CODERS))}")
+        return [wanted]
+
+    # -- encoding ---------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def encode(self, plane: Plane, header: Header, grid: TileGrid, progress: Progress) -> Encoded:
+        """Payloads of all packets of all tiles.
+
+        Parameters
+        ----------
+        plane
+            ``(H, W, 3)`` uint8.
+        header
+            Its quality, index coder (:data:`AUTO` takes the smallest) and number of packets are used.
+        grid
+            The tiles.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        """
+        names = self._candidates(header.index_coder)
+        blocks = len(self.walk.blocks(self.walk.aligned(grid.plane)))
+        total = blocks + len(names) * len(grid)
+        indices = self.index_map(plane, header.quality, lambda done, _: progress(done, total))
+        level, done = self.level(header.quality), blocks
+        smallest: list[bytes] | None = None
+        for name in names:
+            coder, chunks = self.coder(name), list[bytes]()
+            for tile in grid:
+                progress(done, total)
+                area = self._area(tile)
+                packet = packet_map(area.height, area.width, header.packets)
+                part = indices[area.slices]
+                chunks += coder.write(part, packet, header.packets, level, _ticking(progress, done, total))
+                done += 1
+            if smallest is None or sum(map(len, chunks)) < sum(map(len, smallest)):
+                smallest, header = chunks, replace(header, index_coder=name)
+        assert smallest is not None
+        progress(total, total)
+        return Encoded(header, smallest)
+
+    @torch.inference_mode()
+    def index_map(self, plane: Plane, quality: float, progress: Progress) -> IndexMap:
+        """Nearest codewords of a whole plane: int64 ``(H/f, W/f)``, rounded up."""
+        book = self.net.codebook(self.level(quality))
+        found = self.walk.analyse(plane, lambda x: book.indices(self.net.analyse(x)).unsqueeze(1), progress)
+        indices: IndexMap = found[0, 0].numpy()
+        return indices
+
+    def grey_index(self, quality: float) -> int:
+        """The codeword of mid-grey."""
+        grey = np.full((self.config.factor, self.config.factor, 3), 128, np.uint8)
+        return int(self.index_map(grey, quality, lambda done, total: None)[0, 0])
+
+    def _area(self, tile: Box) -> Box:
+        """Index positions of a tile."""
+        return tile.divided(self.config.factor)
+
+    # -- decoding ---------------------------------------------------------------------------------------
+
+    def decode(
+        self,
+        read_chunk: ReadChunk,
+        header: Header,
+        grid: TileGrid,
+        box: Box,
+        progress: Progress,
+        *,
+        preview: bool = False,
+    ) -> Plane:
+        """Pixels of a region of an intact file.
+
+        Parameters
+        ----------
+        read_chunk
+            Returns the payload of a packet.
+        header
+            Of the file.
+        grid
+            The tiles of the plane.
+        box
+            The region, within the plane.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        preview
+            An index map has no coarse part, so this changes nothing.
+
+        Raises
+        ------
+        DamagedFileError
+            If a packet is lost.
+        """
+        seen = self.walk.seen(box, grid.plane)
+        tiles = len(grid.touching(seen))
+        total = tiles + len(self.walk.blocks(self.walk.aligned(box)))
+        found = self.read_map(read_chunk, header, grid, seen, lambda done, _: progress(done, total), strict=True)
+        pixels = self.render(found, header.quality, box, grid, lambda done, _: progress(tiles + done, total))
+        progress(total, total)
+        return pixels
+
+    @torch.inference_mode()
+    def read_map(
+        self, read_chunk: ReadChunk, header: Header, grid: TileGrid, box: Box, progress: Progress, *, strict: bool
+    ) -> DamagedMap:
+        """The index map under a region of pixels.
+
+        Parameters
+        ----------
+        read_chunk, header, grid, progress
+            As for :meth:`decode`.
+        box
+            The region.
+        strict
+            Raise the first error instead of noting lost packets.
+
+        Raises
+        ------
+        DamagedFileError
+            If `strict` and a packet is lost or damaged.
+        """
+        area = self._area(box)
+        level, coder = self.level(header.quality), self.coder(header.index_coder)
+        tiles = grid.touching(box)
+        lost: list[int] = []
+        parts: list[tuple[Box, list[bytes | None]]] = []
+        for tile in tiles:
+            streams: list[bytes | None] = []
+            of_tile = self._area(grid[tile])
+            for chunk in range(tile * header.packets, (tile + 1) * header.packets):
+                try:
+                    streams.append(read_chunk(chunk))
+                except (DamagedFileError, TruncatedFileError):
+                    if strict:
+                        raise
+                    streams.append(None)
+                    lost.append(chunk)
+            counts = _packet_counts(of_tile, header.packets)
+            check_streams(coder, streams, counts, level)
+            parts.append((of_tile, streams))
+
+        indices = np.full((area.height, area.width), -1, np.int64)
+        for done, (of_tile, streams) in enumerate(parts):
+            progress(done, len(parts))
+            packet = packet_map(of_tile.height, of_tile.width, header.packets)
+            part = coder.read(streams, packet, level, _ticking(progress, done, len(parts)))
+            common = of_tile.cut(area)
+            indices[common.relative_to(area).slices] = part[common.relative_to(of_tile).slices]
+        return DamagedMap(area, indices, len(tiles) * header.packets, tuple(lost))
+
+    @torch.inference_mode()
+    def render(self, found: DamagedMap, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+        """Pixels of a region from a complete index map of all it depends on.
+
+        Parameters
+        ----------
+        found
+            No index is lost.
+        quality
+            Tells the codebook.
+        box, grid
+            The region, and the tiles of the plane.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        """
+        level = self.level(quality)
+        book = self.net.codebook(level)
+        indices = torch.from_numpy(found.indices).unsqueeze(0)
+
+        def words(area: Box) -> Tensor:
+            part = indices[(..., *area.relative_to(found.area).slices)]
+            return book.lookup(part.to(self.walk.device))
+
+        return self.walk.synthesise(box, grid.plane, words, lambda z: self.net.generate(z, level), progress)
+
+    def stream_sizes(self, payload: bytes, header: Header, box: Box) -> dict[str, int]:
+        """Bytes of the indices in a packet, and of the coder's own checksum."""
+        checks = 1 if header.index_coder == "transformer" else 0
+        return {"indices": len(payload) - checks, "checks": checks}
+
+
+def _packet_counts(area: Box, packets: int) -> list[int]:
+    """Indices of each packet, without allocating a map of an unchecked size."""
+    least = area.height * area.width // packets
+    if packets == 1 or least > 1 << 20:
+        return [least] * packets
+    return [int(n) for n in np.bincount(packet_map(area.height, area.width, packets).ravel(), minlength=packets)]
+
+
+def _ticking(progress: Progress, done: int, total: int) -> Callable[[], None]:
+    return lambda: progress(done, total)
