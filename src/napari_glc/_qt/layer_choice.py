@@ -1,0 +1,76 @@
+"""A drop-down of layers that follows the layer list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+__all__ = ["LayerChoice"]
+
+
+class LayerChoice(QComboBox):
+    """Lists the layers of some types; the chosen one stays chosen while others come, go or change their names.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    parent
+        Qt parent.
+    kinds
+        Layer classes to list.
+
+    Attributes
+    ----------
+    changed
+        Signal when another layer (or none) is chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None, kinds: tuple[type, ...] = (Image,)) -> None:
+        super().__init__(parent)
+        self._viewer, self._kinds = viewer, kinds
+        self._layers: list[Any] = []
+        # long names must not widen the dock
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._events = viewer.layers.events
+        for name in ("inserted", "removed", "reordered", "renamed"):
+            getattr(self._events, name).connect(self._refresh)
+        self.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self._refresh()
+
+    def detach(self) -> None:
+        """Stop following the layer list; works when the Qt object is gone already."""
+        for name in ("inserted", "removed", "reordered", "renamed"):
+            getattr(self._events, name).disconnect(self._refresh)
+
+    @property
+    def layer(self) -> Any | None:
+        """The chosen layer, or ``None``."""
+        index = self.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    @layer.setter
+    def layer(self, layer: Any) -> None:
+        self.setCurrentIndex(self._layers.index(layer))
+
+    def _refresh(self, event: Any = None) -> None:
+        before = self.layer
+        layers: list[Any] = [layer for layer in self._viewer.layers if isinstance(layer, self._kinds)]
+        active = self._viewer.layers.selection.active
+        wanted = before if before in layers else active if active in layers else (layers[-1] if layers else None)
+        blocked = self.blockSignals(True)
+        self.clear()
+        self._layers = layers
+        for layer in layers:
+            self.addItem(layer.name)
+        self.setCurrentIndex(layers.index(wanted) if wanted is not None else -1)
+        self.blockSignals(blocked)
+        if wanted is not before:
+            self.changed.emit()

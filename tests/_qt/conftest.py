@@ -1,0 +1,47 @@
+"""Real widgets in a real viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_glc._qt.jobs import wait_for_jobs
+
+
+@pytest.fixture
+def viewer(make_napari_viewer) -> Iterator[Any]:
+    """A viewer; no job outlives it."""
+    viewer = make_napari_viewer()
+    yield viewer
+    assert wait_for_jobs()
+
+
+@pytest.fixture
+def dock(viewer) -> Callable[[type], Any]:
+    """Put a widget into the viewer's dock, as napari does."""
+
+    def put(kind: type, **options: Any) -> Any:
+        widget = kind(viewer, **options)
+        viewer.window.add_dock_widget(widget, name=kind.__name__, area="right")
+        return widget
+
+    return put
+
+
+@pytest.fixture
+def finish(qtbot) -> Callable[..., None]:
+    """Wait until a widget's job has ended."""
+
+    def wait(widget: Any, seconds: float = 60) -> None:
+        qtbot.waitUntil(lambda: not widget.busy, timeout=int(1000 * seconds))
+
+    return wait
+
+
+@pytest.fixture
+def small_parrots(parrots: np.ndarray) -> np.ndarray:
+    """A part of the parrots: 128 x 192 RGB."""
+    return np.ascontiguousarray(parrots[200:328, 300:492])

@@ -1,0 +1,167 @@
+"""Jobs and the base of the widgets: progress, cancel, errors, closing."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import torch
+from napari.layers import Image, Labels
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+
+from napari_glc._qt.base import GlcWidget
+from napari_glc._qt.jobs import Report, _running
+
+
+class Sleeper(GlcWidget):
+    """Works for a while in small steps."""
+
+    def __init__(self, napari_viewer, steps: int = 400) -> None:
+        super().__init__(napari_viewer)
+        self.source = self.add_layer_choice("&Layer", "What to work on")
+        self.steps, self.results, self.ticks = steps, [], []
+        self.refresh()
+
+    def obstacle(self) -> str:
+        return "" if self.source.layer is not None else "There is no image layer."
+
+    def work(self, report: Report) -> str:
+        for step in range(self.steps):
+            report(step, self.steps)
+            if step == 2:
+                report.show("two")
+            time.sleep(0.01)
+        return threading.current_thread().name
+
+    def run(self) -> None:
+        self.start(self.work, "Sleeping", self.results.append, shown=self.ticks.append)
+
+
+@pytest.fixture
+def layer(viewer, small_parrots):
+    return viewer.add_image(small_parrots, rgb=True, name="parrots")
+
+
+def test_a_job_runs_beside_the_gui_and_hands_over_its_result(dock, finish, layer, qtbot):
+    widget = dock(Sleeper, steps=30)
+    seen = []
+    widget.run_button.click()
+    assert widget.busy
+    assert not widget.run_button.isEnabled()
+    assert widget.cancel_button.isEnabled()
+    widget._attached.job.progressed.connect(lambda done, total: seen.append((done, total)))
+    finish(widget)
+    assert widget.results
+    assert widget.results[0] != threading.current_thread().name
+    assert widget.ticks == ["two"]
+    assert seen
+    assert seen[-1][1] == 30
+    assert widget.run_button.isEnabled()
+
+
+def test_cancel_acts_within_half_a_second(dock, finish, layer, qtbot):
+    widget = dock(Sleeper)
+    widget.run_button.click()
+    qtbot.wait(200)
+    started = time.monotonic()
+    qtbot.keyClick(widget, Qt.Key.Key_Escape)
+    finish(widget)
+    assert time.monotonic() - started < 0.5
+    assert widget.status.text() == "Cancelled."
+    assert widget.results == []
+    widget.steps = 3
+    widget.run_button.click()
+    finish(widget)
+    assert len(widget.results) == 1
+
+
+def test_the_activity_dock_can_cancel_too(dock, finish, layer, qtbot):
+    widget = dock(Sleeper)
+    widget.run_button.click()
+    bar = widget._attached.job._bar
+    qtbot.wait(100)
+    bar.cancel()
+    finish(widget, 0.5)
+    assert widget.results == []
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("shapes differ"), torch.OutOfMemoryError("CUDA out of memory"), MemoryError()]
+)
+def test_no_error_vanishes(dock, finish, layer, error, monkeypatch):
+    widget = dock(Sleeper, steps=3)
+    told = []
+    monkeypatch.setattr(notification_manager, "dispatch", told.append)
+
+    def fail(report: Report) -> None:
+        raise error
+
+    widget.start(fail, "Failing", widget.results.append)
+    finish(widget)
+    assert widget.status.text().startswith("Failed: ")
+    assert ("memory" in widget.status.text()) == (not str(error).startswith("shapes"))
+    assert told
+    assert not _running
+    widget.run_button.click()
+    finish(widget)
+    assert len(widget.results) == 1
+
+
+def test_an_error_while_showing_a_result_is_told(dock, finish, layer):
+    widget = dock(Sleeper, steps=2)
+    widget.start(lambda report: 1, "Working", lambda value: [][value])
+    finish(widget)
+    assert "out of range" in widget.status.text()
+
+
+def test_closing_the_dock_stops_the_job(dock, viewer, layer, qtbot):
+    widget = dock(Sleeper)
+    widget.run_button.click()
+    qtbot.wait(100)
+    viewer.window.remove_dock_widget(widget)
+    qtbot.waitUntil(lambda: not _running, timeout=2000)
+    assert widget.results == []
+
+
+def test_closing_the_viewer_stops_the_job(make_napari_viewer, small_parrots, qtbot):
+    viewer = make_napari_viewer()
+    viewer.add_image(small_parrots, rgb=True)
+    widget = Sleeper(viewer)
+    viewer.window.add_dock_widget(widget)
+    qtbot.wait(50)
+    widget.run_button.click()
+    qtbot.wait(100)
+    viewer.close()
+    qtbot.waitUntil(lambda: not _running, timeout=2000)
+
+
+def test_the_layer_choice_follows_the_layer_list(dock, viewer, layer, small_parrots):
+    widget = dock(Sleeper)
+    choice = widget.source
+    assert choice.layer is layer
+    other = viewer.add_image(small_parrots, rgb=True, name="other")
+    viewer.add_labels(small_parrots[..., 0].astype(int))
+    assert [choice.itemText(i) for i in range(choice.count())] == ["parrots", "other"]
+    assert choice.layer is layer
+    layer.name = "macaws"
+    assert choice.currentText() == "macaws"
+    assert choice.layer is layer
+    viewer.layers.remove(layer)
+    assert choice.layer is other
+    viewer.layers.clear()
+    assert choice.layer is None
+    assert not widget.run_button.isEnabled()
+    assert widget.run_button.toolTip() == "There is no image layer."
+    assert all(not isinstance(kind, Labels) for kind in choice._layers)
+    assert Image in choice._kinds
+
+
+def test_controls_have_labels_tips_and_names(dock, viewer):
+    widget = dock(Sleeper)
+    label = widget.form.itemAt(0).widget()
+    assert label.buddy() is widget.source
+    assert widget.source.toolTip() == label.toolTip() == "What to work on"
+    assert widget.source.accessibleName() == "Layer"
+    assert widget.minimumSizeHint().width() <= 320
