@@ -12,6 +12,7 @@ import torch
 
 import napari_glc
 from napari_glc.codecs.glc import GlcCodec
+from napari_glc.codecs.vqgan import VqganCodec
 from napari_glc.loading import loaded_codec
 from napari_glc.models import find_model
 
@@ -54,4 +55,12 @@ def codec() -> GlcCodec:
     """The embedded model on the CPU."""
     codec = loaded_codec(find_model(None), "cpu")
     assert isinstance(codec, GlcCodec)
+    return codec
+
+
+@pytest.fixture(scope="session")
+def vqgan() -> VqganCodec:
+    """The embedded index-map model on the CPU."""
+    codec = loaded_codec(find_model(None, "vqgan"), "cpu")
+    assert isinstance(codec, VqganCodec)
     return codec

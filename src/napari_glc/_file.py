@@ -250,7 +250,7 @@ class GlcFile:
 
     def recover(
         self,
-        method: str = "transformer",
+        method: str = "both-sides",
         *,
         sampling: Sampling | None = None,
         progress: Progress | None = None,
@@ -260,8 +260,9 @@ class GlcFile:
         Parameters
         ----------
         method
-            How lost indices are filled: ``"transformer"`` (from the indices before, as published),
-            ``"both-sides"`` (from those after as well), ``"nearest"``, ``"frequent"`` or ``"none"`` (mid-grey).
+            How lost indices are filled: by the transformer ``"both-sides"`` (from the indices before and after)
+            or ``"transformer"`` (from those before, as published), ``"nearest"``, ``"frequent"`` or ``"none"``
+            (mid-grey).
         sampling
             For the transformer; ``None`` takes the most probable index.
         progress

@@ -36,6 +36,8 @@ class LayerPlane:
         The values that became 0 and 255; ``None`` if the data are uint8 already.
     clipped
         Share of the samples beyond the limits, 0 to 1.
+    index
+        Where the plane lies along the leading axes of the layer; empty for a two-dimensional one.
     """
 
     pixels: NDArray[np.uint8]
@@ -45,6 +47,7 @@ class LayerPlane:
     dtype: np.dtype[Any]
     limits: tuple[float, float] | None
     clipped: float
+    index: tuple[int, ...] = ()
 
     @property
     def axes(self) -> str:
@@ -87,8 +90,8 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
         If the data cannot be coded; the message says what to do.
     """
     data = layer.data[0] if layer.multiscale else layer.data
-    if layer.ndim > 2:
-        index = _slice_index(layer, data, point)
+    index: tuple[int, ...] = _slice_index(layer, data, point) if layer.ndim > 2 else ()
+    if index:
         data = data[index]
     pixels = np.asarray(data)
     rgb = bool(layer.rgb)
@@ -124,12 +127,13 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
         dtype=dtype,
         limits=limits,
         clipped=clipped,
+        index=index,
     )
 
 
-def _slice_index(layer: Any, data: Any, point: Sequence[float] | None) -> Any:
+def _slice_index(layer: Any, data: Any, point: Sequence[float] | None) -> tuple[int, ...]:
     """Integer index of the leading axes."""
-    leading = layer.ndim - 2
+    leading = int(layer.ndim) - 2
     if point is None:
         return (0,) * leading
     position = layer.world_to_data(tuple(point)[-layer.ndim :])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .codecs.base import Progress
     from .codecs.vqgan import DamagedMap, VqganCodec
     from .recovery import Sampling
+    from .recovery.transformer import Shown
 
 __all__ = ["METHODS", "Recovered", "fill_map"]
 
@@ -56,6 +57,7 @@ def fill_map(
     method: str,
     sampling: Sampling | None = None,
     progress: Progress | None = None,
+    shown: Shown | None = None,
 ) -> DamagedMap:
     """Complete an index map.
 
@@ -73,6 +75,8 @@ def fill_map(
         For the transformer; ``None`` takes the most probable index.
     progress
         Called often with (0, 1); whatever it raises stops the work.
+    shown
+        Called with the map while the transformer fills it; see :data:`napari_glc.recovery.transformer.Shown`.
 
     Raises
     ------
@@ -108,5 +112,5 @@ def fill_map(
             raise ModelError("this model has no transformer; recover with 'nearest'")
         predict = recovery.predict_in_order if method == "transformer" else recovery.predict_both_sides
         tick = (lambda: progress(0, 1)) if progress is not None else (lambda: None)
-        filled = predict(codec.transformer, found.indices, lost, level, sampling, tick=tick)
+        filled = predict(codec.transformer, found.indices, lost, level, sampling, tick=tick, shown=shown)
     return replace(found, indices=filled)

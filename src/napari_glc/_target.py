@@ -67,12 +67,16 @@ def encode_to_bpp(image: Any, bpp: float, *, progress: Progress | None = None, *
     pixels = shape[0] * shape[1] if len(shape) >= 2 else 1
     tried: dict[int, RateResult] = {}
 
+    def report(*_: int) -> None:
+        # called all through an encoding, so that whoever wants to stop need not wait for its end
+        if progress is not None:
+            progress(len(tried), _STEPS.bit_length() + 2)
+
     def attempt(step: int) -> float:
         if step not in tried:
-            if progress is not None:
-                progress(len(tried), _STEPS.bit_length() + 2)
+            report()
             quality = step * 100 / _STEPS
-            data = encode(image, quality=quality, **options)
+            data = encode(image, quality=quality, progress=report, **options)
             tried[step] = RateResult(data, quality, 8 * len(data) / pixels)
         return tried[step].bpp
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from .codecs.base import Codec
     from .models import ModelFile
 
-__all__ = ["choose_device", "loaded_codec", "release_models"]
+__all__ = ["choose_device", "device_obstacles", "loaded_codec", "release_models"]
 
 _loaded: dict[tuple[str, str], Codec] = {}
 _lock = threading.Lock()
@@ -47,6 +48,29 @@ def choose_device(wanted: str = "auto") -> str:
     return wanted
 
 
+def device_obstacles() -> dict[str, str]:
+    """Every device name there could be, and why it cannot be used here; an empty text if it can.
+
+    Raises
+    ------
+    MissingDependencyError
+        If torch cannot be loaded.
+    """
+    automatic = choose_device("auto")
+    import torch
+
+    without_cuda = "PyTorch finds no CUDA device" if torch.version.cuda else "this PyTorch was built without CUDA"
+    without_mps = (
+        "PyTorch finds no Apple GPU" if torch.backends.mps.is_built() else "this PyTorch was built without MPS"
+    )
+    return {
+        automatic: "",
+        "cpu": "",
+        "cuda": "" if torch.cuda.is_available() else without_cuda,
+        "mps": "" if torch.backends.mps.is_available() else without_mps,
+    }
+
+
 def loaded_codec(model: ModelFile, device: str = "auto") -> Codec:
     """The codec of a model on a device, built once."""
     from .codecs.registry import load_codec
@@ -59,6 +83,9 @@ def loaded_codec(model: ModelFile, device: str = "auto") -> Codec:
 
 
 def release_models() -> None:
-    """Forget all loaded models, so that their memory can be reclaimed."""
+    """Forget all loaded models, so that their memory can be reclaimed; that of a GPU is given back at once."""
     with _lock:
         _loaded.clear()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

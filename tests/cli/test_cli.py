@@ -133,3 +133,88 @@ def test_models_are_listed(capsys):
     assert "glc-small" in capsys.readouterr().out
     assert main(["models", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["name"] == "glc-small"
+
+
+def test_index_maps_in_packets_are_damaged_and_recovered(tmp_path, capsys):
+    file, bad, out, mask = (tmp_path / name for name in ("a.glc", "bad.glc", "a.png", "mask.png"))
+    words = ["encode", str(SAMPLE), str(file), "--codec", "vqgan", "--quality", "75", "--packets", "5"]
+    assert main([*words, "--index-coder", "adaptive"]) == 0
+    assert main(["info", str(file)]) == 0
+    assert "coded by adaptive, 5 packet(s) a tile" in capsys.readouterr().out
+    assert main(["verify", str(file)]) == 0
+
+    assert main(["damage", str(file), str(bad), "--loss", "0.2", "--pattern", "packet", "--seed", "3"]) == 0
+    assert "1 of 5 packet(s) damaged" in capsys.readouterr().out
+    assert main(["verify", str(bad)]) == 1
+    whole = napari_glc.imread(file)
+    errors = {}
+    for method in ("transformer", "nearest", "none"):
+        assert main(["decode", str(bad), str(out), "--recover", method, "--mask", str(mask)]) == 0
+        told = capsys.readouterr().err
+        assert "1 of 5 packets were lost, 20." in told
+        assert method in told
+        errors[method] = float(np.mean((iio.imread(out).astype(float) - whole) ** 2))
+    assert 0 < errors["transformer"] < errors["none"]
+    assert 0 < errors["nearest"] < errors["none"]
+    lost = iio.imread(mask)
+    assert set(np.unique(lost)) == {0, 255}
+    assert (lost > 0).mean() == pytest.approx(0.2, abs=0.01)
+
+    assert main(["decode", str(file), str(out), "--mask", str(mask)]) == 0
+    np.testing.assert_array_equal(iio.imread(out), whole)
+    assert not iio.imread(mask).any()
+    assert main(["decode", str(bad), str(out), "--recover", "prayer"]) == 1
+    assert "choose from transformer" in capsys.readouterr().err
+
+
+def test_sampled_recovery_depends_on_its_seed(tmp_path):
+    file, bad = tmp_path / "a.glc", tmp_path / "bad.glc"
+    napari_glc.imwrite(file, iio.imread(SAMPLE)[:256, :256], codec="vqgan", packets=4)
+    assert main(["damage", str(file), str(bad)]) == 0
+    pictures = []
+    for seed in ("1", "1", "2"):
+        out = tmp_path / "a.png"
+        words = ["decode", str(bad), str(out), "--temperature", "1", "--top-k", "40", "--seed", seed]
+        assert main(words) == 0
+        pictures.append(iio.imread(out))
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert (pictures[0] != pictures[2]).any()
+
+
+def test_packets_of_a_wanted_size(tmp_path):
+    file = tmp_path / "a.glc"
+    assert main(["encode", str(SAMPLE), str(file), "--codec", "vqgan", "--packet-bytes", "200"]) == 0
+    opened = napari_glc.open(file)
+    sizes = np.diff(opened.container.offsets)
+    assert opened.container.header.packets > 3
+    assert sizes.mean() == pytest.approx(200, rel=0.3)
+
+
+def test_evaluate_measures_losses(tmp_path, capsys):
+    folder, report = tmp_path / "in", tmp_path / "report.json"
+    folder.mkdir()
+    shutil.copy(SAMPLE, folder)
+    words = [
+        "evaluate",
+        str(folder),
+        "--codec",
+        "vqgan",
+        "--quality",
+        "75",
+        "--loss",
+        "0",
+        "0.2",
+        "--json",
+        str(report),
+    ]
+    assert main([*words, "--recover", "transformer", "none"]) == 0
+    rows = {(row["loss"], row["method"]): row for row in json.loads(report.read_text())["images"]}
+    assert len(rows) == 4
+    assert rows[0, "none"]["accuracy"] == rows[0, "transformer"]["accuracy"] == 1
+    assert rows[0.2, "transformer"]["accuracy"] > rows[0.2, "none"]["accuracy"]
+    assert rows[0, "none"]["psnr"] > rows[0.2, "transformer"]["psnr"] > rows[0.2, "none"]["psnr"]
+    decoded = napari_glc.decode(napari_glc.encode(iio.imread(SAMPLE), codec="vqgan", quality=75))
+    error = np.mean((iio.imread(SAMPLE).astype(float) - decoded) ** 2)
+    assert rows[0, "none"]["psnr"] == pytest.approx(10 * np.log10(255**2 / error))
+    assert "transformer" in capsys.readouterr().out
+    assert main([*words, "--recover", "magic"]) == 1

@@ -9,10 +9,13 @@ import npe2
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Labels
 
 import napari_glc
 from napari_glc._reader import get_reader
+from napari_glc.damage import damage
 from napari_glc.errors import DamagedFileError, NotAGlcFileError, UnsupportedArrayError
+from napari_glc.metrics import psnr
 
 MANIFEST = Path(napari_glc.__file__).parent / "napari.yaml"
 
@@ -167,6 +170,23 @@ def test_damaged_files_say_what_is_wrong(viewer, encoded_parrots, tmp_path):
     bad.write_bytes(b"GIF89a")
     with pytest.raises(NotAGlcFileError, match=r"bad\.glc"):
         viewer.open(bad, plugin="napari-glc")
+
+
+def test_a_file_that_lost_packets_heals_and_is_reported(viewer, motocross, tmp_path):
+    path = tmp_path / "lossy.glc"
+    metadata = {"scale": [0.5, 0.5], "translate": [3.0, 4.0], "units": ["um", "um"]}
+    whole = napari_glc.encode(motocross, codec="vqgan", quality=60, packets=6, metadata=metadata)
+    path.write_bytes(damage(whole, 0.4, seed=1))
+    with pytest.warns(UserWarning, match=r"lossy\.glc: 2 of 6 packets are lost, 33\.\d % of the indices"):
+        image, lost = viewer.open(path, plugin="napari-glc")
+    assert image.data.shape == motocross.shape
+    assert psnr(napari_glc.decode(whole), image.data) > 15
+    assert "2 of 6 packets" in image.metadata["glc"]["recovered"]
+    assert isinstance(lost, Labels)
+    assert lost.name == "lossy (lost)"
+    assert lost.data.mean() == pytest.approx(1 / 3, abs=0.01)
+    np.testing.assert_allclose(lost.extent.world, image.extent.world)
+    assert lost.units == image.units
 
 
 @pytest.mark.parametrize(

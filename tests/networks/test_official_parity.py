@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_glc.networks.config import OFFICIAL_IMAGE, GlcConfig
+from napari_glc.networks.config import OFFICIAL_IMAGE, GlcConfig, TransformerConfig
 from napari_glc.networks.glc import GlcNetwork
+from napari_glc.networks.index_transformer import IndexTransformer, Vocabulary
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -29,6 +30,8 @@ def _reproducible(key: str, shape: list[int]) -> torch.Tensor:
         a = 1 + 0.1 * a
     elif "embedding" in key:
         a = 0.5 * a
+    elif "tok_emb" in key or "pos_emb" in key:
+        a = 0.02 * a
     else:
         a = 0.5 * a / np.sqrt(np.prod(shape[1:]))
     return torch.from_numpy(a.astype(np.float32))
@@ -101,3 +104,16 @@ def test_decoding_from_the_hyper_prior_alone(network, reference):
 
 def test_a_configuration_survives_its_json():
     assert GlcConfig.from_json(OFFICIAL_IMAGE.to_json()) == OFFICIAL_IMAGE
+
+
+@torch.inference_mode()
+def test_the_index_transformer_is_mingpt():
+    """All keys of the second stage of taming-transformers, and its logits."""
+    keys: dict[str, list[int]] = json.loads((DATA / "mingpt_small.keys.json").read_text())
+    config = TransformerConfig(width=128, layers=3, heads=4, block=256, reaches=(), tied=False)
+    transformer = IndexTransformer(config, Vocabulary((1024,), special=False)).eval()
+    weights = {k: _reproducible(k, shape) for k, shape in keys.items() if not k.endswith("attn.mask")}
+    transformer.load_state_dict(weights, strict=True)
+    reference = np.load(DATA / "mingpt_small.npz")
+    logits = transformer(torch.from_numpy(reference["index"]).long()).numpy()
+    assert np.abs(logits - reference["logits"]).max() <= 1e-4 * np.abs(reference["logits"]).max()

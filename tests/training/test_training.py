@@ -18,6 +18,7 @@ import napari_glc
 from napari_glc.cli import main
 from napari_glc.errors import ModelError
 from napari_glc.models import find_model
+from napari_glc.models.int8 import pack_rows, unpack_rows
 from napari_glc.networks.config import GlcConfig
 from napari_glc.training.config import TrainingConfig, embedded_config
 from napari_glc.training.data import Crops, load_pictures
@@ -74,15 +75,18 @@ def test_crops_depend_on_seed_and_step_alone(material):
     assert large.shape == (2, 3, 256, 256)
 
 
-def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots, monkeypatch):
+@pytest.mark.parametrize(
+    ("config", "stages", "options"), [("glc-small", 3, {}), ("vqgan-small", 4, {"codec": "vqgan"})]
+)
+def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots, monkeypatch, config, stages, options):
     out = tmp_path / "run"
-    words = ["train", "glc-small", "--data", str(material), "--out", str(out), "--smoke", "--device", "cpu"]
+    words = ["train", config, "--data", str(material), "--out", str(out), "--smoke", "--device", "cpu"]
     assert main(words) == 0
     records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    assert [r["stage"] for r in records] == [0, 1, 2]
+    assert [r["stage"] for r in records] == list(range(stages))
     assert all(np.isfinite(r["loss"]) for r in records)
     monkeypatch.setenv("NAPARI_GLC_MODELS", str(out))
-    data = napari_glc.encode(parrots[:128, :192], model="trained")
+    data = napari_glc.encode(parrots[:128, :192], model="trained", **options)
     assert napari_glc.decode(data).shape == (128, 192, 3)
 
 
@@ -113,3 +117,36 @@ def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
     whole, resumed = weights(tmp_path / "a", None), weights(tmp_path / "b", 6)
     for name, value in whole.items():
         assert torch.allclose(value, resumed[name], rtol=1e-4, atol=1e-6), name
+
+
+def test_codebooks_are_clusters_of_the_trained_one(material, tmp_path):
+    """Clustered only: every codeword is the mean of the trained codewords nearest to it."""
+    config = TrainingConfig.load(embedded_config("vqgan-small"), material).shortened(steps=2)
+    small = dataclasses.replace(
+        config.network,
+        autoencoder=dataclasses.replace(config.network.autoencoder, codewords=64),
+        codebooks=(4, 16),
+        transformer=None,
+    )
+    trainer = make_trainer(dataclasses.replace(config, network=small, stages=config.stages[:1]), tmp_path / "run")
+    assert all(np.isfinite(record["loss"]) for record in trainer.run())
+    words = trainer.trained.embedding.weight.detach().unique(dim=0)
+    for level, size in enumerate((4, 16)):
+        book = trainer.net.codebook(level).embedding.weight.detach()
+        assert book.shape == (size, 96)
+        nearest = torch.cdist(words, book).argmin(1)
+        for index in nearest.unique():
+            torch.testing.assert_close(book[index], words[nearest == index].mean(0), rtol=1e-3, atol=1e-4)
+
+
+def test_eight_bit_weights_are_near_and_the_same_each_time(tmp_path):
+    weight = torch.randn(48, 3, 3, 3, generator=torch.Generator().manual_seed(0)) * torch.logspace(-3, 2, 48).view(
+        -1, 1, 1, 1
+    )
+    packed = pack_rows("conv", weight)
+    assert packed["conv"].dtype == torch.int8
+    restored = unpack_rows(packed)
+    assert set(restored) == {"conv"}
+    error = (restored["conv"] - weight).abs().flatten(1).amax(1)
+    assert (error <= weight.abs().flatten(1).amax(1) / 127 * 0.51).all()
+    assert torch.equal(pack_rows("conv", restored["conv"])["conv"], packed["conv"])

@@ -122,15 +122,15 @@ class GlcWidget(QWidget):
 
     # -- building -----------------------------------------------------------------------------------------
 
-    def add_row(self, text: str, field: QWidget, tip: str) -> QWidget:
-        """A labelled control: label as buddy, tooltip and accessible name on both."""
+    def add_row(self, text: str, field: QWidget, tip: str, form: QFormLayout | None = None) -> QWidget:
+        """A labelled control: label as buddy, tooltip and accessible name on both; in `form` if not in the main one."""
         label = QLabel(text)
         label.setBuddy(field)
         for part in (label, field):
             part.setToolTip(tip)
         field.setAccessibleName(text.replace("&", ""))
         field.setAccessibleDescription(tip)
-        self.form.addRow(label, field)
+        (form or self.form).addRow(label, field)
         return field
 
     def add_layer_choice(self, text: str, tip: str, **options: Any) -> LayerChoice:

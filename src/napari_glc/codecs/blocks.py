@@ -6,7 +6,7 @@ bound the memory and change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from ..container import Box
 from ..imaging.planes import padded_crop
 from .base import Plane, Progress
 
-__all__ = ["BLOCK", "BlockWalk"]
+__all__ = ["BLOCK", "BlockWalk", "replayed"]
 
 BLOCK = 1536
 """Side in pixels of the blocks networks see at once; a multiple of the tile alignment."""
@@ -88,6 +88,17 @@ class BlockWalk:
         assert result is not None
         return result
 
+    def outputs(self, plane: Plane, network: Callable[[Tensor], Tensor], progress: Progress) -> list[Tensor]:
+        """Outputs of a network for every block with its margin; :func:`replayed` gives them to a later walk."""
+        kept: list[Tensor] = []
+
+        def keep(x: Tensor) -> Tensor:
+            kept.append(network(x))
+            return kept[-1]
+
+        self.analyse(plane, keep, progress)
+        return kept
+
     def synthesise(
         self, box: Box, whole: Box, latent: Callable[[Box], Tensor], network: Callable[[Tensor], Tensor], step: Progress
     ) -> Plane:
@@ -113,6 +124,12 @@ class BlockWalk:
             wanted = block.cut(box)
             pixels[wanted.relative_to(box).slices] = picture[wanted.relative_to(around).slices]
         return pixels
+
+
+def replayed(outputs: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
+    """A network that gives the outputs known from an earlier walk over the same plane, block by block."""
+    known = iter(outputs)
+    return lambda _: next(known)
 
 
 def _to_tensor(pixels: Plane) -> Tensor:

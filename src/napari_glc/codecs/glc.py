@@ -6,6 +6,8 @@ a border need its neighbours' *coefficients* as well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,8 +18,8 @@ from ..models import ModelFile
 from ..networks.config import GlcConfig
 from ..networks.glc import GlcNetwork
 from .base import Encoded, Plane, Progress, ReadChunk
-from .blocks import BlockWalk
-from .glc_symbols import RATE_STEPS, SymbolCoder
+from .blocks import BlockWalk, replayed
+from .glc_symbols import RATE_STEPS, SymbolCoder, TileSymbols
 
 __all__ = ["GlcCodec"]
 
@@ -71,21 +73,49 @@ class GlcCodec:
         blocks = len(self.walk.blocks(self.walk.aligned(grid.plane)))
         total = blocks + len(grid)
         y = self.coefficients(plane, header.quality, lambda done, _: progress(done, total))
-        chunks = []
-        for index, tile in enumerate(grid):
-            progress(blocks + index, total)
-            part = y[(..., *self._area(tile).slices)]
-            payload, _ = self.coder.write(part.contiguous(), self._hyper_indices(part), _rate_steps(header.quality))
-            chunks.append(payload)
+        coded = self.write_tiles(y, header, grid, lambda done, _: progress(blocks + done, total))
         progress(total, total)
-        return Encoded(header, chunks)
+        return Encoded(header, [payload for payload, _ in coded])
 
-    def coefficients(self, plane: Plane, quality: float, progress: Progress) -> Tensor:
-        """Coefficients y ``(1, N, H/f, W/f)`` of a whole plane, on the CPU."""
+    @torch.inference_mode()
+    def latents(self, plane: Plane, progress: Progress) -> list[Tensor]:
+        """Latents of the blocks of a plane with their margins: what :meth:`coefficients` needs and no rate changes."""
+        return self.walk.outputs(plane, self.net.analyse, progress)
+
+    @torch.inference_mode()
+    def coefficients(
+        self, plane: Plane, quality: float, progress: Progress, latents: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """Coefficients y ``(1, N, H/f, W/f)`` of a whole plane, on the CPU.
+
+        Parameters
+        ----------
+        plane
+            ``(H, W, 3)`` uint8.
+        quality
+            0 to 100.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        latents
+            From :meth:`latents`, if they are at hand.
+        """
         position = _position(quality, self.config)
-        return self.walk.analyse(plane, lambda x: self.net.transform(self.net.analyse(x), position), progress)
+        latent = self.net.analyse if latents is None else replayed(latents)
+        return self.walk.analyse(plane, lambda x: self.net.transform(latent(x), position), progress)
 
-    def _area(self, tile: Box) -> Box:
+    @torch.inference_mode()
+    def write_tiles(
+        self, y: Tensor, header: Header, grid: TileGrid, progress: Progress
+    ) -> list[tuple[bytes, TileSymbols]]:
+        """Payload and symbols of every tile, from the coefficients of the whole plane."""
+        coded = []
+        for index, tile in enumerate(grid):
+            progress(index, len(grid))
+            part = y[(..., *self.area(tile).slices)]
+            coded.append(self.coder.write(part.contiguous(), self._hyper_indices(part), _rate_steps(header.quality)))
+        return coded
+
+    def area(self, tile: Box) -> Box:
         """Latent positions of a tile."""
         return self.walk.aligned(tile).divided(self.config.factor)
 
@@ -139,7 +169,7 @@ class GlcCodec:
         # what the file claims is backed by its bytes before anything of that size is allocated
         parts: list[tuple[Box, bytes]] = []
         for index in tiles:
-            area, payload = self._area(grid[index]), read_chunk(index)
+            area, payload = self.area(grid[index]), read_chunk(index)
             self.coder.check_size(payload, area.height, area.width)
             parts.append((area, payload))
 
@@ -151,16 +181,37 @@ class GlcCodec:
             common = area.cut(canvas)
             y_hat[(..., *common.relative_to(canvas).slices)] = part[(..., *common.relative_to(area).slices)]
 
-        position = _position(header.quality, self.config)
-        pixels = self.walk.synthesise(
+        pixels = self.render(
+            y_hat, canvas, header.quality, box, grid, lambda done, _: progress(len(tiles) + done, total)
+        )
+        progress(total, total)
+        return pixels
+
+    @torch.inference_mode()
+    def render(self, y_hat: Tensor, canvas: Box, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+        """Pixels of a region from the dequantised coefficients of all it depends on.
+
+        Parameters
+        ----------
+        y_hat
+            ``(1, N, canvas.height, canvas.width)``.
+        canvas
+            The latent positions of `y_hat`.
+        quality
+            0 to 100.
+        box, grid
+            The region, and the tiles of the plane.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        """
+        position = _position(quality, self.config)
+        return self.walk.synthesise(
             box,
             grid.plane,
             lambda area: y_hat[(..., *area.relative_to(canvas).slices)],
             lambda part: self.net.generate(self.net.synthesise_latent(part, position)),
-            lambda done, _: progress(len(tiles) + done, total),
+            progress,
         )
-        progress(total, total)
-        return pixels
 
     def _tile_coefficients(self, payload: bytes, area: Box, quality: float, *, preview: bool) -> Tensor:
         rate = _rate_steps(quality)
@@ -170,7 +221,7 @@ class GlcCodec:
 
     def stream_sizes(self, payload: bytes, header: Header, box: Box) -> dict[str, int]:
         """Bytes of hyper indices, symbols and the codec's own checksums in a tile."""
-        area = self._area(box)
+        area = self.area(box)
         self.coder.check_size(payload, area.height, area.width)
         hyper = self.coder.hyper_size(area.height, area.width)
         return {"hyper": hyper - 1, "symbols": len(payload) - hyper - 1, "checks": 2}

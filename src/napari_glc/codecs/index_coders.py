@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..container.bytesio import check8
-from ..entropy.adaptive import read_adaptive, write_adaptive
+from ..entropy.adaptive import adaptive_bits, read_adaptive, write_adaptive
 from ..entropy.categorical import LEAST_BITS, CategoricalReader, CategoricalWriter, integer_weights
 from ..entropy.deflated import read_deflated, write_deflated
 from ..entropy.packed import packed_size, read_packed, write_packed
@@ -142,6 +142,14 @@ class AdaptiveCoder:
         size = self.codebooks[level]
         return [write_adaptive(indices, packet == number, size, tick) for number in range(count)]
 
+    def bits(self, indices: IndexMap, packet: IndexMap, count: int, level: int, tick: Tick) -> NDArray[np.float64]:
+        """Bits :meth:`write` spends at each position ``(H, W)``; NaN where the index is -1."""
+        bits = np.full(indices.shape, np.nan)
+        for number in range(count):
+            where = (packet == number) & (indices >= 0)
+            bits[where] = adaptive_bits(indices, where, self.codebooks[level], tick)[where]
+        return bits
+
     def read(self, streams: Sequence[bytes | None], packet: IndexMap, level: int, tick: Tick) -> IndexMap:
         """See :meth:`IndexCoder.read`."""
         indices = np.full(packet.shape, -1, np.int64)
@@ -189,6 +197,20 @@ class TransformerCoder:
                 kept = mine.ravel()[positions]
                 writer.write(indices.ravel()[positions][kept], self._weights(of_packet[torch.from_numpy(kept)]))
         return [writer.finish() + _check(indices[mine]) for writer, mine in zip(writers, own, strict=True)]
+
+    def bits(self, indices: IndexMap, packet: IndexMap, count: int, level: int, tick: Tick) -> NDArray[np.float64]:
+        """Bits :meth:`write` spends at each position ``(H, W)``; NaN where the index is -1."""
+        own = [packet == number for number in range(count)]
+        maps = torch.from_numpy(np.stack([np.where(mine, indices, -1) for mine in own]))
+        bits = np.full(indices.shape, np.nan)
+        for positions, logits in self._all_logits(maps, level):
+            tick()
+            found, of_packet = indices.ravel()[positions], packet.ravel()[positions]
+            known = np.flatnonzero(found >= 0)
+            weights = self._weights(logits[of_packet[known], known])
+            spent = np.log2(weights.sum(-1) / weights[np.arange(len(known)), found[known]])
+            bits.ravel()[positions[known]] = spent
+        return bits
 
     def _all_logits(self, maps: Tensor, level: int) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Positions and logits wave by wave when all indices are known; the same integers either way."""

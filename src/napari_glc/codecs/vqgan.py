@@ -7,7 +7,7 @@ each tile is coded by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from ..networks.fixed_point import to_fixed_point
 from ..networks.index_map import IndexMapNetwork
 from ..networks.index_transformer import IndexTransformer
 from .base import Encoded, Plane, Progress, ReadChunk
-from .blocks import BlockWalk
+from .blocks import BlockWalk, replayed
 from .index_coders import AdaptiveCoder, DeflateCoder, FixedCoder, IndexCoder, TransformerCoder, check_streams
 from .interleave import packet_map
 
@@ -148,11 +148,17 @@ class VqganCodec:
         progress
             See :data:`~napari_glc.codecs.base.Progress`.
         """
-        names = self._candidates(header.index_coder)
         blocks = len(self.walk.blocks(self.walk.aligned(grid.plane)))
-        total = blocks + len(names) * len(grid)
+        total = blocks + len(self._candidates(header.index_coder)) * len(grid)
         indices = self.index_map(plane, header.quality, lambda done, _: progress(done, total))
-        level, done = self.level(header.quality), blocks
+        return self.write_map(indices, header, grid, lambda done, _: progress(blocks + done, total))
+
+    @torch.inference_mode()
+    def write_map(self, indices: IndexMap, header: Header, grid: TileGrid, progress: Progress) -> Encoded:
+        """Payloads of all packets of all tiles of a whole plane's index map; see :meth:`encode`."""
+        names = self._candidates(header.index_coder)
+        total = len(names) * len(grid)
+        level, done = self.level(header.quality), 0
         smallest: list[bytes] | None = None
         for name in names:
             coder, chunks = self.coder(name), list[bytes]()
@@ -170,10 +176,30 @@ class VqganCodec:
         return Encoded(header, smallest)
 
     @torch.inference_mode()
-    def index_map(self, plane: Plane, quality: float, progress: Progress) -> IndexMap:
-        """Nearest codewords of a whole plane: int64 ``(H/f, W/f)``, rounded up."""
+    def latents(self, plane: Plane, progress: Progress) -> list[Tensor]:
+        """Latents of the blocks of a plane with their margins: what :meth:`index_map` needs and no rate changes."""
+        return self.walk.outputs(plane, self.net.analyse, progress)
+
+    @torch.inference_mode()
+    def index_map(
+        self, plane: Plane, quality: float, progress: Progress, latents: Sequence[Tensor] | None = None
+    ) -> IndexMap:
+        """Nearest codewords of a whole plane: int64 ``(H/f, W/f)``, rounded up.
+
+        Parameters
+        ----------
+        plane
+            ``(H, W, 3)`` uint8.
+        quality
+            Tells the codebook.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        latents
+            From :meth:`latents`, if they are at hand.
+        """
         book = self.net.codebook(self.level(quality))
-        found = self.walk.analyse(plane, lambda x: book.indices(self.net.analyse(x)).unsqueeze(1), progress)
+        latent = self.net.analyse if latents is None else replayed(latents)
+        found = self.walk.analyse(plane, lambda x: book.indices(latent(x)).unsqueeze(1), progress)
         indices: IndexMap = found[0, 0].numpy()
         return indices
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .categorical import CategoricalReader, CategoricalWriter, integer_weights
 
-__all__ = ["read_adaptive", "write_adaptive"]
+__all__ = ["adaptive_bits", "read_adaptive", "write_adaptive"]
 
 _OCCURRENCE = 50.0
 """Weight of one occurrence where every codeword begins with 1."""
@@ -63,6 +63,22 @@ def read_adaptive(data: bytes, where: NDArray[np.bool_], size: int, tick: Callab
 
     _visit(where, size, code)
     return indices
+
+
+def adaptive_bits(
+    indices: IndexMap, where: NDArray[np.bool_], size: int, tick: Callable[[], None]
+) -> NDArray[np.float64]:
+    """What :func:`write_adaptive` spends at each marked position: bits ``(H, W)``, NaN elsewhere."""
+    bits = np.full(where.shape, np.nan)
+
+    def code(row: int, column: int, weights: NDArray[np.float64]) -> int:
+        index = int(indices[row, column])
+        bits[row, column] = np.log2(weights.sum() / weights[0, index])
+        tick()
+        return index
+
+    _visit(where, size, code)
+    return bits
 
 
 def _visit(where: NDArray[np.bool_], size: int, code: Callable[[int, int, NDArray[np.float64]], int]) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from .._atomic import write_atomically
 from ..errors import ModelError
 from .int8 import unpack_rows
 
@@ -146,12 +145,4 @@ def write_model(
     from safetensors.torch import save
 
     metadata = {"name": name, "codec": codec, "config": config, "description": description}
-    data = save({k: v.contiguous() for k, v in tensors.items()}, metadata)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_atomically(path, save({k: v.contiguous() for k, v in tensors.items()}, metadata))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -69,7 +72,7 @@ def cluster_codebook(words: Tensor, size: int, *, seed: int = 0) -> Tensor:
     words
         Float tensor ``(M, C)``.
     size
-        Number of centroids, at most M.
+        Number of centroids. If there are no more different words than that, the words themselves, repeated.
     seed
         Of the first centroids.
 
@@ -80,8 +83,15 @@ def cluster_codebook(words: Tensor, size: int, *, seed: int = 0) -> Tensor:
     """
     from scipy.cluster.vq import kmeans2
 
-    points = words.detach().cpu().double().numpy()
-    centroids, _ = kmeans2(points, size, iter=50, minit="points", seed=seed)
+    points = np.unique(words.detach().cpu().double().numpy(), axis=0)
+    if len(points) <= size:
+        # a codebook that has hardly been trained holds many equal words
+        centroids = np.resize(points, (size, points.shape[1]))
+    else:
+        with warnings.catch_warnings():
+            # an empty cluster keeps the codeword it began with
+            warnings.filterwarnings("ignore", "One of the clusters is empty")
+            centroids, _ = kmeans2(points, size, iter=50, minit="points", seed=seed)
     clustered = torch.from_numpy(centroids).float()
     axis = torch.linalg.svd(clustered - clustered.mean(0), full_matrices=False).Vh[0]
     return clustered[(clustered @ axis).argsort()]

@@ -21,10 +21,13 @@ from ..networks.index_transformer import IndexTransformer
 from ..networks.index_waves import IndexWaves
 from .sampling import Sampling
 
-__all__ = ["WINDOW", "predict_both_sides", "predict_by_windows", "predict_in_order"]
+__all__ = ["WINDOW", "Shown", "predict_both_sides", "predict_by_windows", "predict_in_order"]
 
 IndexMap = NDArray[np.int64]
 Tick = Callable[[], None]
+Shown = Callable[[IndexMap], None]
+"""Called with the map as it is, -1 where nothing is known yet, whenever indices came back. The array is the one being
+filled: copy what is to last."""
 
 WINDOW = 16
 """Side of the window around a lost index, in indices."""
@@ -46,6 +49,7 @@ def predict_in_order(
     sampling: Sampling | None = None,
     *,
     tick: Tick = _nothing,
+    shown: Shown | None = None,
 ) -> IndexMap:
     """Fill lost indices in raster order, each from the positions before it.
 
@@ -63,13 +67,15 @@ def predict_in_order(
         ``None`` takes the most probable index.
     tick
         Called often; whatever it raises stops the work.
+    shown
+        See :data:`Shown`; for those who want to watch.
 
     Returns
     -------
     NDArray[np.int64]
         ``(H, W)``, complete.
     """
-    return _fill(transformer, indices, lost, level, sampling, lambda rows: None, tick)
+    return _fill(transformer, indices, lost, level, sampling, lambda rows: None, tick, shown)
 
 
 @torch.inference_mode()
@@ -81,6 +87,7 @@ def predict_both_sides(
     sampling: Sampling | None = None,
     *,
     tick: Tick = _nothing,
+    shown: Shown | None = None,
 ) -> IndexMap:
     """Fill lost indices from the positions before and after them; arguments as for :func:`predict_in_order`.
 
@@ -97,7 +104,7 @@ def predict_both_sides(
         logits = _logits(transformer, seen[::-1, ::-1].copy(), level, direction=1).flip(0, 1)
         return (logits[: rows.stop - rows.start].log_softmax(-1) - nothing).flatten(0, 1)
 
-    return _fill(transformer, indices, lost, level, sampling, after, tick)
+    return _fill(transformer, indices, lost, level, sampling, after, tick, shown)
 
 
 def _fill(
@@ -108,6 +115,7 @@ def _fill(
     sampling: Sampling | None,
     evidence: Callable[[slice], Tensor | None],
     tick: Tick,
+    shown: Shown | None,
 ) -> IndexMap:
     """Fill a map band by band; `evidence` adds log-probabilities ``(positions, K)`` for rows."""
     sampling = sampling or Sampling()
@@ -135,6 +143,8 @@ def _fill(
                 if extra is not None:
                     scores = scores.log_softmax(-1) + extra[at - above * width]
                 flat[at] = sampling.draw(scores)
+                if shown is not None:
+                    shown(filled.cpu().numpy())
     result: IndexMap = filled.cpu().numpy()
     return result
 
@@ -154,6 +164,7 @@ def predict_by_windows(
     sampling: Sampling | None = None,
     *,
     tick: Tick = _nothing,
+    shown: Shown | None = None,
 ) -> IndexMap:
     """The published procedure: one forward pass over a 16 x 16 window for each lost index.
 
@@ -176,6 +187,8 @@ def predict_by_windows(
             window = filled[top : top + WINDOW, left : left + WINDOW]
             at = _read(transformer, window, (row - top) * window.shape[1] + column - left, level)
         filled[row, column] = int(sampling.draw(at.unsqueeze(0)))
+        if shown is not None:
+            shown(filled)
     return filled
 
 

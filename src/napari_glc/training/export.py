@@ -48,6 +48,6 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
 
 
 def _in_eight_bits(key: str, value: Tensor) -> bool:
-    # an earlier codec's prior keeps half precision: its symbols follow from it
-    room = key.split(".")[-3:] if key.startswith("vqgan.") else key.split(".")
-    return value.ndim >= 2 and value.numel() >= _SMALL and room[0] in ("encoder", "generator", "transformer", "blocks")
+    # the prior of codec glc keeps half precision: its symbols follow from it
+    room = key.removeprefix("vqgan.").split(".")[0]
+    return value.ndim >= 2 and value.numel() >= _SMALL and room in ("encoder", "generator", "transformer")

@@ -51,7 +51,7 @@ def index_maps(
     for number in range(PASSES):
         for picture in pictures:
             scale = float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1]))))
-            x = torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0).to(device).float()
+            x = torch.from_numpy(picture.copy()).permute(2, 0, 1).unsqueeze(0).to(device).float()
             sides = [max(1, round(s * scale / _ALIGNMENT)) * _ALIGNMENT for s in x.shape[2:]]
             x = F.interpolate(x, sides, mode="bicubic", antialias=True).clamp(0, 255).div(127.5).sub(1)
             if number % 2:

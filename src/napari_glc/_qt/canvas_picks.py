@@ -1,0 +1,81 @@
+"""Clicks on the canvas for a widget that must be free to go."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from .picking import Picked, picks
+
+__all__ = ["follow_picks"]
+
+_CLICK_PIXELS = 4
+"""A press that moves further than this is a drag."""
+
+
+class Picker(Protocol):
+    """What a widget that follows clicks offers."""
+
+    def listens(self) -> bool:
+        """Whether a click on the canvas picks now."""
+        ...
+
+    def pick_world(self, world: tuple[float, float]) -> Any:
+        """Pick what lies at world coordinates (row, column)."""
+        ...
+
+    def on_picked(self, picked: Picked) -> None:
+        """Follow what was picked in another widget."""
+        ...
+
+
+def follow_picks(viewer: Any, picker: Picker) -> Callable[[], None]:
+    """Tell a widget of clicks on the canvas and of picks in other widgets, without keeping it alive.
+
+    Returns
+    -------
+    Callable
+        Stops it; touches no Qt object of the widget.
+    """
+    callbacks, signal = viewer.mouse_drag_callbacks, picks().picked
+    on_press, on_picked = _click_handler(weakref.ref(picker)), _pick_handler(weakref.ref(picker))
+    callbacks.append(on_press)
+    signal.connect(on_picked)
+
+    def stop() -> None:
+        with contextlib.suppress(ValueError):
+            callbacks.remove(on_press)
+        with contextlib.suppress(TypeError, RuntimeError):
+            signal.disconnect(on_picked)
+
+    return stop
+
+
+def _click_handler(widget_of: weakref.ref[Picker]) -> Callable[..., Iterator[None]]:
+    def on_press(viewer: Any, event: Any) -> Iterator[None]:
+        widget = widget_of()
+        if widget is None or event.button != 1 or not widget.listens():
+            return
+        pressed = np.asarray(event.pos, float)
+        yield
+        while event.type == "mouse_move":
+            yield
+        # a drag moves the camera and picks nothing
+        if np.abs(np.asarray(event.pos, float) - pressed).max() < _CLICK_PIXELS:
+            row, column = event.position[-2:]
+            widget.pick_world((float(row), float(column)))
+
+    return on_press
+
+
+def _pick_handler(widget_of: weakref.ref[Picker]) -> Callable[[Picked], None]:
+    def on_picked(picked: Picked) -> None:
+        widget = widget_of()
+        if widget is not None:
+            widget.on_picked(picked)
+
+    return on_picked

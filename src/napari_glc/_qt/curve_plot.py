@@ -1,0 +1,129 @@
+"""Rate-distortion curves whose points can be clicked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.backend_bases import MouseEvent
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QSizePolicy
+
+from ..inspection.curves import RatePoint
+from .plot import Plot
+
+__all__ = ["METRICS", "CurvePlot"]
+
+METRICS = {"psnr": "PSNR (dB)", "ms_ssim": "MS-SSIM"}
+"""Fields of a point that can be drawn, and the words at the axis."""
+
+# lines and markers differ as well as colours, so that no curve is told by its colour alone
+_STYLES = {
+    "glc": ("#2f9e8f", "o", "-"),
+    "vqgan": ("#d1792c", "s", "--"),
+    "jpeg": ("#8d7bd1", "^", ":"),
+    "webp": ("#c45a86", "v", "-."),
+    "avif": ("#5a91c4", "D", (0, (5, 1, 1, 1, 1, 1))),
+}
+_NEAR = 12
+"""Screen pixels within which a click means a point."""
+
+
+class CurvePlot(Plot):
+    """Curves of one picture over bits per pixel, and where it is now.
+
+    Attributes
+    ----------
+    picked
+        Signal with the :class:`~napari_glc.inspection.curves.RatePoint` that was clicked.
+    """
+
+    picked = Signal(object)
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer, 260)
+        self.points: list[RatePoint] = []
+        self.here: tuple[float, float, float] | None = None
+        self.metric = "psnr"
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Rate-distortion curves")
+        self.setToolTip("Click a point to show the picture at that rate")
+        self.mpl_connect("button_press_event", self._on_click)
+        self.redraw()
+
+    def add(self, point: RatePoint) -> None:
+        """One more point; an earlier one of the same codec and quality is replaced."""
+        key = (point.codec, point.quality)
+        self.points = [p for p in self.points if (p.codec, p.quality) != key] + [point]
+        self.points.sort(key=lambda p: (list(_STYLES).index(p.codec), p.bpp))
+        self.redraw()
+
+    def clear_points(self) -> None:
+        """Forget all curves."""
+        self.points, self.here = [], None
+        self.redraw()
+
+    def mark(self, bpp: float, psnr: float, ms_ssim: float) -> None:
+        """Show where the picture is now; NaN for a measure that is not known yet."""
+        self.here = (bpp, psnr, ms_ssim)
+        self.redraw()
+
+    def show_metric(self, metric: str) -> None:
+        """Draw another field of the points."""
+        self.metric = metric
+        self.redraw()
+
+    def value(self, point: RatePoint) -> float:
+        """What of a point is drawn."""
+        return float(getattr(point, self.metric))
+
+    def redraw(self) -> None:
+        """Draw everything anew."""
+        axes = self.axes
+        axes.clear()
+        axes.set_xscale("log")
+        for codec, (colour, marker, line) in _STYLES.items():
+            mine = [p for p in self.points if p.codec == codec and math.isfinite(self.value(p))]
+            if mine:
+                axes.plot(
+                    [p.bpp for p in mine],
+                    [self.value(p) for p in mine],
+                    color=colour,
+                    marker=marker,
+                    markersize=5,
+                    linestyle=line,
+                    linewidth=1.2,
+                    label=codec,
+                )
+        if self.here is not None:
+            bpp, value = self.here[0], self.here[1 if self.metric == "psnr" else 2]
+            axes.axvline(bpp, color=self.ink, linewidth=0.7, alpha=0.6)
+            if math.isfinite(value):
+                axes.plot(
+                    [bpp], [value], marker="o", markersize=12, fillstyle="none", color=self.ink, label="now", ls="none"
+                )
+        rates = [p.bpp for p in self.points] + ([self.here[0]] if self.here is not None else [])
+        low, high = (min(rates), max(rates)) if rates else (0.02, 0.2)
+        # a single rate still gets an axis with numbers
+        axes.set_xlim(low / 1.5, max(high * 1.5, low * 12))
+        axes.set_xlabel("bits per pixel")
+        axes.set_ylabel(METRICS[self.metric])
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.grid(visible=True, alpha=0.25)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="best", framealpha=0.7)
+        self.restyle()
+
+    def _on_click(self, event: MouseEvent) -> None:
+        known = [p for p in self.points if math.isfinite(self.value(p))]
+        if event.inaxes is not self.axes or event.button != 1 or not known:
+            return
+        places = self.axes.transData.transform([(p.bpp, self.value(p)) for p in known])
+        distance = np.hypot(places[:, 0] - event.x, places[:, 1] - event.y)
+        nearest = int(distance.argmin())
+        if distance[nearest] <= _NEAR * self.device_pixel_ratio:
+            self.picked.emit(known[nearest])

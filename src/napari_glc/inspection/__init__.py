@@ -1,0 +1,1 @@
+"""Looking into codecs: what the dock widgets show, for use without napari."""

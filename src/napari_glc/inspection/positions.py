@@ -1,0 +1,117 @@
+"""What a codec says about one latent position, in numbers and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .latents import CodedLatent, IndexedLatent, symbol_bits
+
+__all__ = ["CodedPosition", "IndexedPosition", "coded_position", "indexed_position"]
+
+
+@dataclass(frozen=True)
+class CodedPosition:
+    """One latent position of a ``glc`` stream.
+
+    Attributes
+    ----------
+    symbols
+        int16 ``(C,)``.
+    scales
+        Standard deviations, float32 ``(C,)``.
+    coded
+        Symbols that take space; the others are so surely zero that they are skipped.
+    bits
+        Estimated bits of the symbols.
+    hyper_index, hyper_bits
+        The hyper codeword over the position, and its bits; sixteen positions share them.
+    """
+
+    symbols: NDArray[np.int16]
+    scales: NDArray[np.float32]
+    coded: int
+    bits: float
+    hyper_index: int
+    hyper_bits: float
+
+    @property
+    def nonzero(self) -> int:
+        """Symbols that are not zero."""
+        return int(np.count_nonzero(self.symbols))
+
+    @property
+    def text(self) -> str:
+        """Some lines for people."""
+        count, magnitude = len(self.symbols), np.abs(self.symbols)
+        largest = f", largest {magnitude.max()} in channel {magnitude.argmax()}" if self.nonzero else ""
+        return (
+            f"Symbols: {self.nonzero} of {count} not zero{largest}\n"
+            f"Coded: {self.coded} of {count}, the others are surely zero\n"
+            f"Scales: median {np.median(self.scales):.2f}, largest {self.scales.max():.2f}\n"
+            f"Bits: about {self.bits:.1f} for symbols and {self.hyper_bits / 16:.1f} as its share of hyper index "
+            f"{self.hyper_index}"
+        )
+
+
+@dataclass(frozen=True)
+class IndexedPosition:
+    """One position of an index map.
+
+    Attributes
+    ----------
+    latent, word
+        Latent and nearest codeword, float32 ``(C,)``.
+    index, count
+        The codeword's index, and how many positions of the picture have it.
+    codewords
+        Size of the codebook.
+    """
+
+    latent: NDArray[np.float32]
+    word: NDArray[np.float32]
+    index: int
+    count: int
+    codewords: int
+
+    @property
+    def error(self) -> float:
+        """Distance from latent to codeword relative to the latent's length."""
+        length = float(np.linalg.norm(self.latent))
+        return float(np.linalg.norm(self.latent - self.word)) / length if length else 0.0
+
+    @property
+    def text(self) -> str:
+        """Some lines for people."""
+        return (
+            f"Index: {self.index} of {self.codewords} codewords, at {self.count} positions here\n"
+            f"Bits: {np.log2(self.codewords):.0f} at fixed length\n"
+            f"Latent to codeword: {self.error:.0%} of the latent's length"
+        )
+
+
+def coded_position(coded: CodedLatent, row: int, column: int) -> CodedPosition:
+    """One latent position of a ``glc`` stream."""
+    symbols, levels = coded.symbols[:, row, column], coded.levels[:, row, column]
+    return CodedPosition(
+        symbols,
+        coded.scales[:, row, column],
+        int(np.count_nonzero(levels)),
+        float(symbol_bits(symbols, levels).sum()),
+        int(coded.hyper_indices[row // 4, column // 4]),
+        coded.hyper_bits,
+    )
+
+
+def indexed_position(indexed: IndexedLatent, row: int, column: int) -> IndexedPosition:
+    """One position of an index map."""
+    index = int(indexed.indices[row, column])
+    return IndexedPosition(
+        indexed.latent[:, row, column],
+        indexed.words[:, row, column],
+        index,
+        int((indexed.indices == index).sum()),
+        indexed.codewords,
+    )

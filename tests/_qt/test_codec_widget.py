@@ -1,0 +1,348 @@
+"""The widget *Encode and decode* in a real viewer."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from napari.layers import Image
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+import napari_glc
+from napari_glc import loading
+from napari_glc._qt import codec_widget, device_choice
+from napari_glc._qt.codec_widget import CodecWidget
+from napari_glc._qt.jobs import _running
+from napari_glc.metrics import compare
+
+
+@pytest.fixture
+def layer(viewer, small_parrots):
+    return viewer.add_image(small_parrots, rgb=True, name="parrots", scale=(0.5, 0.5), translate=(3, 4), units="um")
+
+
+def _opened(dock):
+    # no fixture: pytest would keep the widget, and with it the viewer, beyond the end of the test
+    widget = dock(CodecWidget)
+    widget.device.setCurrentIndex(widget.device.findData("cpu"))
+    return widget
+
+
+def _decoded(viewer):
+    return [layer for layer in viewer.layers if layer.name.endswith(" decoded")]
+
+
+def test_a_photograph_comes_back_over_its_original(viewer, layer, dock, finish, small_parrots):
+    widget = _opened(dock)
+    widget.quality.spin.setValue(30.5)
+    assert widget.quality.slider.value() == 61
+    widget.run_button.click()
+    finish(widget)
+    (decoded,) = _decoded(viewer)
+    assert decoded.name == "parrots decoded"
+    data = napari_glc.encode(
+        small_parrots,
+        quality=30.5,
+        metadata={"name": "parrots", "scale": [0.5, 0.5], "translate": [3.0, 4.0], "units": ["micrometer"] * 2},
+    )
+    np.testing.assert_array_equal(decoded.data, napari_glc.decode(data))
+    for name in ("scale", "translate", "contrast_limits"):
+        np.testing.assert_array_equal(getattr(decoded, name), getattr(layer, name))
+    assert decoded.units == layer.units
+    assert decoded.axis_labels == layer.axis_labels
+    assert decoded.rgb
+    assert viewer.layers.index(decoded) > viewer.layers.index(layer)
+    facts = decoded.metadata["glc"]
+    assert facts["bytes"] == len(data)
+    assert facts["quality"] == 30.5
+    assert "invents" in facts["warning"]
+    value = widget.table.value
+    assert value("Bytes") == f"{len(data):,}"
+    assert value("Bits per pixel") == f"{8 * len(data) / (128 * 192):.4f}"
+    assert value("Compression") == f"{128 * 192 * 3 / len(data):,.0f} : 1"
+    assert value("PSNR") == f"{compare(small_parrots, decoded.data).psnr:.2f} dB"
+    assert value("MS-SSIM") == "picture too small"
+    assert value("Encoding").endswith(" s")
+    assert value("Decoding").endswith(" s")
+
+
+def test_a_second_run_updates_its_layer(viewer, layer, dock, finish):
+    widget = _opened(dock)
+    widget.quality.value = 10
+    widget.run()
+    finish(widget)
+    (first,) = _decoded(viewer)
+    before, size = np.array(first.data), first.metadata["glc"]["bytes"]
+    widget.quality.value = 90
+    layer.translate = (7, 8)
+    widget.run()
+    finish(widget)
+    assert _decoded(viewer) == [first]
+    assert (first.data != before).any()
+    assert first.metadata["glc"]["bytes"] > size
+    np.testing.assert_array_equal(first.translate, (7, 8))
+    assert widget.source.layer is layer
+
+
+def test_sixteen_bits_are_coded_as_displayed(viewer, embryo, dock, finish):
+    widget = _opened(dock)
+    deep = embryo[:128, :192].astype(np.uint16) * 200
+    limits = (500.0, float(np.percentile(deep, 99)))
+    viewer.add_image(deep, name="embryo", contrast_limits=limits, colormap="green")
+    widget.run()
+    finish(widget)
+    (decoded,) = _decoded(viewer)
+    assert decoded.data.dtype == np.uint16
+    assert decoded.data.min() >= limits[0]
+    assert decoded.data.max() <= limits[1]
+    assert tuple(decoded.contrast_limits) == limits
+    assert decoded.colormap.name == "green"
+    shown = np.clip(deep, *limits)
+    assert np.abs(decoded.data - shown).mean() < 0.1 * (limits[1] - limits[0])
+    share = ((deep < limits[0]) | (deep > limits[1])).mean()
+    assert f"{limits[0]:g} to {limits[1]:g} became 256 levels" in widget.notes.text()
+    assert f"{100 * share:.2g} % of the samples lay beyond" in widget.notes.text()
+
+
+def test_the_plane_on_display_of_a_stack_is_coded(viewer, embryo, dock, finish):
+    widget = _opened(dock)
+    stack = np.stack([embryo[:128, :192], embryo[100:228, 100:292], embryo[:128, 200:392]])
+    layer = viewer.add_image(stack, name="stack", scale=(2, 0.5, 0.5), translate=(10, 0, 0))
+    viewer.dims.set_current_step(0, 1)
+    widget.run()
+    viewer.dims.set_current_step(0, 2)
+    finish(widget)
+    (decoded,) = _decoded(viewer)
+    assert decoded.data.shape == (1, 128, 192)
+    np.testing.assert_array_equal(decoded.scale, layer.scale)
+    np.testing.assert_array_equal(decoded.translate, (12, 0, 0))
+    assert compare(stack[1], decoded.data[0]).psnr > 3 + compare(stack[2], decoded.data[0]).psnr
+    assert "Plane 1 of the stack" in widget.notes.text()
+
+
+def test_index_maps_have_controls_of_their_own(viewer, vqgan, layer, dock, finish):
+    widget = _opened(dock)
+    assert not widget.form.isRowVisible(widget.packets)
+    widget.codec.setCurrentIndex(widget.codec.findData("vqgan"))
+    assert widget.form.isRowVisible(widget.packets)
+    assert widget.form.isRowVisible(widget.index_coder)
+    assert widget.model.chosen.name == "vqgan-small"
+    widget.packets.setValue(2)
+    widget.index_coder.setCurrentIndex(widget.index_coder.findData("fixed"))
+    widget.run()
+    finish(widget)
+    assert _decoded(viewer)[0].metadata["glc"]["codec"] == "vqgan"
+    assert widget.table.value("Index coder") == "fixed"
+    assert widget._last[0].data == napari_glc.encode(
+        layer.data,
+        codec="vqgan",
+        index_coder="fixed",
+        packets=2,
+        metadata={"name": "parrots", "scale": [0.5, 0.5], "translate": [3.0, 4.0], "units": ["micrometer"] * 2},
+    )
+
+
+def test_a_rate_out_of_reach_is_said_so(viewer, layer, dock, finish):
+    widget = _opened(dock)
+    widget.rate_by.setCurrentIndex(widget.rate_by.findData("bpp"))
+    assert widget.form.isRowVisible(widget.bpp)
+    assert not widget.form.isRowVisible(widget.quality)
+    widget.bpp.setValue(2)
+    widget.run()
+    finish(widget)
+    assert widget.table.value("Quality") == "100"
+    assert widget.table.value("Search")
+    assert "no nearer to 2 bpp" in widget.notes.text()
+
+
+def test_the_saved_file_is_the_last_result(viewer, layer, dock, finish, tmp_path, monkeypatch):
+    widget = _opened(dock)
+    assert not widget.save_button.isEnabled()
+    widget.run()
+    finish(widget)
+    suggested = []
+    monkeypatch.setattr(
+        codec_widget, "ask_for_path", lambda parent, name: suggested.append(name) or str(tmp_path / "a.b")
+    )
+    widget.save_button.click()
+    path = tmp_path / "a.b.glc"
+    assert suggested == ["parrots.glc"]
+    assert path.name in widget.status.text()
+    assert path.stat().st_size == int(widget.table.value("Bytes").replace(",", ""))
+    (again,) = viewer.open(path, plugin="napari-glc")
+    np.testing.assert_array_equal(again.data, _decoded(viewer)[0].data)
+    np.testing.assert_array_equal(again.scale, layer.scale)
+    assert again.units == layer.units
+
+    before = path.read_bytes()
+    monkeypatch.setattr(codec_widget, "ask_for_path", lambda parent, name: "")
+    widget.save_button.click()
+    monkeypatch.setattr(codec_widget, "ask_for_path", lambda parent, name: str(tmp_path / "nowhere" / "a.glc"))
+    widget.save_button.click()
+    assert widget.status.text().startswith("Failed: ")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_layer_removed_meanwhile_leaves_its_figures(viewer, layer, dock, finish):
+    widget = _opened(dock)
+    widget.run()
+    viewer.layers.remove(layer)
+    finish(widget)
+    assert len(viewer.layers) == 0
+    assert "removed meanwhile" in widget.notes.text()
+    assert widget.table.value("Bytes")
+    assert widget.save_button.isEnabled()
+
+
+def test_a_layer_renamed_meanwhile_lends_its_new_name(viewer, layer, dock, finish):
+    widget = _opened(dock)
+    widget.run()
+    layer.name = "macaws"
+    finish(widget)
+    assert [one.name for one in _decoded(viewer)] == ["macaws decoded"]
+
+
+def test_labels_alone_give_a_reason(viewer, dock, small_parrots):
+    widget = _opened(dock)
+    assert "no image layer" in widget.run_button.toolTip()
+    labels = viewer.add_labels(small_parrots[..., 0].astype(int))
+    widget.refresh()
+    assert not widget.run_button.isEnabled()
+    assert "Labels cannot be coded" in widget.run_button.toolTip()
+    viewer.add_image(small_parrots, rgb=True)
+    assert widget.run_button.isEnabled()
+    assert labels not in widget.source._layers
+
+
+def test_what_cannot_be_coded_is_refused(viewer, dock, small_parrots):
+    widget = _opened(dock)
+    viewer.add_image(small_parrots[..., 0] > 100, name="mask")
+    widget.run()
+    assert "is a mask" in widget.status.text()
+    assert not widget.busy
+
+
+def test_cancel_leaves_nothing_behind(viewer, parrots, dock, finish, qtbot):
+    widget = _opened(dock)
+    viewer.add_image(parrots, rgb=True)
+    widget.rate_by.setCurrentIndex(widget.rate_by.findData("bpp"))
+    widget.run()
+    qtbot.waitUntil(lambda: widget.progress.value() > 0, timeout=20000)
+    qtbot.keyClick(widget, Qt.Key.Key_Escape)
+    finish(widget)
+    assert widget.status.text() == "Cancelled."
+    assert len(viewer.layers) == 1
+    assert widget.table.isHidden()
+
+
+def test_running_out_of_memory_is_survived(viewer, layer, dock, finish, monkeypatch):
+    widget = _opened(dock)
+
+    def burst(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(codec_widget, "code_plane", burst)
+        widget.run()
+        finish(widget)
+    assert "device cpu" in widget.status.text()
+    assert widget.progress.isHidden()
+    widget.run()
+    finish(widget)
+    assert _decoded(viewer)
+
+
+def test_closing_the_dock_ends_the_job(viewer, parrots, dock, qtbot):
+    widget = _opened(dock)
+    viewer.add_image(parrots, rgb=True)
+    widget.run()
+    viewer.window.remove_dock_widget(widget)
+    qtbot.waitUntil(lambda: not _running, timeout=30000)
+    assert len(viewer.layers) == 1
+
+
+def test_released_models_are_loaded_again(viewer, layer, dock, finish):
+    widget = _opened(dock)
+    widget.run()
+    finish(widget)
+    assert loading._loaded
+    held = dict(loading._loaded)
+    try:
+        widget.release_button.click()
+        assert not loading._loaded
+        assert "released" in widget.status.text()
+        widget.run()
+        finish(widget)
+        assert len(loading._loaded) == 1
+    finally:
+        loading._loaded.update(held)
+
+
+def test_devices_that_are_not_here_say_why(dock, monkeypatch):
+    widget = _opened(dock)
+    obstacles = loading.device_obstacles()
+    assert obstacles["cpu"] == ""
+    for name, obstacle in obstacles.items():
+        item = widget.device.model().item(widget.device.findData(name))
+        assert item.isEnabled() == (not obstacle)
+        assert obstacle in item.toolTip()
+    absent = next(name for name, obstacle in obstacles.items() if obstacle)
+    monkeypatch.setattr(device_choice, "plugin_setting", lambda group, name: absent)
+    other = dock(CodecWidget)
+    assert other.device.device == "auto"
+    assert absent in other.device.notice
+    monkeypatch.setattr(device_choice, "plugin_setting", lambda group, name: "cpu")
+    assert dock(CodecWidget).device.device == "cpu"
+
+
+def test_a_codec_without_model_says_where_it_belongs(dock, layer, tmp_path, monkeypatch):
+    widget = _opened(dock)
+    monkeypatch.setenv("NAPARI_GLC_MODELS", str(tmp_path))
+    monkeypatch.setattr(codec_widget.ModelChoice, "show_codec", lambda self, codec: self.clear())
+    widget._codec_changed()
+    assert not widget.run_button.isEnabled()
+    assert str(tmp_path) in widget.status.text()
+
+
+def test_figures_can_be_copied(layer, dock, finish, qtbot):
+    widget = _opened(dock)
+    widget.run()
+    finish(widget)
+    widget.table.selectAll()
+    qtbot.keyClick(widget.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    lines = QApplication.clipboard().text().splitlines()
+    assert len(lines) == widget.table.rowCount()
+    assert lines[0] == f"Bytes\t{widget.table.value('Bytes')}"
+
+
+def test_every_control_is_named_and_fits(dock, layer, finish):
+    widget = _opened(dock)
+    for codec in ("vqgan", "glc"):
+        widget.codec.setCurrentIndex(widget.codec.findData(codec))
+        for row in range(widget.form.rowCount()):
+            label = widget.form.itemAt(row, widget.form.ItemRole.LabelRole).widget()
+            field = widget.form.itemAt(row, widget.form.ItemRole.FieldRole).widget()
+            assert label.buddy() is field
+            assert "&" in label.text()
+            assert field.accessibleName()
+            assert field.toolTip()
+        assert widget.body.parentWidget().minimumSizeHint().width() <= 320
+    assert widget.minimumSizeHint().width() <= 320
+
+
+def test_works_through_napari_own_proxy(make_napari_viewer_proxy, small_parrots, finish):
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(small_parrots, rgb=True, name="parrots")
+    widget = CodecWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    started = time.monotonic()
+    for _ in range(2):
+        widget.run()
+        finish(widget)
+    assert time.monotonic() - started < 60
+    assert [layer.name for layer in viewer.layers] == ["parrots", "parrots decoded"]
+    assert isinstance(viewer.layers[1], Image)

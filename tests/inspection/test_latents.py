@@ -1,0 +1,141 @@
+"""Latents, symbols and hyper indices of real pictures, as a decoder would read them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_glc.container import ArrayKind, Header, TileGrid
+from napari_glc.entropy.gaussian import write_gaussian
+from napari_glc.entropy.scales import SCALES
+from napari_glc.errors import Cancelled
+from napari_glc.inspection.latents import (
+    CodedLatent,
+    coded_latent,
+    dense_parts,
+    indexed_latent,
+    latent_colours,
+    symbol_bits,
+)
+from napari_glc.networks.quadtree import merge_quarters, step_mask
+
+
+@pytest.fixture(scope="module")
+def coded(codec, parrots) -> CodedLatent:
+    return coded_latent(codec, parrots, 50)
+
+
+def _stream(coded: CodedLatent) -> bytes:
+    """The symbols of a single tile, coded anew from the dense arrays."""
+    parts = []
+    for step in range(4):
+        mask = step_mask(step, *coded.symbols.shape).long()
+        both = (
+            merge_quarters(torch.from_numpy(a.astype(np.int64)) * mask)
+            for a in (coded.symbols[None], coded.levels[None])
+        )
+        symbols, levels = (quarter.flatten().numpy() for quarter in both)
+        parts.append((symbols.astype(np.int32), levels))
+    return write_gaussian(parts)
+
+
+def test_the_dense_arrays_are_those_of_the_coded_file(codec, parrots, coded):
+    header = Header(codec="glc", kind=ArrayKind.RGB8, model=b"abc", quality=50, height=512, width=768, tile=512)
+    grid = TileGrid(512, 768, 512)
+    (payload,) = codec.encode(parrots, header, grid, lambda done, total: None).chunks
+    assert coded.payload_bytes == (len(payload),)
+    start = codec.coder.hyper_size(32, 48)
+    assert _stream(coded) == payload[start:-1]
+    np.testing.assert_array_equal(coded.hyper_indices, codec.coder.read_hyper(payload, 32, 48))
+
+
+def test_shapes_and_ranges(coded):
+    assert coded.latent.shape == coded.y.shape == coded.symbols.shape == coded.levels.shape == (96, 32, 48)
+    assert coded.latent.dtype == coded.y.dtype == np.float32
+    assert coded.hyper_indices.shape == (8, 12)
+    assert coded.hyper_indices.max() < coded.hyper_codewords == 256
+    assert coded.hyper_bits == 8
+    assert coded.scales.min() >= np.float32(0.12)
+    assert not coded.symbols[coded.levels == 0].any()
+    assert 0 < (coded.symbols != 0).mean() < 0.1
+
+
+def test_bits_add_up_to_the_stream(coded):
+    bits = symbol_bits(coded.symbols, coded.levels).sum()
+    assert bits == pytest.approx(8 * len(_stream(coded)), rel=0.01)
+
+
+def test_bits_of_a_symbol_are_those_of_its_interval_under_the_gaussian():
+    level = int(np.abs(SCALES - 1).argmin())
+    # P(|x| < 1/2) of a standard normal distribution is 0.3829
+    bits = symbol_bits(np.array([0, 3, -3, 0], np.int16), np.array([level, level, level, 0], np.uint8))
+    assert bits[0] == pytest.approx(-np.log2(0.3829), abs=0.1)
+    assert bits[1] == bits[2] > 5
+    assert bits[3] == 0
+    assert np.isfinite(symbol_bits(np.array([255], np.int16), np.array([1], np.uint8))).all()
+
+
+def test_tiles_cover_the_latent_and_code_by_themselves(codec, small_plane):
+    coded = coded_latent(codec, small_plane, 50, tile=64)
+    assert [(t.top, t.left, t.bottom, t.right) for t in coded.tiles] == [
+        (r, c, r + 4, c + 4) for r in (0, 4) for c in (0, 4, 8)
+    ]
+    alone = coded_latent(codec, small_plane, 50, tile=0)
+    np.testing.assert_array_equal(coded.y, alone.y)
+    assert (coded.symbols != alone.symbols).any()
+    # every quarter of every step found its place: nothing is further from y than half a step of the coarsest channel
+    assert np.corrcoef(coded.y.ravel(), coded.y_hat.ravel())[0, 1] > 0.5
+
+
+def test_dense_parts_undoes_the_order_of_the_stream():
+    full = torch.arange(1, 8 * 4 * 6 + 1).view(1, 8, 4, 6)
+    masks = [step_mask(step, 8, 4, 6).long() for step in range(4)]
+    merged = [merge_quarters(full * mask).flatten().numpy() for mask in masks]
+    symbols, levels = dense_parts([(m.astype(np.int32), m % 64) for m in merged], 8, 4, 6)
+    np.testing.assert_array_equal(symbols, full[0].numpy())
+    np.testing.assert_array_equal(levels, full[0].numpy() % 64)
+
+
+def test_work_can_be_stopped(codec, small_plane):
+    def stop(done: int, total: int) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        coded_latent(codec, small_plane, 50, progress=stop)
+
+
+def test_indexed_latents_hold_the_nearest_codewords(vqgan, small_plane):
+    found = indexed_latent(vqgan, small_plane, 100)
+    assert found.latent.shape == found.words.shape == (96, 8, 12)
+    assert found.codewords == 2048
+    book = vqgan.net.codebook(found.level).embedding.weight.numpy()
+    distance = np.square(found.latent[:, 3, 5] - book).sum(axis=1)
+    assert distance.argmin() == found.indices[3, 5]
+    np.testing.assert_array_equal(found.words[:, 3, 5], book[found.indices[3, 5]])
+    np.testing.assert_array_equal(found.indices, vqgan.index_map(small_plane, 100, lambda done, total: None))
+
+
+def test_colours_explain_the_variance_and_do_not_depend_on_signs(coded):
+    colours = latent_colours(coded.latent)
+    assert colours.rgb.shape == (32, 48, 3)
+    assert colours.rgb.dtype == np.uint8
+    first, second, third = colours.explained
+    assert 1 > first > second > third > 0
+    singular = np.linalg.svd(coded.latent.reshape(96, -1) - coded.latent.reshape(96, -1).mean(1, keepdims=True))[1]
+    assert first == pytest.approx(singular[0] ** 2 / np.square(singular).sum(), rel=1e-4)
+    for channel in range(3):
+        assert {0, 255} <= set(colours.rgb[..., channel].ravel().tolist())
+    assert np.abs(colours.rgb.astype(int) - latent_colours(coded.latent + 3).rgb).max() <= 1
+
+
+def test_colours_of_a_flat_latent_are_grey():
+    colours = latent_colours(np.ones((5, 2, 3), np.float32))
+    assert (colours.rgb == 128).all()
+    assert colours.explained == (0, 0, 0)
+    assert latent_colours(np.random.default_rng(0).normal(size=(2, 4, 4)).astype(np.float32)).explained[2] == 0
+
+
+@pytest.fixture(scope="module")
+def small_plane(parrots: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(parrots[200:328, 300:492])

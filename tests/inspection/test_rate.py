@@ -1,0 +1,86 @@
+"""A rate session gives what encoding and decoding give, for a part of the work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_glc
+from napari_glc.errors import Cancelled, OptionError
+from napari_glc.inspection.rate import RateSession
+
+
+@pytest.fixture(scope="module")
+def session(parrots) -> RateSession:
+    return RateSession(parrots, device="cpu")
+
+
+@pytest.mark.parametrize("quality", [0, 37.3, 100])
+def test_a_step_is_the_encoded_file_and_its_pixels(session, parrots, quality):
+    step = session.at(quality)
+    data = napari_glc.encode(parrots, quality=quality, device="cpu")
+    assert step.data == data
+    assert step.size == len(data)
+    assert step.bpp == napari_glc.GlcFile(data).bpp
+    assert step.quality == round(2 * quality) / 2
+    assert np.array_equal(step.pixels, napari_glc.decode(data, device="cpu"))
+    assert step.psnr == napari_glc.metrics.fidelity.psnr(parrots, step.pixels)
+
+
+def test_grey_pictures_of_odd_sides_too(embryo):
+    picture = embryo[:101, :237]
+    step = RateSession(picture, device="cpu").at(60)
+    data = napari_glc.encode(picture, quality=60, device="cpu")
+    assert step.data == data
+    assert np.array_equal(step.pixels, napari_glc.decode(data, device="cpu"))
+
+
+def test_several_tiles_and_blocks(parrots, monkeypatch):
+    from napari_glc.codecs import blocks
+
+    monkeypatch.setattr(blocks, "BLOCK", 256)
+    picture = parrots[:320, :448]
+    step = RateSession(picture, device="cpu", tile=128).at(25)
+    data = napari_glc.encode(picture, quality=25, device="cpu", tile=128)
+    assert len(step.symbols) == 6
+    assert step.data == data
+    assert np.array_equal(step.pixels, napari_glc.decode(data, device="cpu"))
+
+
+@pytest.mark.parametrize("quality", [0, 40, 44])
+def test_index_maps_too(parrots, vqgan, quality):
+    picture = parrots[:256, :320]
+    session = RateSession(picture, codec="vqgan", device="cpu")
+    step = session.at(quality)
+    data = napari_glc.encode(picture, codec="vqgan", quality=quality, device="cpu")
+    assert step.data == data
+    assert np.array_equal(step.pixels, napari_glc.decode(data, device="cpu"))
+    assert step.indices.shape == (16, 20)
+    assert np.array_equal(step.indices, vqgan.index_map(picture, quality, lambda done, total: None))
+
+
+def test_qualities_of_one_codebook_share_the_work(parrots):
+    session = RateSession(parrots[:128, :128], codec="vqgan", device="cpu")
+    first, second = session.at(49), session.at(51)
+    assert second.indices is first.indices
+    assert (first.quality, second.quality) == (49, 51)
+    assert first.data != second.data
+
+
+def test_a_step_stops_when_its_progress_says_so(session):
+    calls = []
+
+    def stop(done, total):
+        calls.append((done, total))
+        if done == 2:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        session.at(50, stop)
+    assert calls[-1][0] == 2
+    assert session.at(50).size > 0
+
+
+def test_a_quality_out_of_range_is_refused(session):
+    with pytest.raises(OptionError, match="0 to 100"):
+        session.at(101)

@@ -1,0 +1,99 @@
+"""The index transformer: what it sees, that waves equal the whole, and that its integers are exact."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import napari_glc
+from napari_glc.codecs.index_coders import TransformerCoder
+from napari_glc.codecs.interleave import packet_map
+from napari_glc.codecs.vqgan import VqganCodec
+from napari_glc.networks import fixed_attention
+from napari_glc.networks.fixed_attention import MASKED
+from napari_glc.networks.fixed_point import from_fixed
+from napari_glc.networks.index_waves import IndexWaves
+
+from .test_determinism import _jitter, _one_thread, _without_onednn
+
+LEVEL = 7
+
+
+@pytest.fixture(scope="module")
+def indices(vqgan: VqganCodec, motocross: np.ndarray) -> np.ndarray:
+    return vqgan.index_map(motocross, 87.5, lambda done, total: None)
+
+
+@torch.inference_mode()
+def test_a_position_sees_its_window_and_only_what_is_before_it(vqgan, indices):
+    transformer, (row, column) = vqgan.transformer, (14, 20)
+    maps = torch.from_numpy(indices[:24, :40]).unsqueeze(0)
+    expected = transformer.map_features(maps, LEVEL)[0, row, column]
+    seen = set()
+    for i, j in np.ndindex(24, 40):
+        other = maps.clone()
+        other[0, i, j] = (other[0, i, j] + 400) % 1024
+        if not torch.equal(transformer.map_features(other, LEVEL)[0, row, column], expected):
+            seen.add((i - row, j - column))
+    assert all(i < 0 or (i == 0 and j < 0) for i, j in seen)
+    assert all(-8 <= i <= 7 and -8 <= j <= 7 for i, j in seen)
+    assert {(0, -1), (-1, 0), (-1, 1), (-5, 0), (0, -5)} <= seen
+
+
+@torch.inference_mode()
+def test_waves_equal_the_whole_map(vqgan, indices):
+    maps = torch.from_numpy(np.stack([indices, indices[:, ::-1]]))
+    maps[0, 3:6, 4:20] = -1
+    floating = vqgan.transformer
+    whole = floating.logits(floating.map_features(maps, LEVEL), LEVEL).flatten(1, 2)
+    for positions, logits in IndexWaves(floating, maps, LEVEL):
+        torch.testing.assert_close(logits, whole[:, positions], rtol=1e-4, atol=1e-3)
+    fixed = vqgan.coder("transformer").fixed
+    exact = fixed.logits(fixed.map_features(maps, LEVEL, masked=MASKED), LEVEL).flatten(1, 2)
+    visited = []
+    for positions, logits in IndexWaves(fixed, maps, LEVEL):
+        visited += positions.tolist()
+        assert torch.equal(logits, exact[:, positions])
+    assert sorted(visited) == list(range(32 * 48))
+    assert float((from_fixed(exact) - whole).abs().mean()) < 0.02
+
+
+@pytest.fixture(scope="module")
+def stream(vqgan: VqganCodec, indices: np.ndarray) -> bytes:
+    return vqgan.coder("transformer").write(indices, packet_map(32, 48, 1), 1, LEVEL, lambda: None)[0]
+
+
+def _read(coder: TransformerCoder, stream: bytes) -> np.ndarray:
+    return coder.read([stream], packet_map(32, 48, 1), LEVEL, lambda: None)
+
+
+def test_indices_come_back_under_other_threads_and_libraries(vqgan, indices, stream):
+    coder = vqgan.coder("transformer")
+    np.testing.assert_array_equal(_read(coder, stream), indices)
+    with _one_thread():
+        np.testing.assert_array_equal(_read(coder, stream), indices)
+    with _without_onednn():
+        np.testing.assert_array_equal(_read(coder, stream), indices)
+
+
+def test_noise_of_1e_10_on_every_layer_changes_nothing_and_much_more_is_noticed(vqgan, indices, stream):
+    coder = vqgan.coder("transformer")
+    with _jitter(coder.fixed, 1e-10):
+        np.testing.assert_array_equal(_read(coder, stream), indices)
+    with _jitter(coder.fixed, 1e-2), pytest.raises(napari_glc.GlcError):
+        _read(coder, stream)
+
+
+def test_tables_are_the_same_whatever_the_mathematics_library():
+    """No entry lies so near a rounding boundary that an error of the library's last bits could move it."""
+    for bits in (15, 20):
+        exact = np.array([math.exp(-k / 4096) * (1 << bits) for k in range(16 << 12)])
+        assert np.abs(exact % 1 - 0.5).min() > 1e-9
+        np.testing.assert_array_equal(fixed_attention.exponentials(bits)[:-1].numpy(), np.round(exact))
+    arguments = np.arange(-(8 << 12), 8 << 12) / 4096
+    gelu = np.array([x * 0.5 * (1 + math.erf(x / math.sqrt(2))) * 4096 for x in arguments])
+    assert np.abs(gelu % 1 - 0.5).min() > 1e-9
+    np.testing.assert_array_equal(fixed_attention._gelu().numpy(), np.round(gelu))
