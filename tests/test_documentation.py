@@ -20,6 +20,7 @@ PAGES = [
     "docs/tutorial/first-picture.md",
     "docs/how-to/choose-the-rate.md",
     "docs/how-to/use-from-python.md",
+    "docs/how-to/lose-and-recover.md",
 ]
 
 

@@ -22,7 +22,4 @@ def show(viewer: Any, wait: Callable[[Callable[[], bool]], None]) -> None:
     widget.draw_curves()
     wait(lambda: not widget.busy)
     widget.mode.setCurrentIndex(widget.mode.findData("wipe"))
-    widget.bits.setChecked(True)
-    wait(lambda: not widget.busy)
-    viewer.layers["kodim23 bits"].opacity = 0.35
     viewer.reset_view()

@@ -228,3 +228,6 @@ def test_closing_the_dock_lets_go_of_the_viewer(dock, viewer, layer, qtbot):
     assert not any("on_press" in f.__name__ for f in viewer.mouse_drag_callbacks)
     qtbot.waitUntil(lambda: not _running, timeout=20000)
     assert len(viewer.layers) == 1
+    before = widget._wanted
+    picks().picked.emit(Picked(object(), (12.0, -18.0)))
+    assert widget._wanted == before

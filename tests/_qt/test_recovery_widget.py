@@ -134,7 +134,7 @@ def test_a_damaged_file(dock, picture, viewer, finish, small_parrots, tmp_path, 
     assert not widget.sweep_button.isEnabled()
     widget.run_button.click()
     finish(widget)
-    expected = napari_glc.open(path).recover()
+    expected = napari_glc.open(path).recover("transformer")
     after = viewer.layers["broken after recovery"]
     np.testing.assert_array_equal(after.data, expected.pixels)
     assert tuple(after.scale) == (2.0, 2.0)

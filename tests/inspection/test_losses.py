@@ -142,7 +142,7 @@ def test_a_damaged_file_heals_as_glc_decode_does(piece):
     file = GlcFile(broken, device="cpu")
     source = source_of_file(file, device="cpu")
     result = simulate(source, LossPlan(pattern="own"))
-    expected = file.recover()
+    expected = file.recover("transformer")
     np.testing.assert_array_equal(result.after, expected.pixels)
     assert result.lost.mean() == expected.lost_share > 0
     assert math.isnan(result.accuracy)

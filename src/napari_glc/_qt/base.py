@@ -130,7 +130,8 @@ class GlcWidget(QWidget):
             part.setToolTip(tip)
         field.setAccessibleName(text.replace("&", ""))
         field.setAccessibleDescription(tip)
-        (form or self.form).addRow(label, field)
+        # an empty form counts as false
+        (self.form if form is None else form).addRow(label, field)
         return field
 
     def add_layer_choice(self, text: str, tip: str, **options: Any) -> LayerChoice:

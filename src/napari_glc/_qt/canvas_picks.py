@@ -42,15 +42,24 @@ def follow_picks(viewer: Any, picker: Picker) -> Callable[[], None]:
         Stops it; touches no Qt object of the widget.
     """
     callbacks, signal = viewer.mouse_drag_callbacks, picks().picked
-    on_press, on_picked = _click_handler(weakref.ref(picker)), _pick_handler(weakref.ref(picker))
+    on_press = _click_handler(weakref.ref(picker))
+    following: list[weakref.ref[Picker]] = [weakref.ref(picker)]
+
+    def on_picked(picked: Picked) -> None:
+        there = following[0]() if following else None
+        if there is not None:
+            there.on_picked(picked)
+        else:
+            signal.disconnect(on_picked)
+
     callbacks.append(on_press)
     signal.connect(on_picked)
 
     def stop() -> None:
         with contextlib.suppress(ValueError):
             callbacks.remove(on_press)
-        with contextlib.suppress(TypeError, RuntimeError):
-            signal.disconnect(on_picked)
+        # widgets may go while the application is being torn down, and the signal with it; so it is left alone here
+        following.clear()
 
     return stop
 
@@ -70,12 +79,3 @@ def _click_handler(widget_of: weakref.ref[Picker]) -> Callable[..., Iterator[Non
             widget.pick_world((float(row), float(column)))
 
     return on_press
-
-
-def _pick_handler(widget_of: weakref.ref[Picker]) -> Callable[[Picked], None]:
-    def on_picked(picked: Picked) -> None:
-        widget = widget_of()
-        if widget is not None:
-            widget.on_picked(picked)
-
-    return on_picked

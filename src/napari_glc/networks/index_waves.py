@@ -88,6 +88,12 @@ class IndexWaves:
         like = transformer.direction
         self.keys = [like.new_zeros(kept) for _ in self.blocks]
         self.values = [like.new_zeros(kept) for _ in self.blocks]
+        # looked up once for the whole map: waves are many and small
+        self.near, self.bias = [], []
+        for block in self.blocks:
+            near, there = _neighbours(height, width, block.reach)
+            self.near.append(near)
+            self.bias.append(torch.where(there.unsqueeze(1), block.attn.offset_bias, self.masked).unsqueeze(2))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield flat positions ``(n,)`` and the logits ``(B, n, K)`` of their indices, wave by wave."""
@@ -109,17 +115,19 @@ class IndexWaves:
 
     def _features(self, wave: Tensor) -> Tensor:
         """Residual stream ``(B, n, C)`` of the slots of a wave."""
-        _, height, width = self.indices.shape
         x = self.transformer.tok_emb(self._tokens(wave)) + self.transformer.direction[self.direction]
         x = x.unsqueeze(2)
-        for block, keys, values in zip(self.blocks, self.keys, self.values, strict=True):
+        for block, keys, values, near_all, bias in zip(
+            self.blocks, self.keys, self.values, self.near, self.bias, strict=True
+        ):
             normed = block.ln1(x)
             query = block.split(block.attn.query(normed))
             keys[:, wave] = block.split(block.attn.key(normed)).squeeze(3)
             values[:, wave] = block.split(block.attn.value(normed)).squeeze(3)
-            near, there = (table[wave] for table in _neighbours(height, width, block.reach))
-            bias = torch.where(there.unsqueeze(1), block.attn.offset_bias, self.masked).unsqueeze(2)
-            attended = block.attn.attend(query, keys[:, near].transpose(2, 3), values[:, near].transpose(2, 3), bias)
+            near = near_all[wave]
+            attended = block.attn.attend(
+                query, keys[:, near].transpose(2, 3), values[:, near].transpose(2, 3), bias[wave]
+            )
             x = block.finish(x, attended)
         out: Tensor = x.squeeze(2)
         return out
