@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio.v3 as iio
 import napari
 import numpy as np
+from PIL import Image
 
 import napari_glc
 from napari_glc._sample_data import sample_path
@@ -37,7 +43,40 @@ def qualities() -> None:
     iio.imwrite(IMAGES / "qualities.jpg", np.hstack(strips), quality=92)
 
 
+def widget(scene: Path) -> None:
+    """One dock widget at work, as its scene in docs/screenshots sets it up."""
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1280, 800)
+    application = napari.qt.get_qapp()
+
+    def wait(condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 120
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{scene.stem}: the scene does not come about")
+            application.processEvents()
+            time.sleep(0.01)
+
+    spec = importlib.util.spec_from_file_location(scene.stem, scene)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.show(viewer, wait)
+    settled = time.monotonic() + 1
+    wait(lambda: time.monotonic() > settled)
+    shot = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+    shot.quantize(200).save(IMAGES / f"widget_{scene.stem}.png", optimize=True)
+    viewer.close()
+
+
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
-    qualities()
-    sample_in_napari()
+    if len(sys.argv) > 1:
+        widget(Path(sys.argv[1]))
+    else:
+        qualities()
+        sample_in_napari()
+        for scene in sorted((Path(__file__).parent / "screenshots").glob("*.py")):
+            # a process each: what one leaves behind must not show in the next
+            subprocess.run([sys.executable, __file__, str(scene)], check=True)
