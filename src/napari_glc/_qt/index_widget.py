@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from qtpy.compat import isalive
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -344,5 +345,7 @@ class IndexWidget(GlcWidget):
         for layer in self.viewer.layers:
             with contextlib.suppress(ValueError):
                 layer.mouse_drag_callbacks.remove(self._clicked)
-        with contextlib.suppress(TypeError, RuntimeError):  # gone with the Qt object
-            picks().picked.disconnect(self._on_pick)
+        shared = picks()
+        if isalive(shared):  # at exit it may be gone before the widget
+            with contextlib.suppress(TypeError, RuntimeError):  # or the widget before it
+                shared.picked.disconnect(self._on_pick)

@@ -161,7 +161,8 @@ class Job(QObject, Generic[_T]):
     def abandon(self) -> None:
         """Cancel, and tell nobody what comes of it: the widget is going away."""
         self.cancel()
-        self.blockSignals(True)
+        with contextlib.suppress(RuntimeError):  # the Qt object is gone when an application ends in a hurry
+            self.blockSignals(True)
 
     def _on_progress(self, done: int, total: int) -> None:
         if not self.running:
