@@ -48,9 +48,10 @@ class StageConfig:
         Optimiser steps, crops a step, side of a crop in pixels (``transformer``: in indices).
     learning_rate, warmup, weight_decay
         Peak of a cosine schedule, the steps of its linear rise, decoupled weight decay.
-    l1, feature, adversarial, code, latent
-        Weights of the absolute error, the SqueezeNet feature distance, the adversarial loss (times its
-        adaptive factor), the code-prediction cross-entropy and the relative latent error.
+    l1, feature, structure, adversarial, code, latent
+        Weights of the absolute error, the SqueezeNet feature distance, one minus MS-SSIM (crops of at least
+        161 pixels), the adversarial loss (times its adaptive factor), the code-prediction cross-entropy and
+        the relative latent error.
     adversarial_from
         Step at which the adversarial loss sets in; the discriminator learns from 500 steps earlier.
     preview
@@ -79,6 +80,7 @@ class StageConfig:
     weight_decay: float = 0.0
     l1: float = 1.5
     feature: float = 1.0
+    structure: float = 0.0
     adversarial: float = 0.0
     adversarial_from: int = 0
     code: float = 0.0
@@ -144,6 +146,7 @@ class TrainingConfig:
                 batch=4,
                 codebook_from=1,
                 adversarial_from=1 if s.adversarial else 0,
+                structure=0.0,
             )
             for s in self.stages
         )

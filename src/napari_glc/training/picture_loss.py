@@ -1,4 +1,4 @@
-"""How far a decoded picture is from its original: absolute error, features, and a discriminator's doubt."""
+"""How far a decoded picture is from its original: absolute error, structure, features, a discriminator's doubt."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from ..metrics.feature_distance import FeatureDistance, sum_of_layers
@@ -63,6 +64,10 @@ class PictureLoss:
         feature = sum_of_layers(got, [w.clone() for w in wanted]).mean() / len(got)
         loss = stage.l1 * absolute + stage.feature * feature
         record = {"l1": float(absolute.detach()), "feature": float(feature.detach())}
+        if stage.structure > 0:
+            structure = 1 - ms_ssim(_in_unit_range(restored), _in_unit_range(picture), data_range=1.0)
+            loss = loss + stage.structure * structure
+            record["structure"] = float(structure.detach())
         error = float((restored.detach().clamp(-1, 1) - picture).square().mean())
         record["psnr"] = -10 * math.log10(error / 4 + 1e-9)
         if stage.adversarial > 0 and step >= stage.adversarial_from - DISCRIMINATOR_LEAD:
@@ -101,3 +106,7 @@ class PictureLoss:
         of_loss = torch.autograd.grad(loss, restored, retain_graph=True)[0].norm()
         of_adversarial = torch.autograd.grad(adversarial, restored, retain_graph=True)[0].norm()
         return adversarial, (of_loss / (of_adversarial + 1e-8)).clamp(0, 1e4).detach()
+
+
+def _in_unit_range(x: Tensor) -> Tensor:
+    return x.add(1).mul(0.5).contiguous(memory_format=torch.channels_last)
