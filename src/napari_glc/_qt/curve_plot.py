@@ -47,6 +47,7 @@ class CurvePlot(Plot):
         self.points: list[RatePoint] = []
         self.here: tuple[float, float, float] | None = None
         self.metric = "psnr"
+        self._spans_now = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Rate-distortion curves")
         self.setToolTip("Click a point to show the picture at that rate")
@@ -68,7 +69,11 @@ class CurvePlot(Plot):
     def mark(self, bpp: float, psnr: float, ms_ssim: float) -> None:
         """Show where the picture is now; NaN for a measure that is not known yet."""
         self.here = (bpp, psnr, ms_ssim)
-        self.redraw()
+        low, high = self.axes.get_xlim()
+        if not (self._spans_now and low < bpp < high and self._inside(self._height_now())):
+            self.redraw()
+        else:
+            self._place_now()
 
     def show_metric(self, metric: str) -> None:
         """Draw another field of the points."""
@@ -78,6 +83,13 @@ class CurvePlot(Plot):
     def value(self, point: RatePoint) -> float:
         """What of a point is drawn."""
         return float(getattr(point, self.metric))
+
+    def _height_now(self) -> float:
+        return math.nan if self.here is None else self.here[1 if self.metric == "psnr" else 2]
+
+    def _inside(self, value: float) -> bool:
+        low, high = self.axes.get_ylim()
+        return math.isnan(value) or low < value < high
 
     def redraw(self) -> None:
         """Draw everything anew."""
@@ -97,26 +109,44 @@ class CurvePlot(Plot):
                     linewidth=1.2,
                     label=codec,
                 )
-        if self.here is not None:
-            bpp, value = self.here[0], self.here[1 if self.metric == "psnr" else 2]
-            axes.axvline(bpp, color=self.ink, linewidth=0.7, alpha=0.6)
-            if math.isfinite(value):
-                axes.plot(
-                    [bpp], [value], marker="o", markersize=12, fillstyle="none", color=self.ink, label="now", ls="none"
-                )
         rates = [p.bpp for p in self.points] + ([self.here[0]] if self.here is not None else [])
         low, high = (min(rates), max(rates)) if rates else (0.02, 0.2)
         # a single rate still gets an axis with numbers
         axes.set_xlim(low / 1.5, max(high * 1.5, low * 12))
+        # the ring around the present place moves with every step of the slider and is drawn over the rest
+        self._line = axes.axvline(low, linewidth=0.7, alpha=0.6)
+        (self._ring,) = axes.plot([], [], marker="o", markersize=12, fillstyle="none", label="now", ls="none")
+        self._spans_now = self.here is not None
+        if math.isfinite(height := self._height_now()):
+            axes.update_datalim([(self.here[0] if self.here else low, height)])
+            axes.autoscale_view(scalex=False)
         axes.set_xlabel("bits per pixel")
         axes.set_ylabel(METRICS[self.metric])
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(visible=True, alpha=0.25)
-        if axes.get_legend_handles_labels()[0]:
+        if self.points or self.here is not None:
             axes.legend(loc="best", framealpha=0.7)
         self.restyle()
+        self._place_now()
+
+    def restyle(self, event: Any = None) -> None:
+        """See :meth:`Plot.restyle`."""
+        for artist in self._moving:
+            artist.set_color(self.ink)  # type: ignore[attr-defined]
+        super().restyle(event)
+
+    def _place_now(self) -> None:
+        if self.here is None:
+            self.move(())
+            self._line.set_visible(False)
+            return
+        self._line.set_xdata([self.here[0]] * 2)
+        self._ring.set_data([self.here[0]], [self._height_now()])
+        for artist in (self._line, self._ring):
+            artist.set_color(self.ink)
+        self.move((self._line, self._ring))
 
     def _on_click(self, event: MouseEvent) -> None:
         known = [p for p in self.points if math.isfinite(self.value(p))]

@@ -15,8 +15,9 @@ from typing import Any, Generic, TypeVar
 
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from .._interruption import interruptible
 from ..errors import Cancelled
 
 __all__ = ["Job", "Report", "wait_for_jobs"]
@@ -25,6 +26,9 @@ _T = TypeVar("_T")
 
 _PROGRESS_SECONDS = 0.03
 """Least time between two messages about progress."""
+
+_CANCEL_MILLISECONDS = 350
+"""How long a cancelled job may take to stop before its widget is free again without it."""
 
 _running: set[Job[Any]] = set()
 """Jobs whose threads may still run; keeps them alive when their widgets are gone."""
@@ -55,17 +59,26 @@ class Report:
         Cancelled
             If the job is to stop.
         """
-        if self.cancelled:
-            raise Cancelled("cancelled")
+        self.check()
         now = time.monotonic()
         if now - self._last > _PROGRESS_SECONDS or total != self._total or done == total:
             self._last, self._total = now, total
             self._signals.progressed.emit(done, total)
 
-    def show(self, value: Any) -> None:
-        """Hand an intermediate result to the GUI; stops the job as a call does."""
+    def check(self) -> None:
+        """Stop the job here if it was cancelled.
+
+        Raises
+        ------
+        Cancelled
+            If so.
+        """
         if self.cancelled:
             raise Cancelled("cancelled")
+
+    def show(self, value: Any) -> None:
+        """Hand an intermediate result to the GUI; stops the job as a call does."""
+        self.check()
         self._signals.shown.emit(value)
 
 
@@ -128,13 +141,15 @@ class Job(QObject, Generic[_T]):
         self._signals.progressed.connect(self._on_progress, Qt.ConnectionType.QueuedConnection)
         self._signals.shown.connect(self._on_shown, Qt.ConnectionType.QueuedConnection)
         self._bar: _Bar | None = None
+        self._told = False
         report, todo = self._report, [work]
 
         def run() -> _Outcome[_T]:
             # everything is caught here: workers lose some exceptions and print others; the work is taken out of
             # its list because napari remembers workers, and with them what they would refer to
             try:
-                return _Outcome(todo.pop()(report))
+                with interruptible(report.check):
+                    return _Outcome(todo.pop()(report))
             except BaseException as error:
                 return _Outcome(error=error)
 
@@ -155,8 +170,13 @@ class Job(QObject, Generic[_T]):
         return self in _running
 
     def cancel(self) -> None:
-        """Ask the work to stop; it does at its next report."""
+        """Ask the work to stop; it does at its next report or layer of a network.
+
+        Work that does neither for a while, in somebody else's library, is not waited for: it goes on to its next
+        report without anybody to hear of it.
+        """
         self._report.cancelled = True
+        QTimer.singleShot(_CANCEL_MILLISECONDS, self._stop_waiting)
 
     def abandon(self) -> None:
         """Cancel, and tell nobody what comes of it: the widget is going away."""
@@ -165,7 +185,7 @@ class Job(QObject, Generic[_T]):
             self.blockSignals(True)
 
     def _on_progress(self, done: int, total: int) -> None:
-        if not self.running:
+        if self._report.cancelled or not self.running:
             return
         if self._bar is not None:
             if self._bar.total != total:
@@ -183,8 +203,20 @@ class Job(QObject, Generic[_T]):
             self.cancel()
             self._on_outcome(_Outcome())
 
+    def _stop_waiting(self) -> None:
+        if self.running:
+            self._tell(_Outcome())
+
     def _on_outcome(self, outcome: _Outcome[_T]) -> None:
         _running.discard(self)
+        self._tell(outcome)
+        self._let_go()
+
+    def _tell(self, outcome: _Outcome[_T]) -> None:
+        """Say how the job ended, once."""
+        if self._told:
+            return
+        self._told = True
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -195,7 +227,6 @@ class Job(QObject, Generic[_T]):
         else:
             self.succeeded.emit(outcome.value)
         self.ended.emit()
-        self._let_go()
 
     def _let_go(self) -> None:
         """Drop whatever refers to the widget and, through napari's worker, to the viewer.

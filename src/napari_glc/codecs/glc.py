@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .._interruption import watch
 from ..container import Box, Header, TileGrid
 from ..models import ModelFile
 from ..networks.config import GlcConfig
@@ -46,6 +47,8 @@ class GlcCodec:
         self.config = config
         self.coder = SymbolCoder(net)
         net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        watch(net)
+        watch(self.coder.prior)
         self.net = net
         self.walk = BlockWalk(
             config.factor,

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .._interruption import watch
 from ..container import INDEX_CODERS, Box, Header, TileGrid
 from ..errors import DamagedFileError, ModelError, OptionError, TruncatedFileError
 from ..models import ModelFile
@@ -82,6 +83,7 @@ class VqganCodec:
         net.load_state_dict(model.load(), strict=True, assign=True)
         self.config: VqganConfig = config
         net.eval().requires_grad_(False)
+        watch(net)
         self.transformer = net.transformer
         net.transformer = None
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -120,6 +122,7 @@ class VqganCodec:
                 raise ModelError("this model has no transformer that can code index maps; use adaptive, zip or fixed")
             fixed = to_fixed_point(self.transformer)
             assert isinstance(fixed, IndexTransformer)
+            watch(fixed)
             self._coders[name] = TransformerCoder(fixed.requires_grad_(False).eval())
         return self._coders[name]
 
