@@ -1,4 +1,4 @@
-"""How long jobs keep napari's window from reacting.
+"""How long jobs keep napari's window from reacting, how soon Cancel acts, and how soon the slider's picture comes.
 
 xvfb-run -s "-screen 0 1600x1000x24" python benchmarks/gui_gap.py [NAME ...]
 
@@ -22,7 +22,7 @@ from typing import Any
 import imageio.v3 as iio
 import napari
 import numpy as np
-from qtpy.QtCore import QCoreApplication, QEvent, Qt, QTimer
+from qtpy.QtCore import QEventLoop, Qt, QTimer
 
 from napari_glc._sample_data import sample_path
 
@@ -55,9 +55,15 @@ class Clock:
         self.spans.append((self.last, now))
         self.last = now
 
+    def resume(self) -> None:
+        """Go on after :meth:`stop`; what passed in between is not counted."""
+        self.last = time.perf_counter()
+        self.timer.start(INTERVAL_MS)
+
     def stop(self) -> None:
-        self.timer.stop()
-        self.tick()
+        if self.timer.isActive():
+            self.timer.stop()
+            self.tick()
 
 
 class Watch(threading.Thread):
@@ -85,11 +91,14 @@ class Watch(threading.Thread):
 
 
 def pump(until: Callable[[], bool]) -> None:
-    """Let the event loop work as in a running program."""
-    while not until():
-        QCoreApplication.processEvents()
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        time.sleep(0.001)
+    """Let the event loop work as in a running program: asleep unless something happens."""
+    if until():
+        return
+    loop, look = QEventLoop(), QTimer()
+    look.timeout.connect(lambda: loop.quit() if until() else None)
+    look.start(10)
+    loop.exec()
+    look.stop()
 
 
 def report(name: str, clock: Clock, watch: Watch | None = None) -> None:
@@ -103,7 +112,7 @@ def report(name: str, clock: Clock, watch: Watch | None = None) -> None:
 
 
 def codec_widget(viewer: Any, codec: str, index_coder: str = "auto") -> Any:
-    """The widget *Encode and decode*, set up but not run."""
+    """*Encode and decode*, set up but not run."""
     from napari_glc._qt.codec_widget import CodecWidget
 
     widget = CodecWidget(viewer)
@@ -113,64 +122,174 @@ def codec_widget(viewer: Any, codec: str, index_coder: str = "auto") -> Any:
     return widget
 
 
+def rate_widget(viewer: Any, *, curves: bool = False) -> Any:
+    """*Rate exploration*; Run shows the picture, and draws the curves if asked to."""
+    from napari_glc._qt.rate_widget import RateWidget
+
+    widget = RateWidget(viewer)
+    widget.device.setCurrentIndex(widget.device.findData("cpu"))
+    if curves:
+        widget.run = widget.draw_curves
+    else:
+        widget.bits.setChecked(True)
+    return widget
+
+
+def index_widget(viewer: Any) -> Any:
+    """*VQ index map*."""
+    from napari_glc._qt.index_widget import IndexWidget
+
+    return IndexWidget(viewer)
+
+
+def latent_widget(viewer: Any) -> Any:
+    """*Latent patches*."""
+    from napari_glc._qt.latent_widget import LatentWidget
+
+    return LatentWidget(viewer)
+
+
+def recovery_widget(viewer: Any, *, sweep: bool = False) -> Any:
+    """*Lost-index recovery*; Run heals the picture, or sweeps over loss ratios."""
+    from napari_glc._qt.recovery_widget import RecoveryWidget
+
+    widget = RecoveryWidget(viewer)
+    if sweep:
+        widget.ratios.setText("0.1 0.2")
+        widget.run = widget.sweep
+    return widget
+
+
 SCENES: list[tuple[str, Callable[[Any], Any]]] = [
     ("encode and decode, glc", lambda viewer: codec_widget(viewer, "glc")),
     ("encode and decode, vqgan, adaptive", lambda viewer: codec_widget(viewer, "vqgan", "adaptive")),
     ("encode and decode, vqgan, transformer", lambda viewer: codec_widget(viewer, "vqgan", "transformer")),
+    ("explore the rate, with bit map", rate_widget),
+    ("rate-distortion curves", lambda viewer: rate_widget(viewer, curves=True)),
+    ("index map", index_widget),
+    ("latent", latent_widget),
+    ("lose and recover", recovery_widget),
+    ("sweep over loss ratios", lambda viewer: recovery_widget(viewer, sweep=True)),
 ]
-"""Names, and functions that make a widget in which ``run()`` starts a job. Add yours here."""
+"""Names, and functions that make a widget in which ``run()`` starts a job."""
+
+CANCEL_AFTER = (0.1, 0.4, 0.8, 1.3, 2.0, 3.0)
+"""Seconds into a job at which it is cancelled, in one run each."""
+
+
+def wait(seconds: float) -> None:
+    """Let the event loop work for a while."""
+    end = time.perf_counter() + seconds
+    pump(lambda: time.perf_counter() > end)
 
 
 def measure(viewer: Any, name: str, make: Callable[[Any], Any]) -> None:
     """One job, from the click to the result."""
     widget = make(viewer)
     viewer.window.add_dock_widget(widget, name=name)
-    pump_until = time.perf_counter() + 0.5
-    pump(lambda: time.perf_counter() > pump_until)
-    at_end: list[Clock] = []
-    clock, watch = Clock(), Watch()
+    wait(0.5)
+    clock, at_end, watch = Clock(), Clock(), Watch()
     finish = widget._finish
 
     def finish_measured(job: Any, then: Callable[[], None]) -> None:
         # what comes now is the display of the result: a measurement of its own
         clock.stop()
-        at_end.append(Clock())
-        at_end[0].start()
+        at_end.resume()
         finish(job, then)
+        if widget.busy:  # and it was not the last
+            at_end.stop()
+            clock.resume()
 
     widget._finish = finish_measured
     watch.start()
     clock.start()
     widget.run()
     pump(lambda: not widget.busy)
-    settled = time.perf_counter() + 0.5
-    pump(lambda: time.perf_counter() > settled)
-    at_end[0].stop()
+    wait(0.5)
+    at_end.stop()
     watch.ended = True
     report(name, clock, watch)
-    report(f"{name}: showing the result", at_end[0])
+    report(f"{name}: showing the result", at_end)
     print(f"    {widget.status.text()}", file=sys.stderr)
     del widget._finish
     viewer.window.remove_dock_widget(widget)
 
 
+def measure_cancel(viewer: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """From Cancel until the widget is free, and until the thread is gone, at several moments of a job."""
+    from napari_glc._qt import jobs
+
+    widget = make(viewer)
+    viewer.window.add_dock_widget(widget, name=name)
+    wait(0.5)
+    free, gone = [], []
+    for moment in CANCEL_AFTER:
+        if hasattr(widget, "_forget"):
+            widget._forget()  # a kept latent would leave nothing to cancel
+        widget.run()
+        end = time.perf_counter() + moment
+        pump(lambda end=end: time.perf_counter() > end or not widget.busy)
+        if not widget.busy:
+            break
+        asked = time.perf_counter()
+        widget.cancel()
+        pump(lambda: not widget.busy)
+        free.append(time.perf_counter() - asked)
+        pump(lambda: not jobs._running)
+        gone.append(time.perf_counter() - asked)
+        wait(0.2)
+    worst = (f"{1000 * max(times):.0f} ms" if times else "-" for times in (free, gone))
+    print(f"| {name} | {len(free)} | {' | '.join(worst)} |", flush=True)
+    pump(lambda: not jobs._running)
+    viewer.window.remove_dock_widget(widget)
+
+
+def measure_slider(viewer: Any, name: str, picture: Any, codec: str) -> None:
+    """From a step of the quality slider to the new picture in its layer."""
+    viewer.layers.clear()
+    viewer.add_image(picture, rgb=True, name="parrots")
+    widget = rate_widget(viewer)
+    widget.bits.setChecked(False)
+    widget.codec.setCurrentIndex(widget.codec.findData(codec))
+    viewer.window.add_dock_widget(widget, name=name)
+    widget.run()
+    pump(lambda: not widget.busy)
+    times = []
+    for quality in (10, 80, 35, 60, 20, 95, 45, 70):
+        before = widget._step
+        started = time.perf_counter()
+        widget.quality.value = quality
+        pump(lambda before=before: widget._step is not before)
+        times.append(time.perf_counter() - started)
+        pump(lambda: not widget.busy)
+        wait(0.1)
+    print(f"| {name} | {1000 * np.median(times):.0f} ms | {1000 * max(times):.0f} ms |", flush=True)
+    viewer.window.remove_dock_widget(widget)
+
+
 def main() -> None:
-    picture = np.tile(iio.imread(sample_path()), (2, 2, 1))
+    """Print three tables."""
+    parrots = iio.imread(sample_path())
+    scenes = [scene for scene in SCENES if not sys.argv[1:] or any(wanted in scene[0] for wanted in sys.argv[1:])]
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1400, 900)
-    viewer.add_image(picture, rgb=True, name="parrots 2 x 2")
-    settled = time.perf_counter() + 2
-    pump(lambda: time.perf_counter() > settled)
+    viewer.add_image(np.tile(parrots, (2, 2, 1)), rgb=True, name="parrots 2 x 2")
+    wait(2)
     print("| job | time | longest gap | 99th percentile |\n| --- | --- | --- | --- |")
     clock = Clock()
     clock.start()
-    idle = time.perf_counter() + IDLE_SECONDS
-    pump(lambda: time.perf_counter() > idle)
+    wait(IDLE_SECONDS)
     clock.stop()
     report("idle viewer", clock)
-    for name, make in SCENES:
-        if not sys.argv[1:] or any(wanted in name for wanted in sys.argv[1:]):
-            measure(viewer, name, make)
+    measure(viewer, "the first job loads PyTorch and a model", lambda viewer: codec_widget(viewer, "glc"))
+    for name, make in scenes:
+        measure(viewer, name, make)
+    print("\n| job | cancelled | widget free after | thread gone after |\n| --- | --- | --- | --- |")
+    for name, make in scenes:
+        measure_cancel(viewer, name, make)
+    print("\n| slider to layer, 512 x 768 | median | longest |\n| --- | --- | --- |")
+    for codec in ("glc", "vqgan"):
+        measure_slider(viewer, codec, parrots, codec)
     viewer.close()
 
 

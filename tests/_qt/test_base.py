@@ -12,7 +12,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
 from napari_glc._qt.base import GlcWidget
-from napari_glc._qt.jobs import Report, _running
+from napari_glc._qt.jobs import Report, _running, wait_for_jobs
 
 
 class Sleeper(GlcWidget):
@@ -80,11 +80,32 @@ def test_cancel_acts_within_half_a_second(dock, finish, layer, qtbot):
 def test_the_activity_dock_can_cancel_too(dock, finish, layer, qtbot):
     widget = dock(Sleeper)
     widget.run_button.click()
-    bar = widget._attached.job._bar
-    qtbot.wait(100)
-    bar.cancel()
+    job = widget._attached.job
+    qtbot.waitUntil(lambda: job._bar is not None)
+    job._bar.cancel()
     finish(widget, 0.5)
     assert widget.results == []
+
+
+def test_work_that_does_not_listen_is_not_waited_for(dock, finish, layer):
+    widget = dock(Sleeper)
+    ended = []
+
+    def deaf(report: Report) -> None:
+        time.sleep(1.5)
+        ended.append(1)
+
+    widget.start(deaf, "Deaf", widget.results.append)
+    widget.cancel_button.click()
+    finish(widget, 0.6)
+    assert widget.status.text() == "Cancelled."
+    assert not ended
+    widget.start(lambda report: "next", "Next", widget.results.append)
+    finish(widget)
+    assert widget.results == ["next"]
+    assert wait_for_jobs()
+    assert ended
+    assert widget.results == ["next"]
 
 
 @pytest.mark.parametrize(

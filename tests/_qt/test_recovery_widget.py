@@ -9,13 +9,14 @@ from qtpy.QtCore import Qt
 
 import napari_glc
 from napari_glc import recovery
-from napari_glc._qt import recovery_widget, recovery_work
+from napari_glc._qt import recovery_widget
 from napari_glc._qt.jobs import _running
 from napari_glc._qt.recovery_widget import RecoveryWidget
 from napari_glc._recovery import fill_map
 from napari_glc.codecs.vqgan import DamagedMap
 from napari_glc.container import Box, TileGrid
 from napari_glc.damage import damage
+from napari_glc.inspection import losses
 from napari_glc.metrics import psnr
 from napari_glc.recovery import Sampling
 
@@ -180,13 +181,13 @@ def test_a_sweep_draws_a_curve_for_each_method(dock, picture, finish):
 
 def test_cancel_leaves_no_half_healed_picture(dock, picture, viewer, finish, qtbot, monkeypatch):
     widget = dock(RecoveryWidget)
-    real = recovery_work.simulate
+    real = losses.simulate
 
     def endless(source, plan, painted, *, progress, shown):
         while True:
             real(source, plan, painted, progress=progress, shown=shown)
 
-    monkeypatch.setattr(recovery_work, "simulate", endless)
+    monkeypatch.setattr(losses, "simulate", endless)
     widget.run_button.click()
     qtbot.waitUntil(lambda: "parrots after recovery" in viewer.layers, timeout=20000)
     assert viewer.layers["parrots after recovery"].metadata["glc"] == {"unfinished": True}
@@ -199,7 +200,7 @@ def test_cancel_leaves_no_half_healed_picture(dock, picture, viewer, finish, qtb
     widget.run_button.click()
     finish(widget)
     done = viewer.layers["parrots after recovery"].data.copy()
-    monkeypatch.setattr(recovery_work, "simulate", endless)
+    monkeypatch.setattr(losses, "simulate", endless)
     widget.ratio.setValue(0.9)
     widget.run_button.click()
     after = viewer.layers["parrots after recovery"]
@@ -217,7 +218,7 @@ def test_running_out_of_memory_is_told_and_the_next_run_works(dock, picture, vie
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("napari_glc._qt.base.show_error", lambda text: None)
-    monkeypatch.setattr(recovery_work, "simulate", fail)
+    monkeypatch.setattr(losses, "simulate", fail)
     widget.run_button.click()
     finish(widget)
     assert "memory" in widget.status.text()

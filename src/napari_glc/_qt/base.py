@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .jobs import Job, Report
+from .jobs import SHORT_MILLISECONDS, Job, Report
 from .layer_choice import LayerChoice
 
 __all__ = ["GlcWidget", "words_for"]
@@ -100,6 +100,9 @@ class GlcWidget(QWidget):
         self.progress = QProgressBar()
         self.progress.setAccessibleName("Progress")
         self.progress.setVisible(False)
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.timeout.connect(self._show_progress)
         self.status = QLabel("")
         self.status.setWordWrap(True)
         self.status.setAccessibleName("Status")
@@ -202,11 +205,15 @@ class GlcWidget(QWidget):
         if shown is not None:
             job.shown.connect(shown)
         self.progress.setRange(0, 0)
-        self.progress.setVisible(True)
-        self.tell(f"{title} ...")
+        self._patience.start(SHORT_MILLISECONDS)
         self.refresh()
         job.start()
         return job
+
+    def _show_progress(self) -> None:
+        if self._attached.job is not None:
+            self.progress.setVisible(True)
+            self.tell(f"{self._attached.job.title} ...")
 
     def cancel(self) -> None:
         """Stop the job under way, if there is one."""
@@ -222,6 +229,7 @@ class GlcWidget(QWidget):
         if self._attached.job is not job:
             return
         self._attached.job = None
+        self._patience.stop()
         self.progress.setVisible(False)
         try:
             then()

@@ -128,8 +128,7 @@ class CodecWidget(GlcWidget):
         self.codec.currentIndexChanged.connect(self._codec_changed)
         self.rate_by.currentIndexChanged.connect(self._show_rows)
         self._codec_changed()
-        if self.device.notice:
-            self.tell(self.device.notice)
+        self.device.tell_when_known(self.tell)
 
     # -- what is possible -----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -12,7 +12,8 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from ..inspection.index_maps import IndexMap
+if TYPE_CHECKING:
+    from ..inspection.index_maps import IndexMap
 
 __all__ = ["COLORMAPS", "find_own", "rank_colours", "show_map", "show_positions", "weakly"]
 

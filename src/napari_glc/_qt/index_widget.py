@@ -23,7 +23,6 @@ from qtpy.QtWidgets import (
 from .._file import GlcFile
 from .._layer_planes import plane_of_layer
 from .._settings import plugin_setting
-from ..codecs.vqgan import VqganCodec
 from ..models import ModelFile, installed_models
 from ..networks.config import VqganConfig
 from .base import GlcWidget
@@ -90,7 +89,7 @@ class IndexWidget(GlcWidget):
         self.path.setAccessibleName("File")
         self.model = QComboBox()
         self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._models: list[ModelFile] = [model for model in installed_models() if model.codec == VqganCodec.name]
+        self._models: list[ModelFile] = [model for model in installed_models() if model.codec == "vqgan"]
         self.model.addItems([model.name for model in self._models])
         self.add_row("&Model", self.model, "Whose codebooks; a file names its own")
         self.book = QComboBox()

@@ -12,14 +12,15 @@ from .._file import GlcFile
 from .._layer_planes import LayerPlane
 from .._layers import layer_options
 from ..codecs.base import Progress
-from ..codecs.vqgan import VqganCodec
-from ..inspection.codewords import codeword_patches, order_codewords
-from ..inspection.index_maps import IndexMap, PositionBits, file_map, map_of_latent, plane_latent, position_bits
 from ..loading import loaded_codec
 from ..models import ModelFile
 
 if TYPE_CHECKING:
+    from ..codecs.vqgan import VqganCodec
+    from ..inspection.index_maps import IndexMap, PositionBits
     from .jobs import Report
+
+# what needs PyTorch is imported where it is used, in the thread: opening a widget must not wait for it
 
 __all__ = ["Found", "Kept", "Words", "inspect_file", "inspect_plane"]
 
@@ -104,6 +105,9 @@ def _part(report: Report, start: float, end: float) -> Progress:
 
 def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, kept: Kept, report: Report) -> Found:
     """Inspect a picture in one codebook; `kept` lends and receives what other runs need."""
+    from ..codecs.vqgan import VqganCodec
+    from ..inspection.index_maps import map_of_latent, plane_latent
+
     report(0, _UNITS)
     codec = loaded_codec(model, device)
     assert isinstance(codec, VqganCodec)
@@ -121,6 +125,8 @@ def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, 
 
 def inspect_file(file: GlcFile, kept: Kept, report: Report) -> Found:
     """Inspect the map a file holds."""
+    from ..inspection.index_maps import file_map
+
     codec, found = file_map(file, _part(report, 0, 0.3))
     options = layer_options(file)
     scale, factor = np.asarray(options["scale"], float), found.factor
@@ -147,6 +153,9 @@ def _complete(
     report: Report,
 ) -> Found:
     """Order, bits and patches of a map; what is there is shown while the rest is under way."""
+    from ..inspection.codewords import codeword_patches, order_codewords
+    from ..inspection.index_maps import position_bits
+
     words = kept.words.get((model, found.level))
     if words is None:
         order = order_codewords(codec.net.codebook(found.level).embedding.weight.cpu().numpy())

@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from napari.qt.threading import create_worker
@@ -19,13 +20,16 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from .._interruption import interruptible
 from ..errors import Cancelled
+from .work_threads import in_work_thread
 
 __all__ = ["Job", "Report", "wait_for_jobs"]
 
 _T = TypeVar("_T")
 
-_PROGRESS_SECONDS = 0.03
-"""Least time between two messages about progress."""
+_PROGRESS_SECONDS = 0.1
+"""Least time between two messages about progress: each makes the whole window be composed anew."""
+SHORT_MILLISECONDS = 400
+"""A job that takes no longer shows no progress: bars that come and go cost more time than they tell."""
 
 _CANCEL_MILLISECONDS = 350
 """How long a cancelled job may take to stop before its widget is free again without it."""
@@ -94,6 +98,11 @@ class _Bar(cancelable_progress):
         self._job.cancel()
 
 
+def _run(work: Callable[[Report], _T], report: Report) -> _T:
+    with interruptible(report.check):
+        return work(report)
+
+
 @dataclass
 class _Outcome(Generic[_T]):
     value: _T | None = None
@@ -142,14 +151,17 @@ class Job(QObject, Generic[_T]):
         self._signals.shown.connect(self._on_shown, Qt.ConnectionType.QueuedConnection)
         self._bar: _Bar | None = None
         self._told = False
+        self._patience, self._end = QTimer(self), QTimer(self)
+        for timer, then in ((self._patience, self._show_bar), (self._end, self._stop_waiting)):
+            timer.setSingleShot(True)
+            timer.timeout.connect(then)
         report, todo = self._report, [work]
 
         def run() -> _Outcome[_T]:
             # everything is caught here: workers lose some exceptions and print others; the work is taken out of
             # its list because napari remembers workers, and with them what they would refer to
             try:
-                with interruptible(report.check):
-                    return _Outcome(todo.pop()(report))
+                return _Outcome(in_work_thread(partial(_run, todo.pop(), report)))
             except BaseException as error:
                 return _Outcome(error=error)
 
@@ -161,8 +173,12 @@ class Job(QObject, Generic[_T]):
     def start(self) -> None:
         """Begin."""
         _running.add(self)
-        self._bar = _Bar(self, self.title)
+        self._patience.start(SHORT_MILLISECONDS)
         self._worker.start()
+
+    def _show_bar(self) -> None:
+        if not self._told:
+            self._bar = _Bar(self, self.title)
 
     @property
     def running(self) -> bool:
@@ -176,7 +192,8 @@ class Job(QObject, Generic[_T]):
         report without anybody to hear of it.
         """
         self._report.cancelled = True
-        QTimer.singleShot(_CANCEL_MILLISECONDS, self._stop_waiting)
+        with contextlib.suppress(RuntimeError):  # the Qt object is gone when an application ends in a hurry
+            self._end.start(_CANCEL_MILLISECONDS)
 
     def abandon(self) -> None:
         """Cancel, and tell nobody what comes of it: the widget is going away."""
@@ -217,6 +234,9 @@ class Job(QObject, Generic[_T]):
         if self._told:
             return
         self._told = True
+        with contextlib.suppress(RuntimeError):  # see cancel
+            self._patience.stop()
+            self._end.stop()
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -61,8 +61,7 @@ class RateWidget(GlcWidget):
         self._build_curves()
         self.body.addStretch(1)
         self._choose_codec()
-        if self.device.notice:
-            self.tell(self.device.notice)
+        self.device.tell_when_known(self.tell)
 
     # -- building --------------------------------------------------------------------------------------------
 

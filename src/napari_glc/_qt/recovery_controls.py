@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from ..inspection.losses import RecoveryResult, SweepPoint
 from .plot import Plot
+
+if TYPE_CHECKING:
+    from ..inspection.losses import RecoveryResult, SweepPoint
 
 __all__ = ["METHOD_WORDS", "MetricsTable", "draw_sweep"]
 

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from .base import GlcWidget
+from .coding_fields import ModelChoice
 from .plot import Plot
 from .recovery_controls import METHOD_WORDS, MetricsTable
 
@@ -78,6 +79,9 @@ class RecoveryForm(GlcWidget):
         self.compare = QCheckBox("with the layer below")
         self.add_row("Co&mpare", self.compare, "Take an image layer for the file's original and measure against it")
         self.layer = self.add_layer_choice("&Layer", "The picture to code; of more dimensions the slice on display")
+        self.model = ModelChoice()
+        self.model.show_codec("vqgan")
+        self.add_row("Mo&del", self.model, "Whose codebooks and transformer; a file names its own")
         self.codebook = _combo({})
         self.add_row("Code&book", self.codebook, "Codewords an index chooses from: more look better and cost more")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,15 @@ from .._file import GlcFile
 from .._layer_planes import LayerPlane, plane_of_layer
 from .._settings import plugin_setting
 from ..errors import GlcError, OptionError
-from ..inspection.losses import LossPlan, SweepPoint
-from ..models import ModelFile, find_model
+from ..models import model_folder
 from ..networks.config import VqganConfig
 from .recovery_controls import draw_sweep
 from .recovery_form import RecoveryForm
 from .recovery_layers import ResultLayers, plane_of_file
 from .recovery_work import Recovered, Task, recover_task, sweep_task
+
+if TYPE_CHECKING:
+    from ..inspection.losses import LossPlan, SweepPoint
 
 __all__ = ["RecoveryWidget", "ask_for_file"]
 
@@ -50,7 +52,6 @@ class RecoveryWidget(RecoveryForm):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self._model: ModelFile | None = None
         self._file: GlcFile | None = None
         self._results = ResultLayers(napari_viewer)
         self.on_release(self._results.forget)
@@ -60,10 +61,12 @@ class RecoveryWidget(RecoveryForm):
         self.sweep_button.clicked.connect(self.sweep)
         for box in (self.origin, self.pattern, self.method):
             box.currentIndexChanged.connect(self._adapt)
+        self.model.currentIndexChanged.connect(self._list_codebooks)
         self.ratios.textChanged.connect(self.refresh)
         for check in self.methods.values():
             check.toggled.connect(self.refresh)
         self.compare.toggled.connect(self._adapt)
+        self._list_codebooks()
         self._adapt()
 
     # -- state ---------------------------------------------------------------------------------------------
@@ -81,6 +84,7 @@ class RecoveryWidget(RecoveryForm):
             (self.layer, not self.from_file or self.compare.isChecked()),
             (self.file_button, self.from_file),
             (self.compare, self.from_file),
+            (self.model, not self.from_file),
             (self.codebook, not self.from_file),
             (self.ratio, drawn),
             (self.packets, pattern == "packet" and not self.from_file),
@@ -98,8 +102,8 @@ class RecoveryWidget(RecoveryForm):
         if self.from_file:
             if self._file is None:
                 return "Choose a .glc file first."
-        elif why := self._missing_model():
-            return why
+        elif self.model.chosen is None:
+            return f"No model of codec vqgan is installed. Its file belongs into {model_folder()}"
         if self.layer.layer is None and (not self.from_file or self.compare.isChecked()):
             return "There is no image layer."
         if self.pattern.currentData() == "own" and not self.from_file:
@@ -108,19 +112,15 @@ class RecoveryWidget(RecoveryForm):
             return "Press Paint, and paint over what is to be lost."
         return ""
 
-    def _missing_model(self) -> str:
-        """Look for the model and list its codebooks; says what is missing."""
-        if self._model is None:
-            try:
-                self._model = find_model(None, "vqgan")
-            except GlcError as error:
-                return str(error)
-            books = self._model.network_config(VqganConfig).codebooks
+    def _list_codebooks(self) -> None:
+        self.codebook.clear()
+        if self.model.chosen is not None:
+            books = self.model.chosen.network_config(VqganConfig).codebooks
             for level, size in reversed(list(enumerate(books))):
                 quality = 100 * level / max(1, len(books) - 1)
                 self.codebook.addItem(f"{size} (quality {quality:g})", quality)
             self.codebook.setCurrentIndex(min(1, len(books) - 1))
-        return ""
+        self.refresh()
 
     def refresh(self) -> None:
         """Enable what is possible."""
@@ -210,16 +210,18 @@ class RecoveryWidget(RecoveryForm):
             header = self._file.container.header
             factor = self._file.model.network_config(VqganConfig).factor
             return _place_of(self._file), (header.height, header.width), factor
-        if self.layer.layer is None or self._model is None:
+        if self.layer.layer is None or self.model.chosen is None:
             raise OptionError(self.obstacle() or "there is no picture to paint on")
         plane = plane_of_layer(self.layer.layer, self.viewer.dims.point)
-        factor = self._model.network_config(VqganConfig).factor
+        factor = self.model.chosen.network_config(VqganConfig).factor
         return plane, (plane.pixels.shape[0], plane.pixels.shape[1]), factor
 
     # -- work ----------------------------------------------------------------------------------------------
 
     def plan(self) -> LossPlan:
         """What the controls say."""
+        from ..inspection.losses import LossPlan  # brings PyTorch, for which no widget waits when it opens
+
         method = self.method.currentData()
         sampled = method == "sampled"
         return LossPlan(
@@ -246,7 +248,7 @@ class RecoveryWidget(RecoveryForm):
             plan=self.plan(),
             plane=plane,
             path=self._file.path if self.from_file and self._file is not None else None,
-            model=self._model,
+            model=self.model.chosen,
             quality=float(self.codebook.currentData() or 0.0),
             packets=self.packets.value(),
             painted=self._mask() if self.pattern.currentData() == "painted" else None,

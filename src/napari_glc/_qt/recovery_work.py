@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._file import GlcFile
 from .._layer_planes import LayerPlane
-from ..codecs.vqgan import VqganCodec
 from ..errors import OptionError
-from ..inspection.losses import LossPlan, RecoveryResult, SweepPoint, difference, simulate, sweep
-from ..inspection.map_source import MapSource, source_of_file, source_of_picture
 from ..loading import loaded_codec
 from ..models import ModelFile
 from .jobs import Report
 from .recovery_layers import plane_of_file
+
+if TYPE_CHECKING:
+    from ..inspection.losses import LossPlan, RecoveryResult, SweepPoint
+    from ..inspection.map_source import MapSource
+
+# what needs PyTorch is imported where it is used, in the thread: opening a widget must not wait for it
 
 __all__ = ["Recovered", "Task", "recover_task", "sweep_task"]
 
@@ -82,6 +85,9 @@ class Recovered:
 
 
 def _source(task: Task, report: Report) -> tuple[MapSource, LayerPlane]:
+    from ..codecs.vqgan import VqganCodec
+    from ..inspection.map_source import source_of_file, source_of_picture
+
     if task.path is None:
         assert task.plane is not None
         assert task.model is not None
@@ -99,6 +105,8 @@ def _source(task: Task, report: Report) -> tuple[MapSource, LayerPlane]:
 
 def recover_task(task: Task, report: Report) -> Recovered:
     """Lose and recover; shows ``(plane, pixels)`` while it goes."""
+    from ..inspection.losses import difference, simulate
+
     source, plane = _source(task, report)
     result = simulate(
         source,
@@ -128,6 +136,8 @@ def sweep_task(
     task: Task, ratios: Sequence[float], methods: Sequence[str], report: Report
 ) -> tuple[list[SweepPoint], str]:
     """Points of a sweep, and what their PSNR is against."""
+    from ..inspection.losses import sweep
+
     source, _ = _source(task, report)
     points = sweep(source, ratios, methods, task.plan, progress=report)
     return points, "original" if source.original is not None else "undamaged"
