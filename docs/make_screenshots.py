@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import napari
@@ -43,14 +44,29 @@ def qualities() -> None:
     iio.imwrite(IMAGES / "qualities.jpg", np.hstack(strips), quality=92)
 
 
-def widget(scene: Path) -> None:
-    """One dock widget at work, as its scene in docs/screenshots sets it up."""
+def photograph(viewer: Any) -> Any:
+    """The sample."""
+    return viewer.add_image(iio.imread(sample_path()), rgb=True, name="parrots")
+
+
+def micrograph(viewer: Any) -> Any:
+    """A frame of fly embryo nuclei."""
+    frame = iio.imread(Path(__file__).parents[1] / "tests" / "data" / "embryo_frame0.png")
+    return viewer.add_image(frame, colormap="green", name="embryo")
+
+
+PICTURES: dict[str, Callable[[Any], Any]] = {"": photograph, "_embryo": micrograph}
+
+
+def widget(scene: Path, suffix: str, theme: str = "dark") -> None:
+    """One dock widget at work on one picture, as its scene in docs/screenshots sets it up."""
     viewer = napari.Viewer(show=True)
+    viewer.theme = theme
     viewer.window.resize(1280, 800)
     application = napari.qt.get_qapp()
 
     def wait(condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while not condition():
             if time.monotonic() > end:
                 raise TimeoutError(f"{scene.stem}: the scene does not come about")
@@ -62,21 +78,24 @@ def widget(scene: Path) -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.show(viewer, wait)
+    module.show(viewer, PICTURES[suffix](viewer), wait)
     settled = time.monotonic() + 1
     wait(lambda: time.monotonic() > settled)
     shot = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
-    shot.quantize(200).save(IMAGES / f"widget_{scene.stem}.png", optimize=True)
+    if theme != "dark":
+        suffix += f"_{theme}"
+    shot.quantize(200).save(IMAGES / f"widget_{scene.stem}{suffix}.png", optimize=True)
     viewer.close()
 
 
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
-    if len(sys.argv) > 1:
-        widget(Path(sys.argv[1]))
+    if len(sys.argv) > 1:  # a scene, "" or "_embryo", and perhaps a theme
+        widget(Path(sys.argv[1]), *sys.argv[2:])
     else:
         qualities()
         sample_in_napari()
         for scene in sorted((Path(__file__).parent / "screenshots").glob("*.py")):
-            # a process each: what one leaves behind must not show in the next
-            subprocess.run([sys.executable, __file__, str(scene)], check=True)
+            for suffix in PICTURES:
+                # a process for each: under software OpenGL, layers of different kinds do not follow each other well
+                subprocess.run([sys.executable, __file__, str(scene), suffix], check=True)

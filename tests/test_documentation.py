@@ -21,6 +21,10 @@ PAGES = [
     "docs/how-to/choose-the-rate.md",
     "docs/how-to/use-from-python.md",
     "docs/how-to/lose-and-recover.md",
+    "docs/how-to/encode-in-napari.md",
+    "docs/how-to/explore-the-rate.md",
+    "docs/how-to/see-the-index-map.md",
+    "docs/how-to/look-into-the-latent.md",
 ]
 
 

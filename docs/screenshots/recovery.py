@@ -1,19 +1,15 @@
-"""The scene of docs/images/widget_recovery.png: the parrots through a lossy channel."""
+"""The widget *Lost-index recovery*: a picture through a lossy channel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import imageio.v3 as iio
-
 from napari_glc._qt.recovery_widget import RecoveryWidget
-from napari_glc._sample_data import sample_path
 
 
-def show(viewer: Any, wait: Callable[[Callable[[], bool]], None]) -> None:
-    """Lose squares of the sample's index map, recover them from both sides, sweep the loss ratio."""
-    viewer.add_image(iio.imread(sample_path()), rgb=True, name="parrots")
+def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) -> None:
+    """Lose squares of the index map of `layer`, recover them, sweep the loss ratio."""
     widget = RecoveryWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Lost-index recovery", area="right")
     for box, value in ((widget.pattern, "tile"), (widget.method, "both-sides")):
@@ -25,9 +21,9 @@ def show(viewer: Any, wait: Callable[[Callable[[], bool]], None]) -> None:
     widget.run_button.click()
     wait(lambda: not widget.busy)
     for kind in ("before recovery", "recovery difference"):
-        viewer.layers[f"parrots {kind}"].visible = True
+        viewer.layers[f"{layer.name} {kind}"].visible = True
     # each picture has a cell of its own; the lost positions lie on none of them
-    viewer.layers.remove("parrots lost positions")
+    viewer.layers.remove(f"{layer.name} lost positions")
     viewer.canvas.grid.enabled = True
     viewer.canvas.grid.shape = (2, 2)
     viewer.reset_view()

@@ -38,6 +38,8 @@ class LayerPlane:
         Share of the samples beyond the limits, 0 to 1.
     index
         Where the plane lies along the leading axes of the layer; empty for a two-dimensional one.
+    colormap
+        Of a grey layer, for results that show the same values.
     """
 
     pixels: NDArray[np.uint8]
@@ -48,6 +50,7 @@ class LayerPlane:
     limits: tuple[float, float] | None
     clipped: float
     index: tuple[int, ...] = ()
+    colormap: Any = None
 
     @property
     def axes(self) -> str:
@@ -128,6 +131,7 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
         limits=limits,
         clipped=clipped,
         index=index,
+        colormap=None if rgb else layer.colormap,
     )
 
 

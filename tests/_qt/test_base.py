@@ -179,6 +179,14 @@ def test_the_layer_choice_follows_the_layer_list(dock, viewer, layer, small_parr
     assert Image in choice._kinds
 
 
+def test_a_widget_that_opens_chooses_a_picture_and_no_result(dock, viewer, layer, small_parrots):
+    made = viewer.add_image(small_parrots[..., 0], name="parrots bits", metadata={"glc": {"source": "parrots"}})
+    assert viewer.layers.selection.active is made
+    assert dock(Sleeper).source.layer is layer
+    viewer.layers.remove(layer)
+    assert dock(Sleeper).source.layer is made
+
+
 def test_controls_have_labels_tips_and_names(dock, viewer):
     widget = dock(Sleeper)
     label = widget.form.itemAt(0).widget()

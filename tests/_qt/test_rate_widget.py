@@ -218,7 +218,11 @@ def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_pat
     assert explored._step.size == points[8].size
     assert explored.curves.plot.here[:2] == (points[8].bpp, points[8].psnr)
     explored.curves.choose(10)
+    finish(explored)
     assert explored.status.text().startswith("JPEG at setting 5")
+    jpeg = viewer.layers["parrots JPEG"]
+    assert jpeg.metadata["glc"]["bytes"] == points[10].size
+    assert psnr(small_parrots, jpeg.data) == points[10].psnr
 
     targets = iter((str(tmp_path / "c.csv"), str(tmp_path / "c.png"), ""))
     monkeypatch.setattr(curve_panel, "ask_for_path", lambda *words: next(targets))

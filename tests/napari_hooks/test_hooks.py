@@ -214,3 +214,17 @@ def test_samples_open(viewer):
     layers = viewer.open_sample("napari-glc", "coded")
     assert len(layers) == 2
     assert "bytes" in layers[1].name
+
+
+def test_every_menu_is_one_that_napari_shows():
+    """napari drops items in other menus without a word."""
+    from napari._app_model.constants import MenuId
+
+    contributions = npe2.PluginManifest.from_file(MANIFEST).contributions
+    shown = {menu.value for menu in MenuId.contributables()}
+    submenus = {submenu.id for submenu in contributions.submenus}
+    placed = [item for items in contributions.menus.values() for item in items]
+    assert set(contributions.menus) <= shown | submenus
+    assert {item.submenu for item in placed if hasattr(item, "submenu")} == submenus
+    widgets = {widget.command for widget in contributions.widgets}
+    assert {item.command for item in placed if hasattr(item, "command")} == widgets

@@ -60,7 +60,7 @@ def put_decoded(viewer: Any, source: Any, plane: LayerPlane, pixels: Any, facts:
         "axis_labels": source.axis_labels,
         "contrast_limits": tuple(source.contrast_limits),
         "gamma": source.gamma,
-        "metadata": {"glc": {**facts, "decoded_from": plane.name, "source_id": key, "plane": plane.index}},
+        "metadata": {"glc": {**facts, "source": plane.name, "source_id": key, "plane": plane.index}},
     }
     if not plane.rgb:
         options["colormap"] = source.colormap

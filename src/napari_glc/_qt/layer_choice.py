@@ -64,7 +64,10 @@ class LayerChoice(QComboBox):
         before = self.layer
         layers: list[Any] = [layer for layer in self._viewer.layers if isinstance(layer, self._kinds)]
         active = self._viewer.layers.selection.active
-        wanted = before if before in layers else active if active in layers else (layers[-1] if layers else None)
+        # a widget that opens looks at pictures, not at what another widget made of them
+        pictures = [layer for layer in layers if not _is_result(layer)] or layers
+        latest = pictures[-1] if pictures else None
+        wanted = before if before in layers else active if active in pictures else latest
         blocked = self.blockSignals(True)
         self.clear()
         self._layers = layers
@@ -74,3 +77,8 @@ class LayerChoice(QComboBox):
         self.blockSignals(blocked)
         if wanted is not before:
             self.changed.emit()
+
+
+def _is_result(layer: Any) -> bool:
+    facts = layer.metadata.get("glc")
+    return isinstance(facts, dict) and "source" in facts

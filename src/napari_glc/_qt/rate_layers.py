@@ -61,16 +61,15 @@ class RateLayers:
             for name in _UPDATED:
                 if name in options and tuple(map(str, getattr(layer, name))) != tuple(map(str, options[name])):
                     setattr(layer, name, options[name])
-            layer.metadata = {"glc": facts}
+            layer.metadata = {"glc": {**facts, "source": plane.name}}
             return layer
         visible = True
         if layer is not None:
             visible = layer.visible
             self._viewer.layers.remove(layer)
         active = self._viewer.layers.selection.active
-        layer = self._viewer.add_image(
-            data, name=f"{plane.name} {what}", visible=visible, metadata={"glc": facts}, **options
-        )
+        metadata = {"glc": {**facts, "source": plane.name}}
+        layer = self._viewer.add_image(data, name=f"{plane.name} {what}", visible=visible, metadata=metadata, **options)
         # a result must not take the selection away from what the user works on
         if active is not None and active in self._viewer.layers:
             self._viewer.layers.selection.active = active

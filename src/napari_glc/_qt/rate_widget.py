@@ -21,7 +21,7 @@ from .comparison import MODES, Comparison
 from .curve_panel import CurvePanel
 from .device_choice import DeviceChoice
 from .rate_layers import RateLayers
-from .rate_work import BEYOND, UNLIKE, CurvePiece, Desk, Measured, Order, Ready, Shown, Wish, serve
+from .rate_work import BEYOND, UNLIKE, Classical, CurvePiece, Desk, Measured, Order, Ready, Shown, Wish, serve
 from .result_table import ResultTable
 
 __all__ = ["RateWidget"]
@@ -210,7 +210,7 @@ class RateWidget(GlcWidget):
         self._desk.clear()
         super().tell_error(error)
 
-    def _show(self, value: Ready | Shown | Measured | CurvePiece) -> None:
+    def _show(self, value: Ready | Shown | Classical | Measured | CurvePiece) -> None:
         """Something arrived from the job; nothing of it counts if something else was ordered meanwhile."""
         if self._served_order is not self._order or self._plane is None:
             return
@@ -221,6 +221,8 @@ class RateWidget(GlcWidget):
         elif isinstance(value, Measured):
             if self._step is value.step:
                 self._tabulate(value.step.psnr, value.ms_ssim)
+        elif isinstance(value, Classical):
+            self._show_classical(value)
         else:
             self.curves.add(value.point)
             self.refresh()
@@ -315,10 +317,9 @@ class RateWidget(GlcWidget):
     def _pick(self, point: RatePoint) -> None:
         """Show the picture at a point of a curve."""
         if point.codec not in CODEC_NAMES:
-            self.tell(
-                f"{point.codec.upper()} at setting {point.quality:g}: {point.size} bytes, {point.bpp:.4f} bpp, "
-                f"{point.psnr:.2f} dB"
-            )
+            if self._prepare():
+                self._desk.put_point(point)
+                self._serve()
             return
         if point.codec != self.codec.currentData():
             self.codec.setCurrentIndex(self.codec.findData(point.codec))
@@ -326,6 +327,18 @@ class RateWidget(GlcWidget):
             self.quality.value = point.quality
         else:
             self._wish()
+
+    def _show_classical(self, found: Classical) -> None:
+        """Show what a classical codec makes of the picture, in a layer of its own."""
+        plane, point, name = self._plane, found.point, found.point.codec.upper()
+        if plane is None or self._source not in self.viewer.layers:
+            return
+        facts = {"codec": name, "setting": point.quality, "bytes": point.size, "bpp": point.bpp, "psnr": point.psnr}
+        self._layers.picture(plane, name, self._source, found.pixels, facts)
+        self.tell(
+            f"{name} at setting {point.quality:g}: {point.size} bytes, {point.bpp:.4f} bpp, {point.psnr:.2f} dB; "
+            f"see layer '{plane.name} {name}'."
+        )
 
     def _tell_saved(self, name: str) -> None:
         self.tell(f"Saved {name}.")

@@ -21,13 +21,32 @@ from numpy.typing import NDArray
 
 from .. import decode
 from ..errors import Cancelled, MissingModelError
-from ..inspection.curves import RatePoint, available_baselines, baseline_curve, qualities_of, rate_curve
+from ..inspection.curves import (
+    RatePoint,
+    available_baselines,
+    baseline_curve,
+    decoded_baseline,
+    qualities_of,
+    rate_curve,
+)
 from ..inspection.maps import bit_map, detail_beyond, detail_unlike
 from ..inspection.rate import RateSession, RateStep
 from ..metrics.fidelity import ms_ssim
 from .jobs import Report
 
-__all__ = ["BEYOND", "UNLIKE", "CurvePiece", "Desk", "Measured", "Order", "Ready", "Shown", "Wish", "serve"]
+__all__ = [
+    "BEYOND",
+    "UNLIKE",
+    "Classical",
+    "CurvePiece",
+    "Desk",
+    "Measured",
+    "Order",
+    "Ready",
+    "Shown",
+    "Wish",
+    "serve",
+]
 
 BEYOND, UNLIKE = "beyond", "unlike"
 """The two invention maps: beyond the preview, unlike the original."""
@@ -100,6 +119,14 @@ class CurvePiece:
     point: RatePoint
 
 
+@dataclass(frozen=True, eq=False)
+class Classical:
+    """What a classical codec makes of the picture at a point of its curve."""
+
+    point: RatePoint
+    pixels: NDArray[np.uint8]
+
+
 class Desk:
     """Where wishes wait; any thread may use it."""
 
@@ -107,6 +134,7 @@ class Desk:
         self._lock = threading.Lock()
         self._wish: Wish | None = None
         self._curves: tuple[str, ...] = ()
+        self._point: RatePoint | None = None
 
     def put(self, wish: Wish) -> None:
         """Replace whatever waits."""
@@ -117,6 +145,17 @@ class Desk:
         """Ask for curves."""
         with self._lock:
             self._curves = tuple(codecs)
+
+    def put_point(self, point: RatePoint) -> None:
+        """Ask for the picture at a point of a classical codec's curve."""
+        with self._lock:
+            self._point = point
+
+    def take_point(self) -> RatePoint | None:
+        """The point last asked for; it is off the desk then."""
+        with self._lock:
+            point, self._point = self._point, None
+            return point
 
     def take(self) -> Wish | None:
         """The newest wish; it is off the desk then."""
@@ -133,7 +172,7 @@ class Desk:
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._wish, self._curves = None, ()
+            self._wish, self._curves, self._point = None, (), None
 
     @property
     def wished(self) -> bool:
@@ -143,7 +182,7 @@ class Desk:
     @property
     def empty(self) -> bool:
         """Whether nothing waits."""
-        return self._wish is None and not self._curves
+        return self._wish is None and self._point is None and not self._curves
 
 
 class _Superseded(Exception):
@@ -153,7 +192,8 @@ class _Superseded(Exception):
 def serve(desk: Desk, order: Order, session: RateSession | None, report: Report) -> None:
     """Fulfil what lies on a desk until it is empty.
 
-    Shows :class:`Ready`, :class:`Shown`, :class:`Measured` and :class:`CurvePiece` through `report`.
+    Shows :class:`Ready`, :class:`Shown`, :class:`Classical`, :class:`Measured` and :class:`CurvePiece` through
+    `report`.
 
     Parameters
     ----------
@@ -186,6 +226,8 @@ def serve(desk: Desk, order: Order, session: RateSession | None, report: Report)
                 continue
             report.show(shown)
             unmeasured = shown.step
+        elif (asked := desk.take_point()) is not None:
+            report.show(Classical(asked, decoded_baseline(order.picture, asked.codec, int(asked.quality))[1]))
         elif unmeasured is not None:
             report.show(Measured(unmeasured, ms_ssim(session.picture, unmeasured.pixels)))
             unmeasured = None

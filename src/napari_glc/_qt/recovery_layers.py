@@ -85,6 +85,8 @@ class ResultLayers:
         """Show a picture in the values of the source layer; `visible` counts for a new layer only."""
         limits = (0.0, 255.0) if plane.limits is None else plane.limits
         options = {"rgb": plane.rgb, "contrast_limits": limits, "visible": visible, **plane.placement}
+        if plane.colormap is not None:
+            options["colormap"] = plane.colormap
         return self._show(source, what, self._viewer.add_image, pixels, metadata, options)
 
     def difference(
@@ -123,11 +125,11 @@ class ResultLayers:
             for key, value in options.items():
                 if key in _KEPT_IN_STEP and list(map(str, getattr(layer, key))) != list(map(str, value)):
                     setattr(layer, key, value)
-            layer.metadata = {"glc": metadata}
+            layer.metadata = {"glc": {**metadata, "source": source}}
         else:
             if layer is not None:
                 self._viewer.layers.remove(layer)
-            layer = add(data, name=f"{source} {what}", metadata={"glc": metadata}, **options)
+            layer = add(data, name=f"{source} {what}", metadata={"glc": {**metadata, "source": source}}, **options)
             self._layers[source, what] = layer
         return layer
 

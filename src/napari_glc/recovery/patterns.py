@@ -43,7 +43,7 @@ def lost_positions(
 
     Returns
     -------
-    NDArray[np.bool_]
+    NDArray
         ``shape``, true where lost.
 
     Raises
