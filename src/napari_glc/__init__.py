@@ -17,15 +17,30 @@ if TYPE_CHECKING:
     from ._target import encode_to_bpp
     from ._version import __version__
     from .api import decode, encode, imread, imwrite, open
+    from .container.limits import Limits, get_limits, set_limits
     from .errors import GlcError
 
-__all__ = ["GlcError", "GlcFile", "__version__", "decode", "encode", "encode_to_bpp", "imread", "imwrite", "open"]
+__all__ = [
+    "GlcError",
+    "GlcFile",
+    "Limits",
+    "__version__",
+    "decode",
+    "encode",
+    "encode_to_bpp",
+    "get_limits",
+    "imread",
+    "imwrite",
+    "open",
+    "set_limits",
+]
 
 _HOMES = {
     "GlcError": "errors",
     "GlcFile": "_file",
     "__version__": "_version",
     "encode_to_bpp": "_target",
+    **dict.fromkeys(("Limits", "get_limits", "set_limits"), "container.limits"),
     **dict.fromkeys(("decode", "encode", "imread", "imwrite", "open"), "api"),
 }
 

@@ -1,53 +1,122 @@
-"""Writing files so that a failure leaves the old one whole."""
+"""Writing files so that a failure leaves the old one whole.
+
+::
+
+    part file in the target's folder --write, fsync--> rename over the target --> fsync of the folder
+
+The part file is locked while its writer lives. Whoever writes the same target next finds the part files of writers that
+were killed, sees that nobody holds their locks, and removes them: a crash leaves one behind at most until then.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
+import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows refuses to delete a file that is open, which serves as the lock
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = ["write_atomically"]
+
+_SUFFIX = ".part"
+_WINDOWS_PATIENCE = 60
+"""Seconds after which a part file nobody has open is an orphan where there are no locks."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file's content in one step.
 
-    The bytes go to a temporary file in the same folder, are flushed to disk and renamed over `path`; on any
-    failure the temporary file is removed and `path` is as it was.
+    Whatever happens, `path` holds its old content or the new one. Of several writers at once the last to finish wins.
 
     Parameters
     ----------
     path
-        Target; its folder must exist.
+        Target; its folder must exist. If it is a symbolic link, the file it points to is replaced.
     data
         The whole content.
 
     Raises
     ------
     OSError
-        If the folder is missing, read-only or full.
+        If the folder is missing, read-only or full, or the file is write-protected; it names `path`.
     """
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    target = Path(os.path.realpath(path))
     try:
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(13, "the file is write-protected")
+        prefix = _part_prefix(target.name)
+        _remove_orphans(target.parent, prefix)
+        _replace(target, prefix, data)
+    except OSError as error:
+        # of the class that fits the number, and with the name the user knows
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    _sync_folder(target.parent)
+
+
+def _replace(target: Path, prefix: str, data: bytes) -> None:
+    handle, part = _open_part(target.parent, prefix)
+    try:
+        # the part file stays open, and locked, until it has its final name
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
+            if target.exists():
+                os.chmod(part, target.stat().st_mode & 0o777)
             os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
+            if fcntl is not None:
+                os.replace(part, target)
+        if fcntl is None:
+            os.replace(part, target)
     except BaseException:
         with suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(part)
         raise
-    _sync_folder(path.parent)
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _part_prefix(name: str) -> str:
+    """What the part files of a target begin with; short, because the target's name may be as long as names can be."""
+    return f".glc-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}-"
+
+
+def _open_part(folder: Path, prefix: str) -> tuple[int, Path]:
+    """A new part file, open and locked."""
+    while True:
+        part = folder / f"{prefix}{secrets.token_hex(4)}{_SUFFIX}"
+        handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        if fcntl is None:
+            return handle, part
+        with suppress(OSError):  # a file system without locks: nobody will take the file for an orphan either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        # between the two calls somebody may have taken it for an orphan
+        if os.fstat(handle).st_nlink:
+            return handle, part
+        os.close(handle)
+
+
+def _remove_orphans(folder: Path, prefix: str) -> None:
+    """Remove part files whose writers are gone."""
+    try:
+        parts = [path for path in folder.iterdir() if path.name.startswith(prefix) and path.suffix == _SUFFIX]
+    except OSError:  # a folder that may be written but not listed; a missing one is noticed in a moment
+        return
+    for part in parts:
+        with suppress(OSError):
+            if fcntl is None:
+                if time.time() - part.stat().st_mtime > _WINDOWS_PATIENCE:
+                    part.unlink()
+                continue
+            handle = os.open(part, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+            finally:
+                os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:

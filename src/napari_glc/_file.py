@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .container import Box, Container, parse_head, read_chunk
-from .container.limits import MAX_READ_PIXELS
-from .errors import DamagedFileError, GlcError, LimitError, OptionError, TruncatedFileError
+from .container.limits import beyond, get_limits
+from .errors import DamagedFileError, GlcError, OptionError, TruncatedFileError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,11 +141,18 @@ class GlcFile:
         ------
         MissingModelError
             If it is not installed.
+        DamagedFileError
+            If it belongs to another codec than the file names.
         """
         from .models import find_model_by_hash
 
         with self._named_errors():
-            return find_model_by_hash(self.model_tag)
+            model = find_model_by_hash(self.model_tag)
+            if model.codec != self.codec:
+                raise DamagedFileError(
+                    f"the header names codec {self.codec!r} and a model of codec {model.codec!r}, {model.name}"
+                )
+            return model
 
     @cached_property
     def _codec(self) -> Codec:
@@ -230,7 +237,7 @@ class GlcFile:
         OptionError
             If the region is empty or has a step.
         LimitError
-            If it holds more than 2**29 pixels.
+            If it holds more pixels than :class:`~napari_glc.Limits` allows.
         DamagedFileError
             If a tile is damaged; the message locates it.
         MissingModelError
@@ -240,10 +247,8 @@ class GlcFile:
 
         header, grid = self.container.header, self.container.grid
         box = _box(region, header.height, header.width)
-        if box.height * box.width > MAX_READ_PIXELS:
-            raise LimitError(
-                f"{box.height} x {box.width} pixels are beyond the limit of {MAX_READ_PIXELS} in one read; read regions"
-            )
+        if box.height * box.width > get_limits().pixels:
+            raise beyond(f"read regions: {box.height} x {box.width} pixels in one read are", "pixels")
         with self._named_errors():
             plane = self._codec.decode(self._payload, header, grid, box, progress or _no_progress, preview=preview)
         return from_plane(plane, header.kind)
@@ -278,7 +283,8 @@ class GlcFile:
         OptionError
             If the file's codec has no packets, or the method is unknown.
         LimitError
-            If the picture holds more than 2**29 pixels.
+            If the picture holds more pixels, or needs more indices predicted, than
+            :class:`~napari_glc.Limits` allows.
         DamagedFileError
             If no packet is left.
         """
@@ -291,8 +297,8 @@ class GlcFile:
         header, grid, codec = self.container.header, self.container.grid, self._codec
         if not isinstance(codec, VqganCodec):
             raise OptionError(f"only files of codec 'vqgan' have packets to recover from, not those of {self.codec!r}")
-        if grid.plane.height * grid.plane.width > MAX_READ_PIXELS:
-            raise LimitError(f"{self.shape} pixels are beyond the limit of {MAX_READ_PIXELS} in one read")
+        if grid.plane.height * grid.plane.width > get_limits().pixels:
+            raise beyond(f"{header.height} x {header.width} pixels in one read are", "pixels")
         report = progress or _no_progress
         with self._named_errors():
             found = codec.read_map(self._payload, header, grid, grid.plane, report, strict=False)

@@ -41,15 +41,20 @@ def _read_layers(path: str) -> list[LayerData]:
     from ._layers import layer_options, lost_options
     from ._settings import plugin_setting
     from .api import open as open_file
+    from .errors import LimitError
 
     file = open_file(path, device=plugin_setting("runtime", "device"))
     options = layer_options(file)
     if file.codec != "vqgan" or not file.lost_packets():
         return [(file.read(), options, "image")]
-    found = file.recover()
+    try:
+        found = file.recover()
+    except LimitError:
+        # more lost indices than a transformer predicts while somebody waits
+        found = file.recover("nearest")
     told = (
         f"{file.path}: {found.lost_packets} of {found.packets} packets are lost, {100 * found.lost_share:.1f} % of "
-        "the indices. The picture shows what the transformer predicts in their place; the layer beside it shows where."
+        "the indices. The picture shows what is predicted in their place; the layer beside it shows where."
     )
     # napari shows warnings as notifications
     warnings.warn(told, stacklevel=2)

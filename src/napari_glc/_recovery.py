@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .container.limits import beyond, get_limits
 from .errors import DamagedFileError, ModelError, OptionError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def fill_map(
         If no index is left to predict from.
     ModelError
         If the model has no transformer and the method needs one.
+    LimitError
+        If the transformer would have to predict more indices than :class:`~napari_glc.Limits` allows.
     """
     from dataclasses import replace
 
@@ -110,6 +113,8 @@ def fill_map(
     else:
         if codec.transformer is None:
             raise ModelError("this model has no transformer; recover with 'nearest'")
+        if np.count_nonzero(lost) > get_limits().predicted:
+            raise beyond(f"recover with 'nearest': {np.count_nonzero(lost)} lost indices to predict are", "predicted")
         predict = recovery.predict_in_order if method == "transformer" else recovery.predict_both_sides
         tick = (lambda: progress(0, 1)) if progress is not None else (lambda: None)
         filled = predict(codec.transformer, found.indices, lost, level, sampling, tick=tick, shown=shown)

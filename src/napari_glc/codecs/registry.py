@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from ..errors import OptionError
+from ..errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from ..models import ModelFile
@@ -38,5 +38,13 @@ def load_codec(model: ModelFile, device: str) -> Codec:
     if model.codec not in _IMPLEMENTATIONS:
         raise OptionError(f"this version of napari-glc has no codec {model.codec!r}; it has {', '.join(CODEC_NAMES)}")
     module, attribute = _IMPLEMENTATIONS[model.codec].split(":")
-    codec = getattr(import_module(f".{module}", __package__), attribute)
-    return cast("Codec", codec(model, device))
+    build = getattr(import_module(f".{module}", __package__), attribute)
+    try:
+        codec = build(model, device)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # a configuration may be well formed and still describe no network, or not the one whose tensors follow
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise ModelError(
+            f"{model.path}: its configuration and tensors make no network of {model.codec!r}: {reason}"
+        ) from error
+    return cast("Codec", codec)

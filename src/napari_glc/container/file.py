@@ -16,10 +16,10 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from ..errors import DamagedFileError, EmptyFileError, LimitError, TruncatedFileError
+from ..errors import DamagedFileError, EmptyFileError, TruncatedFileError
 from .bytesio import HeadReader, check16
 from .header import Header
-from .limits import MAX_METADATA, MAX_TILE_BYTES, MAX_TILES
+from .limits import beyond, get_limits
 from .tiles import TileGrid
 
 __all__ = ["CHECK_SIZE", "Container", "longest_tile", "parse", "parse_head", "read_chunk"]
@@ -85,14 +85,16 @@ def parse_head(stream: BinaryIO, size: int) -> Container:
     grid.check_count()
     # every chunk takes at least a byte of index, which must be there even if the chunk is not
     chunks = len(grid) * header.packets
-    if chunks > size or chunks > MAX_TILES:
+    if chunks > get_limits().chunks:
+        raise beyond(f"{chunks} tiles or packets are", "chunks")
+    if chunks > size:
         raise TruncatedFileError(f"{size} bytes cannot hold the {chunks} tiles or packets the header announces")
     lengths = [reader.varint() for _ in range(chunks)]
     seen = bytes(reader.seen)
     if reader.take(CHECK_SIZE) != check16(seen):
         raise DamagedFileError("the header is damaged: its checksum does not match")
-    if max(lengths) > MAX_TILE_BYTES:
-        raise LimitError(f"a tile of {max(lengths)} bytes is beyond the limit of {MAX_TILE_BYTES}")
+    if max(lengths) > get_limits().chunk_bytes:
+        raise beyond(f"a tile of {max(lengths)} bytes is", "chunk_bytes")
 
     position = len(reader.seen)
     metadata_end = position + (header.metadata_size + CHECK_SIZE if header.metadata_size else 0)
@@ -112,11 +114,13 @@ def _parse_metadata(reader: HeadReader, size: int) -> dict[str, Any]:
     packed = reader.take(size)
     if reader.take(CHECK_SIZE) != check16(packed):
         raise DamagedFileError("the metadata block is damaged: its checksum does not match")
-    inflate = zlib.decompressobj(-15)
+    inflate, most = zlib.decompressobj(-15), get_limits().metadata
     try:
-        text = inflate.decompress(packed, MAX_METADATA)
+        text = inflate.decompress(packed, most)
         if inflate.unconsumed_tail:
-            raise LimitError(f"the metadata block expands beyond {MAX_METADATA} bytes")
+            raise beyond("the metadata block expands", "metadata")
+        if not inflate.eof or inflate.unused_data:
+            raise DamagedFileError("the metadata block does not end where its data ends")
         metadata = json.loads(text)
     except (zlib.error, ValueError, RecursionError) as error:
         raise DamagedFileError(f"the metadata block cannot be read: {error}") from error

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import DamagedFileError, LimitError, NotAGlcFileError, UnsupportedVersionError
+from ..errors import DamagedFileError, NotAGlcFileError, UnsupportedVersionError
 from .bytesio import HeadReader, varint
-from .limits import MAX_METADATA_PACKED, MAX_SIDE
+from .limits import beyond, get_limits
 
 __all__ = ["CODECS", "DEFAULT_TILE", "FIELDS", "INDEX_CODERS", "MAGIC", "MAX_PACKETS", "VERSION", "ArrayKind", "Header"]
 
@@ -115,10 +115,10 @@ class Header:
             raise DamagedFileError(f"quality {quality:g} is not within 0 to 100")
         if min(height, width) == 0:
             raise DamagedFileError(f"a picture of {height} x {width} pixels has no content")
-        if max(height, width) > MAX_SIDE or tile > MAX_SIDE:
-            raise LimitError(f"{height} x {width} pixels in tiles of {tile} is beyond the limit of {MAX_SIDE} a side")
-        if numbers["metadata"] > MAX_METADATA_PACKED:
-            raise LimitError(f"a metadata block of {numbers['metadata']} bytes is beyond {MAX_METADATA_PACKED}")
+        if max(height, width, tile) > get_limits().side:
+            raise beyond(f"a side of {height} x {width} pixels in tiles of {tile} is", "side")
+        if numbers["metadata"] > get_limits().metadata_packed:
+            raise beyond(f"a metadata block of {numbers['metadata']} bytes is", "metadata_packed")
         return cls(
             codec=CODECS[flags >> 2 & 3],
             kind=ArrayKind(flags >> 4 & 3),

@@ -1,30 +1,115 @@
-"""Bounds checked before anything is allocated."""
+"""Bounds checked before anything is allocated, and how to move them."""
 
 from __future__ import annotations
 
-__all__ = [
-    "MAX_METADATA",
-    "MAX_METADATA_PACKED",
-    "MAX_READ_PIXELS",
-    "MAX_SIDE",
-    "MAX_TILES",
-    "MAX_TILE_BYTES",
-]
+import os
+from dataclasses import dataclass, fields, replace
 
-MAX_SIDE = 1 << 20
-"""Longest side of a plane, in pixels."""
+from ..errors import LimitError, OptionError
 
-MAX_TILES = 1 << 20
-"""Most tiles of a file; their index is at most 5 MiB."""
+__all__ = ["LIMITS_VARIABLE", "Limits", "beyond", "get_limits", "set_limits"]
 
-MAX_TILE_BYTES = 1 << 26
-"""Longest chunk of one tile, in bytes."""
+LIMITS_VARIABLE = "NAPARI_GLC_LIMITS"
+"""Environment variable that moves limits: ``pixels=1000000,metadata=65536``."""
 
-MAX_METADATA_PACKED = 1 << 20
-"""Longest metadata block in the file, in bytes."""
 
-MAX_METADATA = 1 << 23
-"""Longest metadata block after decompression, in bytes."""
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What this program is willing to believe of a file.
 
-MAX_READ_PIXELS = 1 << 29
-"""Most pixels decoded in one read; larger planes are read region by region."""
+    Attributes
+    ----------
+    side
+        Longest side of a plane, and of a nominal tile, in pixels.
+    chunks
+        Most chunks (tiles times packets) of a file; their index is at most five bytes each.
+    chunk_bytes
+        Longest chunk, in bytes.
+    metadata_packed
+        Longest metadata block in the file, in bytes.
+    metadata
+        Longest metadata block after decompression, in bytes; as Python objects it takes up to 25 times as much.
+    pixels
+        Most pixels decoded in one read; larger planes are read region by region.
+    predicted
+        Most lost indices a transformer predicts in one recovery, which takes about a millisecond each.
+    """
+
+    side: int = 1 << 20
+    chunks: int = 1 << 20
+    chunk_bytes: int = 1 << 26
+    metadata_packed: int = 1 << 20
+    metadata: int = 1 << 20
+    pixels: int = 1 << 29
+    predicted: int = 1 << 16
+
+    @classmethod
+    def parse(cls, text: str) -> Limits:
+        """The defaults, changed by ``name=number`` pairs with commas between them.
+
+        Raises
+        ------
+        OptionError
+            If a name is unknown or a number is not one, or not positive.
+        """
+        names = [field.name for field in fields(cls)]
+        changes: dict[str, int] = {}
+        for pair in filter(None, (part.strip() for part in text.split(","))):
+            name, _, number = pair.partition("=")
+            if name not in names or not (number.isascii() and number.isdecimal()) or int(number) == 0:
+                raise OptionError(
+                    f"{LIMITS_VARIABLE} holds {pair!r}; it takes name=number pairs, the names being {', '.join(names)}"
+                )
+            changes[name] = int(number)
+        return replace(cls(), **changes)
+
+
+_current: Limits | None = None
+
+
+def get_limits() -> Limits:
+    """The limits in force: those set last, else those of the environment, else the defaults.
+
+    Raises
+    ------
+    OptionError
+        If the environment variable cannot be understood.
+    """
+    global _current
+    if _current is None:
+        _current = Limits.parse(os.environ.get(LIMITS_VARIABLE, ""))
+    return _current
+
+
+def set_limits(limits: Limits | None) -> Limits:
+    """Put limits in force in the whole process.
+
+    Parameters
+    ----------
+    limits
+        ``None`` goes back to the environment's, or the defaults.
+
+    Returns
+    -------
+    Limits
+        Those in force before.
+
+    Examples
+    --------
+    >>> from napari_glc import Limits, set_limits
+    >>> before = set_limits(Limits(pixels=10**8))
+    >>> set_limits(before).pixels
+    100000000
+    """
+    global _current
+    before = get_limits()
+    _current = limits
+    return before
+
+
+def beyond(what: str, name: str) -> LimitError:
+    """The error for something that exceeds the limit of a name; it says how to move it."""
+    return LimitError(
+        f"{what} beyond the limit of {getattr(get_limits(), name)}; if you trust the file, set "
+        f"{LIMITS_VARIABLE}={name}=NUMBER in the environment"
+    )

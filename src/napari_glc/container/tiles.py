@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..errors import LimitError
-from .limits import MAX_TILES
+from .limits import beyond, get_limits
 
 __all__ = ["Box", "TileGrid"]
 
@@ -111,11 +110,11 @@ class TileGrid:
         Raises
         ------
         LimitError
-            If there are more tiles than :data:`~napari_glc.container.limits.MAX_TILES`.
+            If there are more tiles than :class:`~napari_glc.container.limits.Limits` allows chunks.
         """
         sides = [1 if self.tile == 0 else max(1, -(-side // self.tile)) for side in (self.height, self.width)]
-        if sides[0] * sides[1] > MAX_TILES:
-            raise LimitError(f"{sides[0]} x {sides[1]} tiles are beyond the limit of {MAX_TILES}")
+        if sides[0] * sides[1] > get_limits().chunks:
+            raise beyond(f"{sides[0]} x {sides[1]} tiles are", "chunks")
 
     def touching(self, box: Box) -> list[int]:
         """Indices of the tiles that share a pixel with `box`."""

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import LimitError
 from .bytesio import check16, varint
 from .header import Header
-from .limits import MAX_METADATA, MAX_METADATA_PACKED, MAX_TILE_BYTES
+from .limits import get_limits
 
 __all__ = ["pack", "pack_metadata"]
 
@@ -31,7 +31,7 @@ def pack_metadata(metadata: dict[str, Any] | None) -> bytes:
     text = json.dumps(metadata, separators=(",", ":"), allow_nan=False).encode()
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = squeeze.compress(text) + squeeze.flush()
-    if len(text) > MAX_METADATA or len(packed) > MAX_METADATA_PACKED:
+    if len(text) > get_limits().metadata or len(packed) > get_limits().metadata_packed:
         raise LimitError(f"metadata of {len(text)} bytes is too long for a .glc file; store it beside the image")
     return packed
 
@@ -48,7 +48,7 @@ def pack(header: Header, chunks: Sequence[bytes], metadata: dict[str, Any] | Non
     metadata
         JSON-serialisable dictionary, or ``None``.
     """
-    if max(map(len, chunks)) > MAX_TILE_BYTES:
+    if max(map(len, chunks)) > get_limits().chunk_bytes:
         raise LimitError(f"a tile of {max(map(len, chunks))} bytes is too long; use smaller tiles")
     packed = pack_metadata(metadata)
     header = dataclasses.replace(header, metadata_size=len(packed))

@@ -10,6 +10,8 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DamagedFileError
+
 __all__ = ["LEAST_BITS", "CategoricalReader", "CategoricalWriter", "integer_weights"]
 
 _MODEL = constriction.stream.model.Categorical(perfect=False)
@@ -58,7 +60,7 @@ class CategoricalReader:
     Parameters
     ----------
     data
-        The stream. Any bytes decode to some indices; whether they are the right ones is for checksums to say.
+        The stream. Most bytes decode to some indices; whether they are the right ones is for checksums to say.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -66,8 +68,17 @@ class CategoricalReader:
         self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
 
     def read(self, weights: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The next indices ``(n,)``, given the weights ``(n, K)``."""
+        """The next indices ``(n,)``, given the weights ``(n, K)``.
+
+        Raises
+        ------
+        DamagedFileError
+            If no encoder writes such a stream.
+        """
         if not len(weights):
             return np.zeros(0, np.int64)
-        indices: NDArray[np.int64] = self._coder.decode(_MODEL, np.ascontiguousarray(weights)).astype(np.int64)
+        try:
+            indices: NDArray[np.int64] = self._coder.decode(_MODEL, np.ascontiguousarray(weights)).astype(np.int64)
+        except AssertionError as error:  # constriction's word for a point beyond the coder's range
+            raise DamagedFileError("an index stream holds bytes which no encoder writes") from error
         return indices

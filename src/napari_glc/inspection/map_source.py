@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..codecs.interleave import packet_map
 from ..codecs.vqgan import DamagedMap, VqganCodec
 from ..container import ArrayKind, Box, TileGrid
-from ..container.limits import MAX_READ_PIXELS
-from ..errors import LimitError, OptionError, UnsupportedArrayError
+from ..container.limits import beyond, get_limits
+from ..errors import OptionError, UnsupportedArrayError
 from ..imaging.planes import from_plane, to_plane
 from ..loading import loaded_codec
 
@@ -164,8 +164,8 @@ def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = 
     header, grid = container.header, container.grid
     if file.codec != "vqgan":
         raise OptionError(f"only files of codec 'vqgan' have an index map to lose, not those of {file.codec!r}")
-    if grid.height * grid.width > MAX_READ_PIXELS:
-        raise LimitError(f"{file.shape} pixels are beyond the limit of {MAX_READ_PIXELS} in one read")
+    if grid.height * grid.width > get_limits().pixels:
+        raise beyond(f"{grid.height} x {grid.width} pixels in one read are", "pixels")
     codec = loaded_codec(file.model, device)
     assert isinstance(codec, VqganCodec)
     found = codec.read_map(file._payload, header, grid, grid.plane, progress, strict=False)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from .._atomic import write_atomically
 from ..errors import ModelError
 from .int8 import unpack_rows
+from .untrusted import check_config, check_named_hash
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,11 +77,12 @@ class ModelFile:
         Raises
         ------
         ModelError
-            If the file's configuration is not one of `kind`.
+            If the file's configuration is not one of `kind`, or of a size no network has.
         """
         try:
+            check_config(self.config)
             return kind.from_json(self.config)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"{self.path}: the network configuration cannot be read: {error}") from error
 
     def load(self) -> dict[str, Tensor]:
@@ -89,12 +91,16 @@ class ModelFile:
         Raises
         ------
         ModelError
-            If the file is damaged.
+            If the file is damaged, or is no longer the one that was hashed.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
+            with open(self.path, "rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if digest != self.sha256:
+                raise ModelError(f"{self.path} has changed: its hash is {digest[:12]} and was {self.sha256[:12]}")
             return unpack_rows(load_file(self.path))
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{self.path}: the weights cannot be read: {error}") from error
@@ -106,16 +112,18 @@ def read_model(path: Path) -> ModelFile:
     Raises
     ------
     ModelError
-        If it is not a safetensors file with the metadata described above.
+        If it is not a safetensors file with the metadata described above, or its name promises another hash: what
+        ends a name like ``glc-small-1a2b3c4d.safetensors`` must begin the SHA-256.
     """
     try:
         with open(path, "rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > _MAX_HEADER:
                 raise ModelError(f"{path}: a header of {length} bytes is beyond the limit of {_MAX_HEADER}")
-            metadata = json.loads(stream.read(length)).get("__metadata__", {})
+            metadata = {str(k): str(v) for k, v in json.loads(stream.read(length))["__metadata__"].items()}
             stream.seek(0)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        check_named_hash(path, digest)
         return ModelFile(
             name=metadata["name"],
             codec=metadata["codec"],
@@ -124,7 +132,7 @@ def read_model(path: Path) -> ModelFile:
             description=metadata.get("description", ""),
             config=metadata["config"],
         )
-    except (OSError, struct.error, ValueError, KeyError, AttributeError) as error:
+    except (OSError, struct.error, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ModelError(f"{path} is not a model of napari-glc: {error!r}") from error
 
 
