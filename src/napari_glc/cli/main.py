@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import GlcError
-from . import coding, comparing, damaging, evaluation, models, training
+from . import coding, comparing, damaging, doctor, evaluation, models, training
 
 __all__ = ["build_parser", "main"]
 
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-glc {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for room in (coding, damaging, comparing, evaluation, models, training):
+    for room in (coding, damaging, comparing, evaluation, models, training, doctor):
         room.add_verbs(verbs)
     return parser
 

@@ -1,0 +1,158 @@
+"""Does this machine reproduce the published symbols? Every vector is decoded in every setting and encoded anew."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .. import GlcFile, encode
+from ..codecs.glc import GlcCodec
+from ..codecs.glc_symbols import RATE_STEPS
+from ..codecs.vqgan import VqganCodec
+from ..errors import GlcError, ModelError
+from ..loading import loaded_codec
+from .vectors import PLANS, Vector, read_vectors, source_picture
+
+__all__ = ["Finding", "audit", "symbol_digest"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one vector in one setting.
+
+    Attributes
+    ----------
+    vector, setting
+        Which.
+    symbols
+        Whether the symbols are the published ones.
+    difference
+        Greatest difference of a sample to the published picture, in grey levels; -1 if there is no picture.
+    within
+        Whether that is within the vector's tolerance.
+    problem
+        The error, or an empty text.
+    """
+
+    vector: str
+    setting: str
+    symbols: bool
+    difference: int = -1
+    within: bool = False
+    problem: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether a decoder may do what this machine did."""
+        return self.symbols and self.within
+
+
+def symbol_digest(file: GlcFile, device: str = "cpu") -> str:
+    """SHA-256 of all that entropy decoding yields, in hexadecimal.
+
+    Codec ``glc``: for each tile its hyper indices as little-endian uint16 in row-major order, then its symbols as
+    little-endian int16 in coding order. Codec ``vqgan``: the whole plane's indices as little-endian uint16 in row-major
+    order.
+
+    Raises
+    ------
+    GlcError
+        If the file is damaged or its model not installed.
+    """
+    header, grid, codec = file.container.header, file.container.grid, loaded_codec(file.model, device)
+    digest = hashlib.sha256()
+    if isinstance(codec, VqganCodec):
+        found = codec.read_map(file._payload, header, grid, grid.plane, lambda done, total: None, strict=True)
+        digest.update(found.indices.astype("<u2").tobytes())
+    elif isinstance(codec, GlcCodec):
+        for index, tile in enumerate(grid):
+            area = codec.area(tile)
+            rate = round(file.quality * RATE_STEPS / 100)
+            with torch.inference_mode():
+                read = codec.coder.read(file._payload(index), area.height, area.width, rate)
+            digest.update(read.hyper_indices.astype("<u2").tobytes())
+            for symbols, _ in read.parts:
+                digest.update(symbols.astype("<i2").tobytes())
+    else:
+        raise ModelError(f"codec {file.codec!r} has no symbols known to the audit")
+    return digest.hexdigest()
+
+
+def audit(device: str = "cpu") -> Iterator[Finding]:
+    """Decode and encode all vectors; yields each finding as it is made.
+
+    Parameters
+    ----------
+    device
+        Where the networks outside the entropy path run; see :func:`napari_glc.loading.choose_device`.
+    """
+    for vector in read_vectors():
+        for name, setting in _settings().items():
+            with setting:
+                yield _decoded(vector, name, device)
+        yield _encoded(vector, device)
+
+
+def _settings() -> dict[str, AbstractContextManager[None]]:
+    """What must make no difference to symbols."""
+    now = torch.get_num_threads()
+    settings: dict[str, AbstractContextManager[None]] = {
+        f"{now} thread(s)": nullcontext(),
+        f"{1 if now > 1 else 2} thread(s)": _threads(1 if now > 1 else 2),
+    }
+    if torch.backends.mkldnn.is_available():
+        settings["without oneDNN"] = _without_onednn()
+    return settings
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    # one of torch's properties, typed as the descriptor behind it
+    before: bool = torch.backends.mkldnn.enabled  # type: ignore[assignment]
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before  # type: ignore[assignment]
+
+
+def _decoded(vector: Vector, setting: str, device: str) -> Finding:
+    try:
+        file = GlcFile(vector.data, device=device)
+        same = symbol_digest(file, device) == vector.symbols
+        difference = int(np.abs(file.read().astype(np.int16) - vector.picture).max())
+    except GlcError as error:
+        return Finding(vector.name, setting, symbols=False, problem=str(error))
+    return Finding(vector.name, setting, same, difference, difference <= vector.tolerance)
+
+
+def _encoded(vector: Vector, device: str) -> Finding:
+    """A file made here must decode here to the symbols its encoder wrote; its own checks say so.
+
+    Whether it is the published file, byte by byte, is for the encoder's floating point to say and no defect if not.
+    """
+    options = {name: value for name, value in PLANS[vector.name].items() if name not in ("crop", "grey")}
+    try:
+        data = encode(source_picture(vector.name), device=device, **options)
+        file = GlcFile(data, device=device)
+        file.verify()
+        difference = int(np.abs(file.read().astype(np.int16) - vector.picture).max())
+    except GlcError as error:
+        return Finding(vector.name, "encoded here", symbols=False, problem=str(error))
+    identical = "" if data == vector.data else "other bytes than published"
+    return Finding(vector.name, "encoded here", True, difference, True, identical)

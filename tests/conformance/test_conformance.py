@@ -1,0 +1,86 @@
+"""The published vectors mean the same here as where they were made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_glc import GlcFile
+from napari_glc.cli import main
+from napari_glc.conformance import audit, read_vectors, symbol_digest
+from napari_glc.conformance.vectors import DATA, PLANS
+from napari_glc.models import embedded_models
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "conformance.py"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_this_machine_reproduces_the_published_symbols():
+    findings = list(audit())
+    assert len({finding.vector for finding in findings}) == len(PLANS)
+    assert [finding for finding in findings if not finding.passed] == []
+
+
+def test_the_vectors_are_those_of_the_embedded_models():
+    """After a change of models: python docs/conformance.py --write."""
+    embedded = {model.sha256 for model in embedded_models()}
+    vectors = read_vectors()
+    assert {vector.name for vector in vectors} == set(PLANS)
+    assert {vector.model for vector in vectors} == embedded
+    for vector in vectors:
+        assert hashlib.sha256(vector.data).hexdigest() == vector.sha256
+        assert vector.picture.shape == GlcFile(vector.data).shape
+
+
+def test_other_symbols_have_another_digest():
+    by_name = {vector.name: vector for vector in read_vectors()}
+    digests = {symbol_digest(GlcFile(vector.data, device="cpu")) for vector in by_name.values()}
+    assert len(digests) == len(by_name)
+
+
+def test_the_doctor_finds_a_wrong_symbol(monkeypatch, capsys):
+    wrong = replace(read_vectors()[0], symbols="0" * 64)
+    monkeypatch.setattr(sys.modules[audit.__module__], "read_vectors", lambda: [wrong])
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "OTHER SYMBOLS" in said
+    assert "does NOT reproduce" in said
+
+
+def test_the_doctor_speaks_json(monkeypatch, capsys):
+    first = read_vectors()[:1]
+    monkeypatch.setattr(sys.modules[audit.__module__], "read_vectors", lambda: first)
+    assert main(["doctor", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["passed"] is True
+    assert set(facts["models"].values()) == {model.sha256 for model in embedded_models()}
+    assert {finding["setting"] for finding in facts["findings"]} >= {"1 thread(s)", "2 thread(s)", "encoded here"}
+
+
+@pytest.mark.parametrize(("wrong", "code"), [("", 0), ("; sys.exit(3)", 1)])
+def test_the_script_judges_another_decoder(tmp_path, wrong, code):
+    decoder = tmp_path / "decoder.py"
+    # it knows the answers; what is tested is the judge
+    decoder.write_text(
+        "import shutil, sys\nfrom pathlib import Path\n"
+        "shutil.copyfile(Path(sys.argv[1]).with_suffix('.png'), sys.argv[2])" + wrong
+    )
+    command = f"{sys.executable} {decoder} {{in}} {{out}}"
+    done = subprocess.run([sys.executable, SCRIPT, "--decoder", command], capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stdout.count("greatest difference 0" if code == 0 else "failed") == len(list(DATA.glob("*.glc")))

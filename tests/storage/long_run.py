@@ -1,0 +1,115 @@
+"""Encode, write, open, decode and close again and again: `python tests/storage/long_run.py --cycles 2000 --layers 200`.
+
+Memory, file handles and threads are read after a warm-up and at the end. `--layers` opens that many files through
+napari's reader into a viewer model and removes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio.v3 as iio
+import torch
+
+import napari_glc
+
+_SAMPLE = Path(napari_glc.__file__).parent / "samples" / "kodim23.png"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process holds: resident bytes (0 where they cannot be read), open file handles, threads."""
+
+    memory: int
+    handles: int
+    threads: int
+
+    @classmethod
+    def now(cls) -> Usage:
+        gc.collect()
+        status = Path("/proc/self/statm")
+        if not status.exists():
+            return cls(0, 0, threading.active_count())
+        memory = int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return cls(memory, len(list(Path("/proc/self/fd").iterdir())), len(list(Path("/proc/self/task").iterdir())))
+
+    def grown(self, before: Usage) -> float:
+        """Share by which memory grew."""
+        return self.memory / before.memory - 1 if before.memory else 0.0
+
+
+def cycles(folder: Path, count: int, warm_up: int) -> tuple[Usage, Usage]:
+    """Usage after the warm-up and after `count` further cycles through files of both codecs."""
+    picture = iio.imread(_SAMPLE)[200:264, 300:364]
+    variants = [{}, {"codec": "vqgan", "index_coder": "adaptive", "packets": 4}, {"quality": 90.0}]
+    before = Usage.now()
+    for cycle in range(warm_up + count):
+        if cycle == warm_up:
+            before = Usage.now()
+        options = variants[cycle % len(variants)]
+        path = folder / f"picture {cycle % 5}.glc"
+        napari_glc.imwrite(path, picture, device="cpu", metadata={"cycle": cycle}, **options)
+        file = napari_glc.open(path, device="cpu")
+        assert file.read().shape == picture.shape
+        assert file.metadata == {"cycle": cycle}
+        assert not file.lost_packets()
+    return before, Usage.now()
+
+
+def layers(folder: Path, count: int, warm_up: int) -> tuple[Usage, Usage]:
+    """Usage after the warm-up and after `count` layers were opened by napari's reader and removed."""
+    from napari.components import ViewerModel
+    from npe2 import PluginManager, PluginManifest
+
+    plugins = PluginManager.instance()
+    if "napari-glc" not in plugins:  # a source tree that is not installed
+        plugins.register(PluginManifest.from_file(Path(napari_glc.__file__).parent / "napari.yaml"))
+    picture = iio.imread(_SAMPLE)[200:264, 300:364]
+    path = folder / "layer.glc"
+    napari_glc.imwrite(path, picture, device="cpu")
+    viewer, before = ViewerModel(), Usage.now()
+    for number in range(warm_up + count):
+        if number == warm_up:
+            viewer.layers.clear()
+            before = Usage.now()
+        viewer.open(path, plugin="napari-glc")
+    assert len(viewer.layers) == count
+    viewer.layers.clear()
+    return before, Usage.now()
+
+
+def report(name: str, before: Usage, after: Usage, seconds: float) -> None:
+    print(
+        f"{name}, {seconds:.0f} s: memory {before.memory / 2**20:.1f} -> {after.memory / 2**20:.1f} MiB "
+        f"({100 * after.grown(before):+.1f} %), handles {before.handles} -> {after.handles}, "
+        f"threads {before.threads} -> {after.threads}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cycles", type=int, default=2000)
+    parser.add_argument("--layers", type=int, default=200)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        for what, run, count, warm_up in (
+            ("cycles", cycles, options.cycles, 100),
+            ("layers of napari's reader", layers, options.layers, 50),
+        ):
+            if count:
+                started = time.perf_counter()
+                before, after = run(Path(name), count, warm_up)
+                report(f"{count} {what}", before, after, time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()
