@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from napari_glc import GlcFile
 from napari_glc.errors import GlcError
@@ -45,13 +47,23 @@ def _packets_of(file: GlcFile) -> np.ndarray:
     return lost
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_no_fault_gives_wrong_pixels_silently(name):
     data = seeds()[name]
     right = GlcFile(data, device="cpu").read()
     packets = GlcFile(data).container.header.packets
     outcomes = {"right": 0, "error": 0, "located": 0}
-    for fault in _faults(data):
+    # recovery renders a picture; with the transformer's streams it takes a tenth of a second
+    step = 16 if "transformer" in name else 4
+    for number, fault in enumerate(_faults(data)):
         try:
             file = GlcFile(fault, device="cpu")
         except GlcError:
@@ -64,7 +76,7 @@ def test_no_fault_gives_wrong_pixels_silently(name):
         else:
             outcomes["right"] += 1
             assert np.array_equal(pixels, right)
-        if packets == 1:
+        if packets == 1 or number % step:
             continue
         try:
             found = file.recover("nearest")

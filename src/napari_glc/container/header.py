@@ -115,8 +115,8 @@ class Header:
             raise DamagedFileError(f"quality {quality:g} is not within 0 to 100")
         if min(height, width) == 0:
             raise DamagedFileError(f"a picture of {height} x {width} pixels has no content")
-        if max(height, width, tile) > get_limits().side:
-            raise beyond(f"a side of {height} x {width} pixels in tiles of {tile} is", "side")
+        if max(height, width) > get_limits().side:
+            raise beyond(f"a side of {height} x {width} pixels is", "side")
         if numbers["metadata"] > get_limits().metadata_packed:
             raise beyond(f"a metadata block of {numbers['metadata']} bytes is", "metadata_packed")
         return cls(

@@ -20,7 +20,7 @@ class Limits:
     Attributes
     ----------
     side
-        Longest side of a plane, and of a nominal tile, in pixels.
+        Longest side of a plane, in pixels.
     chunks
         Most chunks (tiles times packets) of a file; their index is at most five bytes each.
     chunk_bytes
@@ -28,11 +28,11 @@ class Limits:
     metadata_packed
         Longest metadata block in the file, in bytes.
     metadata
-        Longest metadata block after decompression, in bytes; as Python objects it takes up to 25 times as much.
+        Longest metadata block after decompression, in bytes; as Python objects it takes up to 48 times as much.
     pixels
         Most pixels decoded in one read; larger planes are read region by region.
     predicted
-        Most lost indices a transformer predicts in one recovery, which takes about a millisecond each.
+        Most lost indices a transformer predicts in one recovery; ``"nearest"`` has no such limit.
     """
 
     side: int = 1 << 20
