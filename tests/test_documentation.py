@@ -25,6 +25,7 @@ PAGES = [
     "docs/how-to/explore-the-rate.md",
     "docs/how-to/see-the-index-map.md",
     "docs/how-to/look-into-the-latent.md",
+    "docs/how-to/stacks-and-slides.md",
 ]
 
 
@@ -57,6 +58,7 @@ def test_python_examples_run(page, desk):
     names = {"picture": iio.imread("picture.png")}
     assert main(["encode", "picture.png", "picture.glc", "--quality", "10"]) == 0
     for block in _blocks(page, "python"):
+        names.setdefault("napari_glc", importlib.import_module("napari_glc"))
         exec(compile(block, page, "exec"), names)
 
 

@@ -14,6 +14,7 @@ import hashlib
 import os
 import secrets
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +23,7 @@ try:
 except ImportError:  # Windows refuses to delete a file that is open, which serves as the lock
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["write_atomically"]
+__all__ = ["write_atomically", "write_parts_atomically"]
 
 _SUFFIX = ".part"
 _WINDOWS_PATIENCE = 60
@@ -30,6 +31,11 @@ _WINDOWS_PATIENCE = 60
 
 
 def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file's content in one step; see :func:`write_parts_atomically`."""
+    write_parts_atomically(path, [data])
+
+
+def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> int:
     """Replace a file's content in one step.
 
     Whatever happens, `path` holds its old content or the new one. Of several writers at once the last to finish wins.
@@ -38,8 +44,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     ----------
     path
         Target; its folder must exist. If it is a symbolic link, the file it points to is replaced.
-    data
-        The whole content.
+    parts
+        The whole content, part by part; what goes wrong while they come about goes wrong here.
+
+    Returns
+    -------
+    int
+        Bytes written.
 
     Raises
     ------
@@ -52,19 +63,22 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise PermissionError(13, "the file is write-protected")
         prefix = _part_prefix(target.name)
         _remove_orphans(target.parent, prefix)
-        _replace(target, prefix, data)
+        size = _replace(target, prefix, parts)
     except OSError as error:
         # of the class that fits the number, and with the name the user knows
         raise OSError(error.errno, error.strerror, str(path)) from error
     _sync_folder(target.parent)
+    return size
 
 
-def _replace(target: Path, prefix: str, data: bytes) -> None:
+def _replace(target: Path, prefix: str, parts: Iterable[bytes]) -> int:
     handle, part = _open_part(target.parent, prefix)
+    size = 0
     try:
         # the part file stays open, and locked, until it has its final name
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            for piece in parts:
+                size += stream.write(piece)
             stream.flush()
             if target.exists():
                 os.chmod(part, target.stat().st_mode & 0o777)
@@ -77,6 +91,7 @@ def _replace(target: Path, prefix: str, data: bytes) -> None:
         with suppress(OSError):
             os.unlink(part)
         raise
+    return size
 
 
 def _part_prefix(name: str) -> str:

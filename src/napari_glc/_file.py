@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ._decoded import DecodedTiles
 from .container import Box, Container, parse_head, read_chunk
 from .container.limits import beyond, get_limits
 from .errors import DamagedFileError, GlcError, OptionError, TruncatedFileError
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
 
     from ._recovery import Recovered
     from .codecs.base import Codec, Progress
+    from .imaging.layout import Layout
     from .models import ModelFile
     from .recovery import Sampling
 
 __all__ = ["GlcFile"]
 
 _CACHED_TILES = 64
+_DECODED_BYTES = 1 << 27
+_VERIFIED_SIDE = 4096
 
 
 def _no_progress(done: int, total: int) -> None:
@@ -57,10 +62,12 @@ class GlcFile:
         self._data = source if isinstance(source, bytes) else None
         self._device = device
         self._payloads: OrderedDict[int, bytes] = OrderedDict()
+        self._decoded = DecodedTiles(_DECODED_BYTES)
         with self._named_errors(), self._stream() as stream:
             size = stream.seek(0, io.SEEK_END)
             stream.seek(0)
             self.container: Container = parse_head(stream, size)
+            self.layout: Layout = _layout(self.container)
 
     @contextmanager
     def _stream(self) -> Iterator[BinaryIO]:
@@ -86,21 +93,31 @@ class GlcFile:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array it restores."""
-        header = self.container.header
-        channels = header.kind.channels
-        return (header.height, header.width) + ((channels,) if channels > 1 else ())
+        return self.layout.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the array it restores."""
         import numpy as np
 
-        return np.dtype(np.uint8)
+        return np.dtype(self.layout.dtype)
 
     @property
     def axes(self) -> str:
-        """One letter for each dimension of :attr:`shape`."""
-        return "YXC" if len(self.shape) == 3 else "YX"
+        """One letter for each dimension of :attr:`shape`; a last ``C`` of 3 or 4 is colour."""
+        axes = self.layout.axes
+        return axes[:-1] + "C" if axes.endswith("S") and "C" not in axes else axes
+
+    @property
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """Shape at every level of resolution, the full one first."""
+        sides = [{"Y": grid.height, "X": grid.width} for grid in self.container.grids]
+        return tuple(tuple(side.get(a, n) for a, n in zip(self.layout.axes, self.shape, strict=True)) for side in sides)
+
+    @property
+    def decoded_tiles(self) -> int:
+        """How many tiles were decoded so far; those still at hand are not decoded again."""
+        return self._decoded.count
 
     @property
     def codec(self) -> str:
@@ -129,9 +146,8 @@ class GlcFile:
 
     @property
     def bpp(self) -> float:
-        """Bits of the whole file per pixel."""
-        header = self.container.header
-        return 8 * self.size / (header.height * header.width)
+        """Bits of the whole file per pixel; every channel of every plane has its own, the samples of RGB share one."""
+        return 8 * self.size / (math.prod(self.shape) // self.layout.samples)
 
     @cached_property
     def model(self) -> ModelFile:
@@ -177,7 +193,8 @@ class GlcFile:
         checks = 2 * container.chunks
         sizes = {"header": container.offsets[0] - metadata, "metadata": metadata, "checks": checks}
         for index in range(container.chunks):
-            box = container.grid[index // container.header.packets]
+            _, level, tile, _ = container.place(index)
+            box = container.grids[level][tile]
             with self._named_errors():
                 of_chunk = self._codec.stream_sizes(self._payload(index), container.header, box)
             for name, count in of_chunk.items():
@@ -210,32 +227,36 @@ class GlcFile:
 
     def read(
         self,
-        region: tuple[slice, ...] | None = None,
+        region: tuple[slice | int, ...] | None = None,
         *,
         preview: bool = False,
         progress: Progress | None = None,
-    ) -> NDArray[np.uint8]:
-        """Decode the picture or a region of it.
+        level: int = 0,
+    ) -> NDArray[Any]:
+        """Decode the array or a region of it.
 
         Parameters
         ----------
         region
-            Slices of rows and columns, step 1, as for numpy; ``None`` for all. Only the tiles the region
-            depends on are read and decoded.
+            Slices of step 1 and integers as for numpy, in the order of :attr:`axes`, the samples of RGB left out;
+            ``None`` for all. Only the tiles the region depends on are read and decoded.
         preview
             Decode the hyper streams only: a coarse picture.
         progress
             Called with units of work done and in all; whatever it raises stops the work.
+        level
+            0 for full resolution; 1 for one half, and so on, where the file has levels. The region counts in pixels of
+            the level.
 
         Returns
         -------
-        NDArray[np.uint8]
-            ``(Y, X)`` or ``(Y, X, 3)``.
+        NDArray
+            Of the type and axes that were encoded; integers take their axis away.
 
         Raises
         ------
         OptionError
-            If the region is empty or has a step.
+            If the region is empty or has a step, or there is no such level.
         LimitError
             If it holds more pixels than :class:`~napari_glc.Limits` allows.
         DamagedFileError
@@ -243,15 +264,57 @@ class GlcFile:
         MissingModelError
             If the model is not installed.
         """
-        from .imaging.planes import from_plane
+        from .imaging.assembly import Region, assembled
 
-        header, grid = self.container.header, self.container.grid
-        box = _box(region, header.height, header.width)
-        if box.height * box.width > get_limits().pixels:
-            raise beyond(f"read regions: {box.height} x {box.width} pixels in one read are", "pixels")
+        if not 0 <= level < len(self.container.grids):
+            raise OptionError(f"there is no level {level}; the file has {len(self.container.grids)}")
+        wanted = Region.of(self.layout, self.levels[level], region)
+        if wanted.pixels > get_limits().pixels:
+            raise beyond(f"read regions: {wanted.pixels} pixels in one read are", "pixels")
+        report = progress or _no_progress
+
+        def plane(number: int, done: int, total: int) -> NDArray[np.uint8]:
+            return self._plane(
+                number, level, wanted.box, lambda n, of: report(done * of + n, total * of), preview=preview
+            )
+
+        return assembled(self.layout, wanted, plane)
+
+    def dask(self, level: int = 0) -> Any:
+        """The array as a dask array that decodes what is computed, with a bounded memory of what was decoded.
+
+        A chunk is a plane, or a rectangle of tiles of up to 1536 pixels a side where a plane is larger: around a
+        region, its decoder needs nearly 300 pixels on each side, so smaller chunks would cost more than they save.
+
+        Parameters
+        ----------
+        level
+            See :meth:`read`.
+
+        Raises
+        ------
+        MissingDependencyError
+            If dask is not installed.
+        """
+        from ._lazy import lazy_array
+
+        return lazy_array(self, level)
+
+    def _plane(
+        self, plane: int, level: int, box: Box, progress: Progress, *, preview: bool = False
+    ) -> NDArray[np.uint8]:
+        """Pixels ``(h, w, 3)`` of a part of a plane."""
+        first = self.container.first_chunk(plane, level)
         with self._named_errors():
-            plane = self._codec.decode(self._payload, header, grid, box, progress or _no_progress, preview=preview)
-        return from_plane(plane, header.kind)
+            return self._codec.decode(
+                lambda chunk: self._payload(first + chunk),
+                self.container.header,
+                self.container.grids[level],
+                box,
+                progress,
+                preview=preview,
+                cache=self._decoded.of((plane, level, preview)),
+            )
 
     def recover(
         self,
@@ -292,11 +355,13 @@ class GlcFile:
 
         from ._recovery import Recovered, fill_map
         from .codecs.vqgan import VqganCodec
-        from .imaging.planes import from_plane
+        from .imaging.assembly import Region, assembled
 
         header, grid, codec = self.container.header, self.container.grid, self._codec
         if not isinstance(codec, VqganCodec):
             raise OptionError(f"only files of codec 'vqgan' have packets to recover from, not those of {self.codec!r}")
+        if header.planes > 1:
+            raise OptionError(f"the file has {header.planes} planes; what is lost can be recovered in files of one")
         if grid.plane.height * grid.plane.width > get_limits().pixels:
             raise beyond(f"{header.height} x {header.width} pixels in one read are", "pixels")
         report = progress or _no_progress
@@ -307,7 +372,7 @@ class GlcFile:
         factor = codec.config.factor
         lost = found.lost.repeat(factor, 0).repeat(factor, 1)[: header.height, : header.width]
         return Recovered(
-            pixels=from_plane(plane, header.kind),
+            pixels=assembled(self.layout, Region.of(self.layout, self.shape, None), lambda *_: plane),
             lost=lost,
             lost_packets=len(found.lost_packets),
             packets=found.packets,
@@ -349,16 +414,25 @@ class GlcFile:
         """
         for index in range(self.container.chunks):
             self._payload(index)
-        self.read(progress=progress)
+        report, grids = progress or _no_progress, self.container.grids
+        work = [
+            (plane, level, box)
+            for plane in range(self.container.header.planes)
+            for level, grid in enumerate(grids)
+            for box, _ in grid.groups(_VERIFIED_SIDE)
+        ]
+        for done, (plane, level, box) in enumerate(work):
+            self._plane(plane, level, box, lambda n, of, done=done: report(done * of + n, len(work) * of))  # type: ignore[misc]
 
 
-def _box(region: tuple[slice, ...] | None, height: int, width: int) -> Box:
-    if region is None:
-        return Box(0, 0, height, width)
-    if len(region) != 2 or any(s.step not in (None, 1) for s in region):
-        raise OptionError(f"a region is two slices of step 1, not {region}")
-    top, bottom, _ = region[0].indices(height)
-    left, right, _ = region[1].indices(width)
-    if top >= bottom or left >= right:
-        raise OptionError(f"the region {region} holds no pixel of {height} x {width}")
-    return Box(top, left, bottom, right)
+def _layout(container: Container) -> Layout:
+    """The array the planes of a file make up."""
+    from .imaging.layout import Layout
+
+    header = container.header
+    if container.array is not None:
+        return Layout.from_json(
+            container.array, header.height, header.width, header.planes, rgb=header.kind.channels == 3
+        )
+    colour = header.kind.channels > 1
+    return Layout("YXS" if colour else "YX", (header.height, header.width) + ((3,) if colour else ()), "uint8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,12 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._file import GlcFile
 
-__all__ = ["layer_metadata", "layer_options", "lost_options"]
+__all__ = ["layer_axes", "layer_metadata", "layer_options", "lost_options"]
 
 _HUGE = 1e15
+_USUAL_AXES = "WVUQPTCZYX"
+_AXIS_NAMES = {"TIME": "T", "FRAME": "T", "CHANNEL": "C", "DEPTH": "Z", "PLANE": "Z", "ROW": "Y", "COLUMN": "X"}
+_CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
 _WARNING = "Decoded by a generative model, which invents plausible detail: not for measurements."
 
 
@@ -68,8 +72,28 @@ def _colormap(colormap: Any) -> Any:
     return None if colormap is None else str(getattr(colormap, "name", colormap))
 
 
-def layer_options(file: GlcFile) -> dict[str, Any]:
-    """Keyword arguments of an image layer that shows a file.
+def layer_axes(options: dict[str, Any], ndim: int, rgb: bool) -> str:
+    """Axes of a layer's data: its labels where they are letters or names of axes, else the usual ones.
+
+    Parameters
+    ----------
+    options
+        Attributes as napari hands them to a writer.
+    ndim
+        Dimensions of the layer, the samples of RGB not counted.
+    rgb
+        Whether the layer is RGB.
+    """
+    labels = [str(label).strip().upper() for label in options.get("axis_labels") or ()]
+    letters = "".join(_AXIS_NAMES.get(label, label) for label in labels)
+    named = len(labels) == len(letters) == ndim and letters.isalpha() and letters.isascii()
+    if not (named and letters.endswith("YX") and len(set(letters)) == ndim and "S" not in letters):
+        letters = _USUAL_AXES[-ndim:]
+    return letters + ("S" if rgb else "")
+
+
+def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
+    """Keyword arguments of an image layer that shows a file, or one channel of it.
 
     Everything napari would otherwise guess is given: RGB or not, contrast limits, units, axis labels.
 
@@ -77,22 +101,60 @@ def layer_options(file: GlcFile) -> dict[str, Any]:
     ----------
     file
         The opened file.
+    channel
+        Index of the channel if each has its layer.
     """
-    kept = file.metadata
-    rgb = file.axes == "YXC"
+    kept, layout = file.metadata, file.layout
+    rgb = layout.samples > 1
+    stored = [a for a in layout.axes if a != "S"]
+    order = [a for a in layout.leading_axes + "YX" if channel is None or a != "C"]
+    places = [stored.index(a) for a in order]
+
+    def along(values: tuple[Any, ...] | None, default: Any) -> tuple[Any, ...]:
+        return tuple(default for _ in order) if values is None else tuple(values[place] for place in places)
+
+    names = tuple(a.lower() for a in stored)
     options: dict[str, Any] = {
         "name": _text(kept.get("name")) or (file.path.stem if file.path is not None else "decoded"),
         "rgb": rgb,
-        "scale": _scale(kept.get("scale")) or (1.0, 1.0),
-        "translate": _numbers(kept.get("translate"), 2) or (0.0, 0.0),
-        "units": _units(kept.get("units")) or ("pixel", "pixel"),
-        "axis_labels": _texts(kept.get("axis_labels"), 2) or ("y", "x"),
-        "contrast_limits": _limits(kept.get("contrast_limits")) or (0, 255),
+        "scale": along(_scale(kept.get("scale"), len(stored)), 1.0),
+        "translate": along(_numbers(kept.get("translate"), len(stored)), 0.0),
+        "units": along(_units(kept.get("units"), len(stored)), "pixel"),
+        "axis_labels": along(_texts(kept.get("axis_labels"), len(stored)) or names, ""),
+        "contrast_limits": _limits(kept.get("contrast_limits")) or _range(file, channel),
         "metadata": {"glc": _facts(file)},
     }
+    if layout.clipped:
+        options["metadata"]["glc"]["clipped"] = layout.clipped
     if not rgb:
         options["colormap"] = _known_colormap(kept.get("colormap")) or "gray"
+    if channel is not None:
+        _name_channel(options, kept.get("channels"), channel, layout.size("C"))
     return options
+
+
+def _range(file: GlcFile, channel: int | None) -> tuple[float, float]:
+    """What was black and white to the encoder."""
+    layout = file.layout
+    c = layout.leading_axes.find("C")
+    known: list[tuple[float, float]] = list(layout.ranges) or [(0, 255)]
+    if channel is not None and len(known) == layout.size("C"):
+        known = [known[channel]]
+    elif channel is not None and len(known) > 1:
+        after = math.prod(layout.leading[c + 1 :])
+        known = [pair for place, pair in enumerate(known) if place // after % layout.size("C") == channel]
+    low, high = min(low for low, _ in known), max(high for _, high in known)
+    return (low, high) if low < high else (low, low + 1)
+
+
+def _name_channel(options: dict[str, Any], described: Any, channel: int, count: int) -> None:
+    """Name, colormap and blending of one of several layers."""
+    fits = isinstance(described, list) and len(described) == count and all(isinstance(d, dict) for d in described)
+    said = described[channel] if fits else {}
+    options["name"] = f"{options['name']} {_text(said.get('name')) or f'C{channel}'}"
+    default = _CHANNEL_COLOURS[channel % len(_CHANNEL_COLOURS)] if count > 1 else "gray"
+    options["colormap"] = _known_colormap(said.get("colormap")) or default
+    options["blending"] = "additive" if count > 1 else "translucent_no_depth"
 
 
 def lost_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -123,14 +185,14 @@ def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
     return tuple(float(v) for v in value) if fits and all(-_HUGE < v < _HUGE for v in value) else None
 
 
-def _scale(value: Any) -> tuple[float, ...] | None:
-    scale = _numbers(value, 2)
+def _scale(value: Any, count: int) -> tuple[float, ...] | None:
+    scale = _numbers(value, count)
     return scale if scale is not None and all(abs(s) > 1 / _HUGE for s in scale) else None
 
 
-def _units(value: Any) -> tuple[str, ...] | None:
+def _units(value: Any, count: int) -> tuple[str, ...] | None:
     """Units napari will accept: it asks pint."""
-    units = _texts(value, 2)
+    units = _texts(value, count)
     try:
         import pint
 

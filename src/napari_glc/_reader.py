@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["get_reader"]
+
+if TYPE_CHECKING:
+    from ._file import GlcFile
+
+_EAGER_PIXELS = 1 << 24
+"""Planes of up to 4096 x 4096 pixels are decoded on opening, so that the layer holds a plain array."""
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -26,7 +32,9 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """Decode files into image layers; a damaged file that can be recovered gives a labels layer as well.
+    """Image layers of files: a channel a layer, decoded when looked at if there is more than one small plane.
+
+    A damaged file that can be recovered gives a labels layer as well.
 
     Raises
     ------
@@ -37,6 +45,26 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     return [layer for p in paths for layer in _read_layers(p)]
 
 
+def _layers_of(file: GlcFile) -> list[LayerData]:
+    """A layer for each channel, or one."""
+    from ._layers import layer_options
+
+    layout = file.layout
+    small = layout.planes == 1 and len(file.levels) == 1 and layout.size("Y") * layout.size("X") <= _EAGER_PIXELS
+    levels = [file.read()] if small else [file.dask(level) for level in range(len(file.levels))]
+    axes = layout.leading_axes + "YX" + ("S" if "S" in layout.axes else "")
+    levels = [level.transpose([layout.axes.index(a) for a in axes]) for level in levels]
+    channels: list[int | None] = [*range(layout.size("C"))] if "C" in layout.leading_axes else [None]
+    layers: list[LayerData] = []
+    for channel in channels:
+        index = tuple(channel if a == "C" and channel is not None else slice(None) for a in axes)
+        parts = [level[index] for level in levels]
+        several = len(parts) > 1
+        options = layer_options(file, channel)
+        layers.append((parts if several else parts[0], options | {"multiscale": several}, "image"))
+    return layers
+
+
 def _read_layers(path: str) -> list[LayerData]:
     from ._layers import layer_options, lost_options
     from ._settings import plugin_setting
@@ -45,8 +73,8 @@ def _read_layers(path: str) -> list[LayerData]:
 
     file = open_file(path, device=plugin_setting("runtime", "device"))
     options = layer_options(file)
-    if file.codec != "vqgan" or not file.lost_packets():
-        return [(file.read(), options, "image")]
+    if file.codec != "vqgan" or file.layout.planes > 1 or not file.lost_packets():
+        return _layers_of(file)
     try:
         found = file.recover()
     except LimitError:

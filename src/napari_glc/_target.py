@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from ._file import GlcFile
 from .api import encode
 from .errors import OptionError
 
@@ -63,8 +62,6 @@ def encode_to_bpp(image: Any, bpp: float, *, progress: Progress | None = None, *
     """
     if not bpp > 0:
         raise OptionError(f"bpp must be positive, not {bpp}")
-    shape = np.shape(image)
-    pixels = shape[0] * shape[1] if len(shape) >= 2 else 1
     tried: dict[int, RateResult] = {}
 
     def report(*_: int) -> None:
@@ -77,7 +74,7 @@ def encode_to_bpp(image: Any, bpp: float, *, progress: Progress | None = None, *
             report()
             quality = step * 100 / _STEPS
             data = encode(image, quality=quality, progress=report, **options)
-            tried[step] = RateResult(data, quality, 8 * len(data) / pixels)
+            tried[step] = RateResult(data, quality, GlcFile(data).bpp)
         return tried[step].bpp
 
     low, high = 0, _STEPS

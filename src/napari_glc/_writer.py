@@ -9,7 +9,7 @@ __all__ = ["write_image"]
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Save one image layer at the quality set in the preferences.
+    """Save one image layer at the quality set in the preferences, tile by tile: it may be larger than memory.
 
     Parameters
     ----------
@@ -32,27 +32,20 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     OSError
         If the file cannot be written; an older one stays as it was.
     """
-    from ._layers import layer_metadata
+    from ._layers import layer_axes, layer_metadata
     from ._settings import plugin_setting
     from .api import imwrite
-    from .errors import UnsupportedArrayError
 
     target = Path(path)
     if target.suffix.lower() != ".glc":
         target = target.with_name(target.name + ".glc")
-    if meta.get("multiscale"):
-        data = data[0]
     rgb = bool(meta.get("rgb", False))
-    shape = tuple(data.shape)
-    if not rgb and len(shape) != 2:
-        raise UnsupportedArrayError(
-            f"{target.name}: layer {meta.get('name')!r} has {len(shape)} dimensions and only single planes can be "
-            "saved as .glc yet. Extract the plane to keep, for instance layer.data[0]"
-        )
+    levels = list(data) if meta.get("multiscale") else [data]
+    ndim = len(levels[0].shape) - rgb
     imwrite(
         target,
-        data,
-        axes="YXC" if rgb else "YX",
+        levels,
+        axes=layer_axes(meta, ndim, rgb),
         quality=float(plugin_setting("writer", "quality")),
         device=str(plugin_setting("runtime", "device")),
         metadata=layer_metadata(meta, rgb),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._atomic import write_atomically
+from ._atomic import write_parts_atomically
 from ._file import GlcFile
 from .errors import OptionError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from .codecs.base import Progress
+    from .imaging.ranges import RangeRule
 
 __all__ = ["decode", "encode", "imread", "imwrite", "open"]
 
@@ -30,14 +32,20 @@ def encode(
     tile: int = 512,
     index_coder: str = "auto",
     packets: int = 1,
+    value_range: RangeRule | None = None,
+    range_per: str = "channel",
+    channels: str = "separate",
+    levels: int | str = "auto",
     progress: Progress | None = None,
 ) -> bytes:
-    """Encode a picture.
+    """Encode a picture, a stack, or any array of pictures.
 
     Parameters
     ----------
     image
-        uint8 array ``(Y, X)`` (grey) or ``(Y, X, 3)`` (RGB).
+        Array of rows and columns and any other axes: numpy, or anything with ``shape``, ``dtype`` and slicing (memory
+        map, dask, Zarr), read piece by piece; or a list of such, each half the one before. 8-, 16- and 32-bit integers,
+        float16, float32.
     codec
         Name of the codec.
     model
@@ -46,7 +54,9 @@ def encode(
         0 (fewest bytes) to 100; stored in steps of one half. Continuous for ``glc``; ``vqgan`` has one codebook
         for every eighth of the range.
     axes
-        ``"YX"`` or ``"YXC"``; ``None`` goes by the shape.
+        A letter for each dimension: ``Y``, ``X``, ``S`` for the samples of RGB(A), ``C`` for channels (behind ``YX``
+        and of length 3 or 4 it is colour), any others. ``None`` takes a last dimension of 3 or 4 for colour and those
+        before rows and columns for ``Z``, ``CZ`` or ``TCZ``.
     metadata
         JSON-serialisable dictionary kept beside the picture, or ``None``.
     device
@@ -58,6 +68,17 @@ def encode(
     packets
         ``vqgan`` only: packets each tile is divided into, 1 to 64. Each holds scattered indices and can be lost
         without the others; see :meth:`GlcFile.recover`.
+    value_range
+        What becomes 0 and 255: ``"minmax"``, ``"robust"`` (percentiles 0.1 and 99.9), ``"dtype"`` (all values of the
+        type), ``(low, high)``, or such a pair for each channel. ``None``: uint8 as it is, others ``"minmax"``. Samples
+        beyond are clipped and counted: see :attr:`GlcFile.layout`.
+    range_per
+        ``"channel"`` or ``"plane"``: what shares a range.
+    channels
+        ``"separate"``: a plane for each; ``"packed"``: three channels share a plane as its red, green and blue.
+    levels
+        Levels of resolution in the file, each half the one before; ``"auto"`` adds levels to planes of more than 4096
+        pixels a side, or to what comes as a list.
     progress
         Called with units of work done and in all; whatever it raises stops the work.
 
@@ -82,26 +103,41 @@ def encode(
     >>> napari_glc.decode(data).shape
     (64, 96)
     """
-    from ._encoding import encode_plane
-
-    return encode_plane(
-        image,
-        codec=codec,
-        model=model,
-        quality=quality,
-        axes=axes,
-        metadata=metadata,
-        device=device,
-        tile=tile,
-        index_coder=index_coder,
-        packets=packets,
-        progress=progress,
+    return b"".join(
+        _parts(
+            image,
+            device=device,
+            progress=progress,
+            codec=codec,
+            model=model,
+            quality=quality,
+            axes=axes,
+            metadata=metadata,
+            tile=tile,
+            index_coder=index_coder,
+            packets=packets,
+            value_range=value_range,
+            range_per=range_per,
+            channels=channels,
+            levels=levels,
+        )
     )
+
+
+_DEFAULTS: dict[str, Any] = {
+    name: parameter.default for name, parameter in signature(encode).parameters.items() if name != "image"
+}
+
+
+def _parts(image: Any, *, device: str, progress: Progress | None, **options: Any) -> Iterator[bytes]:
+    from ._encoding import encoded_parts, prepared_array
+
+    return encoded_parts(prepared_array(image, **options), device, progress)
 
 
 def decode(
     data: bytes, *, device: str = "auto", preview: bool = False, progress: Progress | None = None
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
     """Decode the bytes of a ``.glc`` file.
 
     Parameters
@@ -117,8 +153,8 @@ def decode(
 
     Returns
     -------
-    NDArray[np.uint8]
-        ``(Y, X)`` or ``(Y, X, 3)``, the shape that was encoded.
+    NDArray
+        Of the shape and type that were encoded.
 
     Raises
     ------
@@ -148,13 +184,13 @@ def open(path: str | Path, *, device: str = "auto") -> GlcFile:
     return GlcFile(Path(path), device=device)
 
 
-def imread(path: str | Path, *, device: str = "auto") -> NDArray[np.uint8]:
+def imread(path: str | Path, *, device: str = "auto") -> NDArray[Any]:
     """Read a ``.glc`` file as an array; errors as in :func:`open` and :func:`decode`."""
     return open(path, device=device).read()
 
 
 def imwrite(path: str | Path, image: Any, **options: Any) -> int:
-    """Encode a picture into a file.
+    """Encode a picture into a file, with memory for a few of its tiles.
 
     The file appears as a whole or not at all: if anything fails, an older file of that name stays as it was.
 
@@ -182,6 +218,7 @@ def imwrite(path: str | Path, image: Any, **options: Any) -> int:
     path = Path(path)
     if path.suffix.lower() != ".glc":
         raise OptionError(f"{path} does not end in .glc")
-    data = encode(image, **options)
-    write_atomically(path, data)
-    return len(data)
+    unknown = options.keys() - _DEFAULTS.keys()
+    if unknown:
+        raise TypeError(f"imwrite has no options {', '.join(sorted(unknown))}")
+    return write_parts_atomically(path, _parts(image, **{**_DEFAULTS, **options}))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,9 @@ _NEAR = 0.1
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verbs of this file to a parser."""
     encode = verbs.add_parser("encode", help="picture to .glc", description="Encode a picture file.")
-    encode.add_argument("input", type=Path, metavar="IN", help="PNG, JPEG, TIFF, WebP ...: 8-bit grey or RGB")
+    encode.add_argument(
+        "input", type=Path, metavar="IN", help="PNG, JPEG, WebP ..., TIFF, OME-TIFF, Zarr, OME-Zarr or .npy"
+    )
     encode.add_argument("output", type=Path, metavar="OUT.glc", help="the file to write")
     rate = encode.add_mutually_exclusive_group()
     rate.add_argument("--quality", type=float, default=50, metavar="Q", help="0 (smallest) to 100, default 50")
@@ -40,12 +44,15 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="I",
         help="codec vqgan: fixed, zip, adaptive, transformer or auto (the smallest)",
     )
+    add_array_options(encode)
     encode.set_defaults(run=_encode)
 
     decode = verbs.add_parser("decode", help=".glc to picture", description="Decode a .glc file.")
     decode.add_argument("input", type=Path, metavar="IN.glc", help="the file to decode")
     decode.add_argument("output", type=Path, metavar="OUT", help="PNG, TIFF, JPEG ..., by its suffix")
     decode.add_argument("--preview", action="store_true", help="coarse picture from the hyper streams alone")
+    decode.add_argument("--planes", metavar="P", help="only these of a stack: T=3,C=0 or Z=2:5")
+    decode.add_argument("--level", type=int, default=0, metavar="L", help="1 for half the resolution, and so on")
     decode.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
     decode.add_argument(
         "--recover",
@@ -77,18 +84,52 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
 
 
+def add_array_options(parser: argparse.ArgumentParser) -> None:
+    """Add what concerns arrays beyond one 8-bit picture."""
+    parser.add_argument("--axes", metavar="A", help="a letter for each dimension, if the file does not say: TCZYX")
+    parser.add_argument("--range", metavar="R", help="minmax (default), robust, dtype, or LOW,HIGH: what 8 bits span")
+    parser.add_argument(
+        "--channels", default="separate", metavar="K", help="separate (default) or packed: 3 in a plane"
+    )
+    parser.add_argument("--levels", default="auto", metavar="L", help="levels of resolution in the file, default auto")
+
+
+def array_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Options of :func:`napari_glc.encode` from those of :func:`add_array_options`."""
+    from ..errors import OptionError
+
+    found: dict[str, Any] = {"channels": options.channels}
+    if options.axes is not None:
+        found["axes"] = options.axes
+    try:
+        if options.range is not None:
+            numbers = [float(n) for n in options.range.split(",")] if "," in options.range else None
+            found["value_range"] = numbers or options.range
+        found["levels"] = options.levels if options.levels == "auto" else int(options.levels)
+    except ValueError as error:
+        raise OptionError(f"not a number in --range {options.range} or --levels {options.levels}") from error
+    return found
+
+
 def _encode(options: argparse.Namespace) -> int:
     from .._atomic import write_atomically
     from .._target import encode_to_bpp
-    from ..api import encode
+    from ..api import encode, imwrite
+    from ..api import open as open_file
     from ..container import MAX_PACKETS, longest_tile
     from ..errors import OptionError
     from ..imaging.files import read_picture
+    from ..imaging.stores import is_store, open_store
 
     if options.output.suffix.lower() != ".glc":
         raise OptionError(f"{options.output} does not end in .glc")
-    picture = read_picture(options.input)
-    common: dict[str, Any] = {
+    common: dict[str, Any] = {"axes": None, "metadata": None}
+    if is_store(options.input):
+        opened = open_store(options.input)
+        picture, common = opened.levels, {"axes": opened.axes, "metadata": opened.metadata}
+    else:
+        picture = [read_picture(options.input)]
+    common |= array_options(options) | {
         "codec": options.codec,
         "model": options.model,
         "device": options.device,
@@ -98,22 +139,29 @@ def _encode(options: argparse.Namespace) -> int:
     }
     quality = options.quality
     with bar("encoding") as progress:
-        if options.bpp is None:
+        if options.bpp is None and options.packet_bytes is None:
+            imwrite(options.output, picture, quality=quality, progress=progress, **common)
+            data = None
+        elif options.bpp is None:
             data = encode(picture, quality=quality, progress=progress, **common)
         else:
             result = encode_to_bpp(picture, options.bpp, progress=progress, **common)
             data, quality = result.data, result.quality
-    if options.packet_bytes is not None:
+    if options.packet_bytes is not None and data is not None:
         if options.packet_bytes < 1:
             raise OptionError("a packet holds at least one byte")
         packets = max(1, min(MAX_PACKETS, round(longest_tile(data) / options.packet_bytes)))
         data = encode(picture, quality=quality, **{**common, "packets": packets})
-    write_atomically(options.output, data)
-    pixels = picture.shape[0] * picture.shape[1]
-    bpp = 8 * len(data) / pixels
-    print(
-        f"{options.output}: {len(data)} bytes, {bpp:.4f} bpp, 1:{picture.nbytes / len(data):.0f}, quality {quality:g}"
-    )
+    if data is not None:
+        write_atomically(options.output, data)
+    file = open_file(options.output)
+    bpp, before = file.bpp, math.prod(file.shape) * file.dtype.itemsize
+    print(f"{options.output}: {file.size} bytes, {bpp:.4f} bpp, 1:{before / file.size:.0f}, quality {quality:g}")
+    if file.layout.clipped:
+        share = 100 * file.layout.clipped / math.prod(file.shape)
+        print(
+            f"glc: {file.layout.clipped} samples ({share:.2g} %) lay beyond the range and were clipped", file=sys.stderr
+        )
     if options.bpp is not None and abs(bpp - options.bpp) > _NEAR * options.bpp:
         print(
             f"glc: {options.bpp:g} bpp is outside what the model can do with this picture; {bpp:.4f} is the nearest",
@@ -127,17 +175,69 @@ def _decode(options: argparse.Namespace) -> int:
 
     from ..api import open as open_file
     from ..imaging.files import write_picture
+    from ..imaging.stores import write_ome_tiff
 
     file = open_file(options.input, device=options.device)
-    if file.codec == "vqgan" and not options.preview and file.lost_packets():
+    if file.codec == "vqgan" and file.layout.planes == 1 and not options.preview and file.lost_packets():
         return _recover(file, options)
     with bar("decoding") as progress:
-        picture = file.read(preview=options.preview, progress=progress)
-    write_picture(options.output, picture)
+        region = _region(options.planes, file.axes)
+        picture = file.read(region, preview=options.preview, progress=progress, level=options.level)
+    axes = "".join(a for a, part in itertools.zip_longest(file.layout.axes, region) if not isinstance(part, int))
+    if options.output.suffix.lower() in (".tif", ".tiff") and (axes not in ("YX", "YXS") or picture.dtype != np.uint8):
+        write_ome_tiff(options.output, picture, axes, _metadata_of(file, axes))
+    else:
+        write_picture(options.output, _picture(picture, axes, options.output))
     if options.mask is not None:
         write_picture(options.mask, np.zeros(picture.shape[:2], np.uint8))
     print(f"{options.output}: {' x '.join(map(str, picture.shape))} {picture.dtype}")
     return 0
+
+
+def _region(planes: str | None, axes: str) -> tuple[slice | int, ...]:
+    """``T=3,C=0`` or ``Z=2:5`` as a region."""
+    from ..errors import OptionError
+
+    parts: dict[str, slice | int] = {}
+    for word in planes.split(",") if planes else ():
+        axis, _, place = word.strip().partition("=")
+        first, colon, last = place.partition(":")
+        try:
+            parts[axis] = slice(int(first or 0), int(last) if last else None) if colon else int(first)
+        except ValueError as error:
+            raise OptionError(f"{word!r} names no planes; write for example T=3 or Z=2:5") from error
+        if axis not in axes or axis in "YXS":
+            raise OptionError(f"the file has no axis {axis!r} to choose planes from; its axes are {axes}")
+    colour = axes.endswith("C") and axes[-3:-1] == "YX"
+    return tuple(parts.get(a, slice(None)) for a in (axes[:-1] if colour else axes) if a != "S")
+
+
+def _metadata_of(file: GlcFile, axes: str) -> dict[str, Any]:
+    """Scale and units of the axes that are left."""
+    stored = file.layout.axes.replace("S", "")
+    found = {}
+    for name in ("scale", "units"):
+        values = file.metadata.get(name)
+        if isinstance(values, list) and len(values) == len(stored):
+            found[name] = [value for axis, value in zip(stored, values, strict=True) if axis in axes]
+    return found
+
+
+def _picture(array: Any, axes: str, path: Path) -> Any:
+    """A plane for a picture file.
+
+    Raises
+    ------
+    OptionError
+        If it is a stack or not 8 or 16 bits.
+    """
+    from ..errors import OptionError
+
+    if sorted(axes) not in (["X", "Y"], ["S", "X", "Y"]) or str(array.dtype) not in ("uint8", "uint16"):
+        raise OptionError(
+            f"{path.name} cannot hold {axes} {array.dtype}; write {path.stem}.ome.tif or choose a plane with --planes"
+        )
+    return array.transpose([axes.index(a) for a in "YXS" if a in axes])
 
 
 def _recover(file: GlcFile, options: argparse.Namespace) -> int:
@@ -173,7 +273,11 @@ def _info(options: argparse.Namespace) -> int:
         "shape": list(file.shape),
         "dtype": str(file.dtype),
         "axes": file.axes,
-        "tiles": len(file.container.grid),
+        "tiles": sum(map(len, file.container.grids)) * file.container.header.planes,
+        "planes": file.layout.planes,
+        "levels": len(file.levels),
+        "ranges": [list(pair) for pair in file.layout.ranges],
+        "clipped": file.layout.clipped,
         **file.index_facts(),
         "metadata": file.metadata,
     }
@@ -205,5 +309,7 @@ def _verify(options: argparse.Namespace) -> int:
     file = open_file(options.input)
     with bar("verifying") as progress:
         file.verify(progress)
-    print(f"{options.input}: intact, {len(file.container.grid)} tile(s), {file.size} bytes")
+    print(
+        f"{options.input}: intact, {file.container.chunks // file.container.header.packets} tile(s), {file.size} bytes"
+    )
     return 0

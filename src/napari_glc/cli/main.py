@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import GlcError
-from . import coding, comparing, damaging, doctor, evaluation, models, training
+from . import batch, coding, comparing, damaging, doctor, evaluation, models, training
 
 __all__ = ["build_parser", "main"]
 
@@ -18,6 +18,9 @@ examples:
   glc encode picture.png picture.glc --bpp 0.03      at a rate
   glc decode picture.glc restored.png
   glc encode picture.png picture.glc --codec vqgan --packets 8
+  glc encode stack.ome.tif stack.glc --range robust
+  glc decode stack.glc frame.ome.tif --planes T=3,C=0
+  glc batch pictures/ coded/ --workers 2
   glc info picture.glc --json
   glc evaluate kodak/ --quality 10 50 90 --json kodak.json
 
@@ -36,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-glc {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for room in (coding, damaging, comparing, evaluation, models, training, doctor):
+    for room in (coding, batch, damaging, comparing, evaluation, models, training, doctor):
         room.add_verbs(verbs)
     return parser
 

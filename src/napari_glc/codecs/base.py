@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..container import Box, Header, TileGrid
 
-__all__ = ["Codec", "Encoded", "Plane", "Progress", "ReadChunk"]
+__all__ = ["Codec", "Encoded", "Plane", "Progress", "ReadChunk", "TileCache"]
 
 Plane = NDArray[np.uint8]
-"""One picture the networks see: ``(H, W, 3)`` uint8 RGB."""
+"""One picture the networks see: ``(H, W, 3)`` uint8 RGB. To encode, anything with that shape that gives such arrays
+when it is sliced will do."""
 
 Progress = Callable[[int, int], None]
 """Called with units of work done and in all; whatever it raises stops the work."""
 
 ReadChunk = Callable[[int], bytes]
 """Returns the payload of a chunk, its checksum verified. Chunk ``tile * packets + packet``."""
+
+TileCache = MutableMapping[int, Any]
+"""What was decoded of tiles before, for a decoder to look up and to add to; what it holds is the codec's business."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,22 @@ class Codec(Protocol):
 
     name: str
 
-    def encode(self, plane: Plane, header: Header, grid: TileGrid, progress: Progress) -> Encoded:
-        """Payloads of all tiles in the order of the grid."""
+    def encode(
+        self, plane: Plane, header: Header, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+    ) -> Encoded:
+        """Payloads of all tiles in the order of the grid, or of some that make up a rectangle."""
         ...
 
     def decode(
-        self, read_chunk: ReadChunk, header: Header, grid: TileGrid, box: Box, progress: Progress, *, preview: bool
+        self,
+        read_chunk: ReadChunk,
+        header: Header,
+        grid: TileGrid,
+        box: Box,
+        progress: Progress,
+        *,
+        preview: bool,
+        cache: TileCache | None = None,
     ) -> Plane:
         """Pixels of a region; touches only the tiles the region depends on."""
         ...

@@ -61,8 +61,10 @@ class BlockWalk:
         """The part of a plane on which the pixels of `box` depend."""
         return self.aligned(box).grown(self.synthesis_margin, self.aligned(whole))
 
-    def analyse(self, plane: Plane, network: Callable[[Tensor], Tensor], progress: Progress) -> Tensor:
-        """Outputs ``(1, C, H/f, W/f)`` of a network for a whole plane, on the CPU.
+    def analyse(
+        self, plane: Plane, network: Callable[[Tensor], Tensor], progress: Progress, box: Box | None = None
+    ) -> Tensor:
+        """Outputs ``(1, C, H/f, W/f)`` of a network for a plane or a part of it, on the CPU.
 
         Parameters
         ----------
@@ -72,11 +74,14 @@ class BlockWalk:
             From pictures ``(1, 3, h, w)`` in [-1, 1] to ``(1, C, h/f, w/f)``.
         progress
             See :data:`~napari_glc.codecs.base.Progress`.
+        box
+            The part, its corner on whole steps; ``None`` for the plane. More of the plane is seen.
         """
         whole = self.aligned(Box(0, 0, *plane.shape[:2]))
-        size = whole.divided(self.factor)
+        part = whole if box is None else self.aligned(box)
+        size = part.divided(self.factor)
         result: Tensor | None = None
-        blocks = self.blocks(whole)
+        blocks = self.blocks(part)
         for done, block in enumerate(blocks):
             progress(done, len(blocks))
             seen = block.grown(self.analysis_margin, whole)
@@ -84,7 +89,8 @@ class BlockWalk:
             if result is None:
                 result = torch.empty(1, out.shape[1], size.height, size.width, dtype=out.dtype)
             inner = block.divided(self.factor).relative_to(seen.divided(self.factor))
-            result[(..., *block.divided(self.factor).slices)] = out[(..., *inner.slices)].cpu()
+            place = block.relative_to(part).divided(self.factor)
+            result[(..., *place.slices)] = out[(..., *inner.slices)].cpu()
         assert result is not None
         return result
 

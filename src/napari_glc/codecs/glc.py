@@ -18,7 +18,7 @@ from ..container import Box, Header, TileGrid
 from ..models import ModelFile
 from ..networks.config import GlcConfig
 from ..networks.glc import GlcNetwork
-from .base import Encoded, Plane, Progress, ReadChunk
+from .base import Encoded, Plane, Progress, ReadChunk, TileCache
 from .blocks import BlockWalk, replayed
 from .glc_symbols import RATE_STEPS, SymbolCoder, TileSymbols
 
@@ -59,8 +59,10 @@ class GlcCodec:
         )
 
     @torch.inference_mode()
-    def encode(self, plane: Plane, header: Header, grid: TileGrid, progress: Progress) -> Encoded:
-        """Payloads of all tiles in the order of the grid.
+    def encode(
+        self, plane: Plane, header: Header, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+    ) -> Encoded:
+        """Payloads of all tiles in the order of the grid, or of some.
 
         Parameters
         ----------
@@ -72,11 +74,14 @@ class GlcCodec:
             The tiles.
         progress
             See :data:`~napari_glc.codecs.base.Progress`.
+        tiles
+            Those wanted, which make up a rectangle; ``None`` for all.
         """
-        blocks = len(self.walk.blocks(self.walk.aligned(grid.plane)))
-        total = blocks + len(grid)
-        y = self.coefficients(plane, header.quality, lambda done, _: progress(done, total))
-        coded = self.write_tiles(y, header, grid, lambda done, _: progress(blocks + done, total))
+        box = grid.around(tiles)
+        blocks = len(self.walk.blocks(self.walk.aligned(box)))
+        total = blocks + len(grid if tiles is None else tiles)
+        y = self.coefficients(plane, header.quality, lambda done, _: progress(done, total), box=box)
+        coded = self.write_tiles(y, header, grid, lambda done, _: progress(blocks + done, total), tiles)
         progress(total, total)
         return Encoded(header, [payload for payload, _ in coded])
 
@@ -87,9 +92,14 @@ class GlcCodec:
 
     @torch.inference_mode()
     def coefficients(
-        self, plane: Plane, quality: float, progress: Progress, latents: Sequence[Tensor] | None = None
+        self,
+        plane: Plane,
+        quality: float,
+        progress: Progress,
+        latents: Sequence[Tensor] | None = None,
+        box: Box | None = None,
     ) -> Tensor:
-        """Coefficients y ``(1, N, H/f, W/f)`` of a whole plane, on the CPU.
+        """Coefficients y ``(1, N, H/f, W/f)`` of a plane or a part of it, on the CPU.
 
         Parameters
         ----------
@@ -101,20 +111,24 @@ class GlcCodec:
             See :data:`~napari_glc.codecs.base.Progress`.
         latents
             From :meth:`latents`, if they are at hand.
+        box
+            The part, some tiles; ``None`` for the plane.
         """
         position = _position(quality, self.config)
         latent = self.net.analyse if latents is None else replayed(latents)
-        return self.walk.analyse(plane, lambda x: self.net.transform(latent(x), position), progress)
+        return self.walk.analyse(plane, lambda x: self.net.transform(latent(x), position), progress, box)
 
     @torch.inference_mode()
     def write_tiles(
-        self, y: Tensor, header: Header, grid: TileGrid, progress: Progress
+        self, y: Tensor, header: Header, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
     ) -> list[tuple[bytes, TileSymbols]]:
-        """Payload and symbols of every tile, from the coefficients of the whole plane."""
+        """Payload and symbols of every tile, or of some, from the coefficients of the rectangle they make up."""
         coded = []
-        for index, tile in enumerate(grid):
-            progress(index, len(grid))
-            part = y[(..., *self.area(tile).slices)]
+        wanted = range(len(grid)) if tiles is None else tiles
+        canvas = self.area(grid.around(tiles))
+        for done, index in enumerate(wanted):
+            progress(done, len(wanted))
+            part = y[(..., *self.area(grid[index]).relative_to(canvas).slices)]
             coded.append(self.coder.write(part.contiguous(), self._hyper_indices(part), _rate_steps(header.quality)))
         return coded
 
@@ -137,6 +151,7 @@ class GlcCodec:
         progress: Progress,
         *,
         preview: bool = False,
+        cache: TileCache | None = None,
     ) -> Plane:
         """Pixels of a region.
 
@@ -154,6 +169,8 @@ class GlcCodec:
             See :data:`~napari_glc.codecs.base.Progress`.
         preview
             Decode the hyper streams only: a coarse picture from a fraction of the bytes.
+        cache
+            Coefficients of tiles decoded before, of this plane and of previews or not.
 
         Returns
         -------
@@ -170,17 +187,23 @@ class GlcCodec:
         total = len(tiles) + len(self.walk.blocks(self.walk.aligned(box)))
 
         # what the file claims is backed by its bytes before anything of that size is allocated
-        parts: list[tuple[Box, bytes]] = []
+        known = {} if cache is None else {index: cache[index] for index in tiles if index in cache}
+        payloads: dict[int, bytes] = {}
         for index in tiles:
-            area, payload = self.area(grid[index]), read_chunk(index)
-            self.coder.check_size(payload, area.height, area.width)
-            parts.append((area, payload))
+            if index not in known:
+                area, payloads[index] = self.area(grid[index]), read_chunk(index)
+                self.coder.check_size(payloads[index], area.height, area.width)
 
         canvas = seen.divided(self.config.factor)
         y_hat = torch.zeros(1, self.config.channels, canvas.height, canvas.width)
-        for done, (area, payload) in enumerate(parts):
+        for done, index in enumerate(tiles):
             progress(done, total)
-            part = self._tile_coefficients(payload, area, header.quality, preview=preview)
+            area = self.area(grid[index])
+            part = known.get(index)
+            if part is None:
+                part = self._tile_coefficients(payloads[index], area, header.quality, preview=preview)
+                if cache is not None:
+                    cache[index] = part
             common = area.cut(canvas)
             y_hat[(..., *common.relative_to(canvas).slices)] = part[(..., *common.relative_to(area).slices)]
 

@@ -23,7 +23,7 @@ from ..networks.config import VqganConfig
 from ..networks.fixed_point import to_fixed_point
 from ..networks.index_map import IndexMapNetwork
 from ..networks.index_transformer import IndexTransformer
-from .base import Encoded, Plane, Progress, ReadChunk
+from .base import Encoded, Plane, Progress, ReadChunk, TileCache
 from .blocks import BlockWalk, replayed
 from .index_coders import AdaptiveCoder, DeflateCoder, FixedCoder, IndexCoder, TransformerCoder, check_streams
 from .interleave import packet_map
@@ -137,8 +137,10 @@ class VqganCodec:
     # -- encoding ---------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def encode(self, plane: Plane, header: Header, grid: TileGrid, progress: Progress) -> Encoded:
-        """Payloads of all packets of all tiles.
+    def encode(
+        self, plane: Plane, header: Header, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+    ) -> Encoded:
+        """Payloads of all packets of all tiles, or of some.
 
         Parameters
         ----------
@@ -150,26 +152,38 @@ class VqganCodec:
             The tiles.
         progress
             See :data:`~napari_glc.codecs.base.Progress`.
+        tiles
+            Those wanted, which make up a rectangle; ``None`` for all.
         """
-        blocks = len(self.walk.blocks(self.walk.aligned(grid.plane)))
-        total = blocks + len(self._candidates(header.index_coder)) * len(grid)
-        indices = self.index_map(plane, header.quality, lambda done, _: progress(done, total))
-        return self.write_map(indices, header, grid, lambda done, _: progress(blocks + done, total))
+        box = grid.around(tiles)
+        blocks = len(self.walk.blocks(self.walk.aligned(box)))
+        total = blocks + len(self._candidates(header.index_coder)) * len(grid if tiles is None else tiles)
+        indices = self.index_map(plane, header.quality, lambda done, _: progress(done, total), box=box)
+        return self.write_map(indices, header, grid, lambda done, _: progress(blocks + done, total), tiles)
 
     @torch.inference_mode()
-    def write_map(self, indices: IndexMap, header: Header, grid: TileGrid, progress: Progress) -> Encoded:
-        """Payloads of all packets of all tiles of a whole plane's index map; see :meth:`encode`."""
+    def write_map(
+        self,
+        indices: IndexMap,
+        header: Header,
+        grid: TileGrid,
+        progress: Progress,
+        tiles: Sequence[int] | None = None,
+    ) -> Encoded:
+        """Payloads of all packets of all tiles, or of some, from the index map of the rectangle they make up."""
         names = self._candidates(header.index_coder)
-        total = len(names) * len(grid)
+        boxes = [grid[tile] for tile in (range(len(grid)) if tiles is None else tiles)]
+        canvas = self._area(grid.around(tiles))
+        total = len(names) * len(boxes)
         level, done = self.level(header.quality), 0
         smallest: list[bytes] | None = None
         for name in names:
             coder, chunks = self.coder(name), list[bytes]()
-            for tile in grid:
+            for tile in boxes:
                 progress(done, total)
                 area = self._area(tile)
                 packet = packet_map(area.height, area.width, header.packets)
-                part = indices[area.slices]
+                part = indices[area.relative_to(canvas).slices]
                 chunks += coder.write(part, packet, header.packets, level, _ticking(progress, done, total))
                 done += 1
             if smallest is None or sum(map(len, chunks)) < sum(map(len, smallest)):
@@ -185,9 +199,14 @@ class VqganCodec:
 
     @torch.inference_mode()
     def index_map(
-        self, plane: Plane, quality: float, progress: Progress, latents: Sequence[Tensor] | None = None
+        self,
+        plane: Plane,
+        quality: float,
+        progress: Progress,
+        latents: Sequence[Tensor] | None = None,
+        box: Box | None = None,
     ) -> IndexMap:
-        """Nearest codewords of a whole plane: int64 ``(H/f, W/f)``, rounded up.
+        """Nearest codewords of a plane or a part of it: int64 ``(H/f, W/f)``, rounded up.
 
         Parameters
         ----------
@@ -199,10 +218,12 @@ class VqganCodec:
             See :data:`~napari_glc.codecs.base.Progress`.
         latents
             From :meth:`latents`, if they are at hand.
+        box
+            The part, some tiles; ``None`` for the plane.
         """
         book = self.net.codebook(self.level(quality))
         latent = self.net.analyse if latents is None else replayed(latents)
-        found = self.walk.analyse(plane, lambda x: book.indices(latent(x)).unsqueeze(1), progress)
+        found = self.walk.analyse(plane, lambda x: book.indices(latent(x)).unsqueeze(1), progress, box)
         indices: IndexMap = found[0, 0].numpy()
         return indices
 
@@ -226,6 +247,7 @@ class VqganCodec:
         progress: Progress,
         *,
         preview: bool = False,
+        cache: TileCache | None = None,
     ) -> Plane:
         """Pixels of a region of an intact file.
 
@@ -243,6 +265,8 @@ class VqganCodec:
             See :data:`~napari_glc.codecs.base.Progress`.
         preview
             An index map has no coarse part, so this changes nothing.
+        cache
+            Indices of tiles decoded before, of this plane.
 
         Raises
         ------
@@ -252,14 +276,24 @@ class VqganCodec:
         seen = self.walk.seen(box, grid.plane)
         tiles = len(grid.touching(seen))
         total = tiles + len(self.walk.blocks(self.walk.aligned(box)))
-        found = self.read_map(read_chunk, header, grid, seen, lambda done, _: progress(done, total), strict=True)
+        found = self.read_map(
+            read_chunk, header, grid, seen, lambda done, _: progress(done, total), strict=True, cache=cache
+        )
         pixels = self.render(found, header.quality, box, grid, lambda done, _: progress(tiles + done, total))
         progress(total, total)
         return pixels
 
     @torch.inference_mode()
     def read_map(
-        self, read_chunk: ReadChunk, header: Header, grid: TileGrid, box: Box, progress: Progress, *, strict: bool
+        self,
+        read_chunk: ReadChunk,
+        header: Header,
+        grid: TileGrid,
+        box: Box,
+        progress: Progress,
+        *,
+        strict: bool,
+        cache: TileCache | None = None,
     ) -> DamagedMap:
         """The index map under a region of pixels.
 
@@ -271,6 +305,8 @@ class VqganCodec:
             The region.
         strict
             Raise the first error instead of noting lost packets.
+        cache
+            See :meth:`decode`; with `strict` only.
 
         Raises
         ------
@@ -281,8 +317,12 @@ class VqganCodec:
         level, coder = self.level(header.quality), self.coder(header.index_coder)
         tiles = grid.touching(box)
         lost: list[int] = []
-        parts: list[tuple[Box, list[bytes | None]]] = []
+        parts: list[tuple[int, list[bytes | None]]] = []
+        known = {} if cache is None else {tile: cache[tile] for tile in tiles if tile in cache}
         for tile in tiles:
+            if tile in known:
+                parts.append((tile, []))
+                continue
             streams: list[bytes | None] = []
             of_tile = self._area(grid[tile])
             for chunk in range(tile * header.packets, (tile + 1) * header.packets):
@@ -295,13 +335,18 @@ class VqganCodec:
                     lost.append(chunk)
             counts = _packet_counts(of_tile, header.packets)
             check_streams(coder, streams, counts, level)
-            parts.append((of_tile, streams))
+            parts.append((tile, streams))
 
         indices = np.full((area.height, area.width), -1, np.int64)
-        for done, (of_tile, streams) in enumerate(parts):
+        for done, (tile, streams) in enumerate(parts):
             progress(done, len(parts))
-            packet = packet_map(of_tile.height, of_tile.width, header.packets)
-            part = coder.read(streams, packet, level, _ticking(progress, done, len(parts)))
+            of_tile = self._area(grid[tile])
+            part = known.get(tile)
+            if part is None:
+                packet = packet_map(of_tile.height, of_tile.width, header.packets)
+                part = coder.read(streams, packet, level, _ticking(progress, done, len(parts)))
+                if cache is not None and strict:
+                    cache[tile] = part
             common = of_tile.cut(area)
             indices[common.relative_to(area).slices] = part[common.relative_to(of_tile).slices]
         return DamagedMap(area, indices, len(tiles) * header.packets, tuple(lost))

@@ -3,12 +3,13 @@
 The format is written down byte by byte in ``docs/reference/format.md``.
 """
 
-from .file import Container, longest_tile, parse, parse_head, read_chunk
+from .file import ARRAY_KEY, Container, longest_tile, parse, parse_head, read_chunk
 from .header import CODECS, INDEX_CODERS, MAX_PACKETS, ArrayKind, Header
 from .tiles import Box, TileGrid
-from .writer import pack
+from .writer import Spool, pack
 
 __all__ = [
+    "ARRAY_KEY",
     "CODECS",
     "INDEX_CODERS",
     "MAX_PACKETS",
@@ -16,6 +17,7 @@ __all__ = [
     "Box",
     "Container",
     "Header",
+    "Spool",
     "TileGrid",
     "longest_tile",
     "pack",

@@ -4,8 +4,8 @@
 
     header | index: one varint a chunk | CRC-16 of both | metadata, CRC-16 | chunk 0 | chunk 1 | ...
 
-A chunk is ``payload, CRC-16 of the payload``: a tile, or one of the packets a tile is divided into. What a payload
-holds is the codec's business.
+A chunk is ``payload, CRC-16 of the payload``: a tile, or one of the packets a tile is divided into. Chunks are ordered
+by plane, level of resolution, tile, packet. What a payload holds is the codec's business.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import io
 import json
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, BinaryIO
 
 from ..errors import DamagedFileError, EmptyFileError, TruncatedFileError
@@ -22,9 +23,11 @@ from .header import Header
 from .limits import beyond, get_limits
 from .tiles import TileGrid
 
-__all__ = ["CHECK_SIZE", "Container", "longest_tile", "parse", "parse_head", "read_chunk"]
+__all__ = ["ARRAY_KEY", "CHECK_SIZE", "Container", "longest_tile", "parse", "parse_head", "read_chunk"]
 
 CHECK_SIZE = 2
+ARRAY_KEY = "array"
+"""Key of the metadata block under which an array is described."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,13 @@ class Container:
     metadata
         Layer metadata, or an empty dictionary.
     grid
-        The tiles.
+        The tiles of a plane at full resolution.
     offsets
-        Start of every chunk in the file, and the end of the last one. Chunk ``tile * packets + packet``.
+        Start of every chunk in the file, and the end of the last one; see :meth:`first_chunk`.
     available
         Bytes there are; fewer than the last offset if a packetised file was cut off.
+    array
+        What array the planes make up, as the file says; ``None`` for a single uint8 plane.
     """
 
     header: Header
@@ -50,6 +55,7 @@ class Container:
     grid: TileGrid
     offsets: tuple[int, ...]
     available: int
+    array: dict[str, Any] | None = None
 
     @property
     def size(self) -> int:
@@ -60,6 +66,33 @@ class Container:
     def chunks(self) -> int:
         """Number of chunks."""
         return len(self.offsets) - 1
+
+    @cached_property
+    def grids(self) -> tuple[TileGrid, ...]:
+        """Tiles of a plane at every level of resolution."""
+        return tuple(self.grid.level(level) for level in range(self.header.levels))
+
+    @property
+    def _plane_tiles(self) -> int:
+        return sum(map(len, self.grids))
+
+    def first_chunk(self, plane: int, level: int = 0) -> int:
+        """Chunk of the first packet of the first tile of a plane at a level.
+
+        Packet p of tile t is ``t * packets + p`` further on.
+        """
+        tiles = plane * self._plane_tiles + sum(map(len, self.grids[:level]))
+        return tiles * self.header.packets
+
+    def place(self, chunk: int) -> tuple[int, int, int, int]:
+        """Plane, level, tile and packet of a chunk."""
+        tile, packet = divmod(chunk, self.header.packets)
+        plane, tile = divmod(tile, self._plane_tiles)
+        level = 0
+        while tile >= len(self.grids[level]):
+            tile -= len(self.grids[level])
+            level += 1
+        return plane, level, tile, packet
 
 
 def parse_head(stream: BinaryIO, size: int) -> Container:
@@ -84,7 +117,7 @@ def parse_head(stream: BinaryIO, size: int) -> Container:
     grid = TileGrid(header.height, header.width, header.tile)
     grid.check_count()
     # every chunk takes at least a byte of index, which must be there even if the chunk is not
-    chunks = len(grid) * header.packets
+    chunks = header.planes * sum(len(grid.level(level)) for level in range(header.levels)) * header.packets
     if chunks > get_limits().chunks:
         raise beyond(f"{chunks} tiles or packets are", "chunks")
     if chunks > size:
@@ -107,7 +140,10 @@ def parse_head(stream: BinaryIO, size: int) -> Container:
     if offsets[-1] < size:
         raise DamagedFileError(f"{size - offsets[-1]} bytes follow the end of the file's content")
     metadata = _parse_metadata(reader, header.metadata_size) if header.metadata_size else {}
-    return Container(header, metadata, grid, tuple(offsets), size)
+    array = metadata.pop(ARRAY_KEY, None) if header.kind.described else None
+    if header.kind.described and not isinstance(array, dict):
+        raise DamagedFileError("the metadata block does not describe the array the planes make up")
+    return Container(header, metadata, grid, tuple(offsets), size, array)
 
 
 def _parse_metadata(reader: HeadReader, size: int) -> dict[str, Any]:
@@ -165,9 +201,10 @@ def longest_tile(data: bytes) -> int:
 
 def _place(container: Container, index: int) -> str:
     """Words for the place of a chunk in file and picture."""
-    tile, packet = divmod(index, container.header.packets)
-    box = container.grid[tile]
-    of = f"packet {packet} of {container.header.packets} of " if container.header.packets > 1 else ""
-    return (
-        f"{of}tile {tile} of {len(container.grid)} (rows {box.top} to {box.bottom}, columns {box.left} to {box.right})"
-    )
+    plane, level, tile, packet = container.place(index)
+    header, grid = container.header, container.grids[level]
+    box = grid[tile]
+    of = f"packet {packet} of {header.packets} of " if header.packets > 1 else ""
+    within = f" of plane {plane} of {header.planes}" if header.planes > 1 else ""
+    within += f" at 1/{1 << level} of its size" if level else ""
+    return f"{of}tile {tile} of {len(grid)} (rows {box.top} to {box.bottom}, columns {box.left} to {box.right}){within}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..errors import DamagedFileError, NotAGlcFileError, UnsupportedVersionError
 from .bytesio import HeadReader, varint
-from .limits import beyond, get_limits
+from .limits import MAX_LEVELS, beyond, get_limits
 
 __all__ = ["CODECS", "DEFAULT_TILE", "FIELDS", "INDEX_CODERS", "MAGIC", "MAX_PACKETS", "VERSION", "ArrayKind", "Header"]
 
@@ -26,15 +26,22 @@ QUALITY_STEPS = 2
 
 
 class ArrayKind(enum.IntEnum):
-    """What array the file restores."""
+    """What array the file restores: one uint8 plane, or an array that its metadata block describes."""
 
     GREY8 = 0
     RGB8 = 1
+    GREY_PLANES = 2
+    RGB_PLANES = 3
 
     @property
     def channels(self) -> int:
-        """Samples per pixel of the array."""
-        return 3 if self is ArrayKind.RGB8 else 1
+        """Samples per pixel of a plane."""
+        return 3 if self in (ArrayKind.RGB8, ArrayKind.RGB_PLANES) else 1
+
+    @property
+    def described(self) -> bool:
+        """Whether the metadata block says what array the planes make up."""
+        return self >= ArrayKind.GREY_PLANES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +66,10 @@ class Header:
         Bytes of the compressed metadata block; 0 if there is none.
     index_coder, packets
         ``vqgan`` only: one of :data:`INDEX_CODERS`, and packets a tile.
+    planes
+        Number of planes; more than one only for described kinds.
+    levels
+        Levels of resolution of each plane: the plane itself and reductions to a half, a quarter ...
     """
 
     codec: str
@@ -71,6 +82,8 @@ class Header:
     metadata_size: int = 0
     index_coder: str = "fixed"
     packets: int = 1
+    planes: int = 1
+    levels: int = 1
 
     def pack(self) -> bytes:
         """Header bytes, without the checksum that follows the index."""
@@ -95,6 +108,7 @@ class Header:
             As their names say.
         """
         values: dict[str, int | bytes] = {"flags": 0, "tile": DEFAULT_TILE // TILE_UNIT, "metadata": 0, "indices": 0}
+        values |= {"planes": 1, "levels": 1}
         for field in FIELDS:
             flags = values["flags"]
             assert isinstance(flags, int)
@@ -115,6 +129,8 @@ class Header:
             raise DamagedFileError(f"quality {quality:g} is not within 0 to 100")
         if min(height, width) == 0:
             raise DamagedFileError(f"a picture of {height} x {width} pixels has no content")
+        if numbers["planes"] == 0 or not 1 <= numbers["levels"] <= MAX_LEVELS:
+            raise DamagedFileError(f"{numbers['planes']} planes of {numbers['levels']} levels are no array")
         if max(height, width) > get_limits().side:
             raise beyond(f"a side of {height} x {width} pixels is", "side")
         if numbers["metadata"] > get_limits().metadata_packed:
@@ -130,6 +146,8 @@ class Header:
             metadata_size=numbers["metadata"],
             index_coder=INDEX_CODERS[numbers["indices"] & 3],
             packets=(numbers["indices"] >> 2) + 1,
+            planes=numbers["planes"],
+            levels=numbers["levels"],
         )
 
 
@@ -146,8 +164,6 @@ def _read_flags(reader: HeadReader) -> int:
         raise UnsupportedVersionError(
             f"it uses version {flags & 3} of the format and this program reads version {VERSION}: update napari-glc"
         )
-    if flags >> 4 & 3 not in (ArrayKind.GREY8, ArrayKind.RGB8):
-        raise UnsupportedVersionError(f"its array kind {flags >> 4 & 3} is unknown to this program: update napari-glc")
     return flags
 
 
@@ -168,7 +184,8 @@ FIELDS = (
         "flags",
         "1",
         "bits 0-1 version, 1; bits 2-3 codec, 0 glc, 1 vqgan, 2 perco, 3 clric; bits 4-5 array kind, 0 grey "
-        "uint8 (Y, X), 1 RGB uint8 (Y, X, C); bit 6 a tile field follows; bit 7 a metadata field follows",
+        "uint8 (Y, X), 1 RGB uint8 (Y, X, C), 2 grey planes, 3 RGB planes of the array the metadata block describes; "
+        "bit 6 a tile field follows; bit 7 a metadata field follows",
         _read_flags,
         lambda h: bytes([h._flags()]),
     ),
@@ -206,5 +223,21 @@ FIELDS = (
         lambda r: r.byte(),
         lambda h: bytes([INDEX_CODERS.index(h.index_coder) | h.packets - 1 << 2]),
         lambda flags: CODECS[flags >> 2 & 3] == "vqgan",
+    ),
+    Field(
+        "planes",
+        "varint",
+        "array kinds 2 and 3 only: number of planes",
+        lambda r: r.varint(),
+        lambda h: varint(h.planes),
+        lambda flags: bool(flags & 0x20),
+    ),
+    Field(
+        "levels",
+        "1",
+        "array kinds 2 and 3 only: levels of resolution of each plane, 1 to 16",
+        lambda r: r.byte(),
+        lambda h: bytes([h.levels]),
+        lambda flags: bool(flags & 0x20),
     ),
 )

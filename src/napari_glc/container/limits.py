@@ -7,7 +7,10 @@ from dataclasses import dataclass, fields, replace
 
 from ..errors import LimitError, OptionError
 
-__all__ = ["LIMITS_VARIABLE", "Limits", "beyond", "get_limits", "set_limits"]
+__all__ = ["LIMITS_VARIABLE", "MAX_LEVELS", "Limits", "beyond", "get_limits", "set_limits"]
+
+MAX_LEVELS = 16
+"""Most levels of resolution of a plane."""
 
 LIMITS_VARIABLE = "NAPARI_GLC_LIMITS"
 """Environment variable that moves limits: ``pixels=1000000,metadata=65536``."""

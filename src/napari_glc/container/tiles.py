@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,6 +62,16 @@ def _cuts(length: int, tile: int) -> list[int]:
     return [i * tile for i in range(count)] + [length]
 
 
+def _runs(borders: list[int], side: int) -> list[tuple[int, int]]:
+    """Neighbouring intervals between borders, joined while they are no longer than `side` together."""
+    runs, start = [], 0
+    for end in range(1, len(borders)):
+        if end + 1 == len(borders) or borders[end + 1] - borders[start] > side:
+            runs.append((start, end))
+            start = end
+    return runs
+
+
 @dataclass(frozen=True)
 class TileGrid:
     """Tiles of a plane in row-major order.
@@ -104,6 +114,18 @@ class TileGrid:
         """The whole plane."""
         return Box(0, 0, self.height, self.width)
 
+    def around(self, tiles: Sequence[int] | None) -> Box:
+        """The rectangle some tiles make up; the plane for ``None``."""
+        if tiles is None:
+            return self.plane
+        boxes = [self[tile] for tile in tiles]
+        return Box(
+            min(b.top for b in boxes),
+            min(b.left for b in boxes),
+            max(b.bottom for b in boxes),
+            max(b.right for b in boxes),
+        )
+
     def check_count(self) -> None:
         """Refuse absurd grids without building them.
 
@@ -115,6 +137,23 @@ class TileGrid:
         sides = [1 if self.tile == 0 else max(1, -(-side // self.tile)) for side in (self.height, self.width)]
         if sides[0] * sides[1] > get_limits().chunks:
             raise beyond(f"{sides[0]} x {sides[1]} tiles are", "chunks")
+
+    def groups(self, side: int) -> list[tuple[Box, list[int]]]:
+        """Rectangles of tiles at most `side` long where tiles allow, and the indices of the tiles of each."""
+        columns = len(self._columns) - 1
+        return [
+            (
+                Box(self._rows[top], self._columns[left], self._rows[bottom], self._columns[right]),
+                [row * columns + column for row in range(top, bottom) for column in range(left, right)],
+            )
+            for top, bottom in _runs(self._rows, side)
+            for left, right in _runs(self._columns, side)
+        ]
+
+    def level(self, level: int) -> TileGrid:
+        """Tiles of the plane reduced `level` times to one half, sides rounded up."""
+        step = 1 << level
+        return TileGrid(-(-self.height // step), -(-self.width // step), self.tile)
 
     def touching(self, box: Box) -> list[int]:
         """Indices of the tiles that share a pixel with `box`."""
