@@ -72,7 +72,7 @@ class GlcWidget(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.setMinimumWidth(MINIMUM_WIDTH)
-        self._attached = attached = _Attached()
+        self._attached = _Attached()
 
         content = QWidget()
         self.body = QVBoxLayout(content)
@@ -119,8 +119,10 @@ class GlcWidget(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
         # napari's close button takes the parent away (see event); a closed viewer may keep its widgets or destroy
-        # them, and a method of the destroyed widget itself would not be called
-        self.destroyed.connect(lambda: attached.release())
+        # them, and a method of the destroyed widget itself would not be called. It must be a method, of an object
+        # that is not Qt's: Python's garbage collector may have emptied a function before Qt calls it, which ends the
+        # process, but Qt knows when a method's object is gone.
+        self.destroyed.connect(self._attached.release)
         self._watched: QObject | None = None
 
     # -- building -----------------------------------------------------------------------------------------
