@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UnsupportedArrayError
+from .imaging.scaling import from_bytes, to_bytes
 
-__all__ = ["LayerPlane", "plane_of_layer"]
-
-_LEVELS = 255
+__all__ = ["LayerPlane", "coded_range", "plane_of_layer"]
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,7 @@ class LayerPlane:
         """Decoded pixels in the values of the layer: 0 to 255 become the limits again."""
         if self.limits is None:
             return pixels
-        low, high = self.limits
-        values = low + pixels.astype(np.float64) * ((high - low) / _LEVELS)
-        if np.issubdtype(self.dtype, np.integer):
-            values = values.round()
-        return values.astype(self.dtype)
+        return from_bytes(pixels, self.limits, str(self.dtype))
 
 
 def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPlane:
@@ -109,14 +104,9 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
     limits, clipped = None, 0.0
     dtype = pixels.dtype
     if dtype != np.uint8:
-        low, high = (0.0, 1.0) if rgb else (float(v) for v in layer.contrast_limits)
-        if rgb and np.issubdtype(dtype, np.integer):
-            low, high = 0.0, float(np.iinfo(dtype).max)
-        limits = (low, high)
-        values = np.nan_to_num(pixels.astype(np.float64), nan=low, posinf=high, neginf=low)
-        clipped = float(((values < low) | (values > high)).mean())
-        scaled = (values - low) * (_LEVELS / (high - low))
-        pixels = np.clip(scaled.round(), 0, _LEVELS).astype(np.uint8)
+        limits = coded_range(layer, dtype)
+        pixels, outside = to_bytes(pixels, limits)
+        clipped = outside / pixels.size
     return LayerPlane(
         pixels=np.ascontiguousarray(pixels),
         rgb=rgb,
@@ -133,6 +123,29 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
         index=index,
         colormap=None if rgb else layer.colormap,
     )
+
+
+def coded_range(layer: Any, dtype: np.dtype[Any]) -> tuple[float, float] | None:
+    """The values of an image layer that become 0 and 255: what is displayed as darkest and brightest.
+
+    Parameters
+    ----------
+    layer
+        A napari image layer.
+    dtype
+        Of its data.
+
+    Returns
+    -------
+    tuple of float or None
+        The contrast limits, or the whole type where RGB has none; ``None`` for uint8, which is coded as it is.
+    """
+    if dtype == np.uint8:
+        return None
+    if not layer.rgb:
+        low, high = layer.contrast_limits
+        return float(low), float(high)
+    return (0.0, float(np.iinfo(dtype).max)) if dtype.kind in "iu" else (0.0, 1.0)
 
 
 def _slice_index(layer: Any, data: Any, point: Sequence[float] | None) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import dask.array
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from napari_glc import loading
 from napari_glc._qt import codec_widget, device_choice
 from napari_glc._qt.codec_widget import CodecWidget
 from napari_glc._qt.jobs import _running
+from napari_glc.inspection import coding
 from napari_glc.metrics import compare
 
 
@@ -121,6 +123,52 @@ def test_the_plane_on_display_of_a_stack_is_coded(viewer, embryo, dock, finish):
     np.testing.assert_array_equal(decoded.translate, (12, 0, 0))
     assert compare(stack[1], decoded.data[0]).psnr > 3 + compare(stack[2], decoded.data[0]).psnr
     assert "Plane 1 of the stack" in widget.notes.text()
+
+
+def test_all_planes_of_a_stack_go_into_one_file(viewer, embryo, dock, finish):
+    widget = _opened(dock)
+    stack = np.stack([embryo[:128, :192], embryo[100:228, 100:292]]).astype(np.uint16) * 200
+    limits = (500.0, 40000.0)
+    layer = viewer.add_image(stack, name="stack", scale=(2, 0.5, 0.5), translate=(10, 0, 0), contrast_limits=limits)
+    assert widget.form.isRowVisible(widget.part)
+    widget.part.setCurrentIndex(widget.part.findData("layer"))
+    widget.run()
+    finish(widget)
+    (decoded,) = _decoded(viewer)
+    result, _ = widget._last
+    np.testing.assert_array_equal(decoded.data, napari_glc.decode(result.data))
+    assert decoded.data.shape == stack.shape
+    assert decoded.data.dtype == np.uint16
+    for name in ("scale", "translate", "contrast_limits"):
+        np.testing.assert_array_equal(getattr(decoded, name), getattr(layer, name))
+    assert widget.table.value("Bits per pixel") == f"{8 * len(result.data) / stack.size:.4f}"
+    assert "All 2 planes were coded." in widget.notes.text()
+    assert "500 to 40000 became 256 levels" in widget.notes.text()
+    eight = [
+        np.clip((s.astype(float) - 500) / 39500 * 255, 0, 255).round().astype(np.uint8) for s in (stack, decoded.data)
+    ]
+    assert (
+        widget.table.value("PSNR") == f"{compare(eight[0].reshape(256, 192), eight[1].reshape(256, 192)).psnr:.2f} dB"
+    )
+    # going back to one plane replaces the stack
+    widget.part.setCurrentIndex(widget.part.findData("plane"))
+    widget.run()
+    finish(widget)
+    assert [one.data.shape for one in _decoded(viewer)] == [(1, 128, 192)]
+
+
+def test_a_stack_beyond_memory_is_decoded_when_looked_at(viewer, embryo, dock, finish, monkeypatch):
+    widget = _opened(dock)
+    viewer.add_image(np.stack([embryo[:128, :192]] * 2), name="stack")
+    assert not widget.form.isRowVisible(widget.bpp)
+    widget.part.setCurrentIndex(widget.part.findData("layer"))
+    monkeypatch.setattr(coding, "_DECODED_BYTES", 1000)
+    widget.run()
+    finish(widget)
+    (decoded,) = _decoded(viewer)
+    assert widget.table.value("PSNR") == "not measured"
+    assert isinstance(decoded.data, dask.array.Array)
+    np.testing.assert_array_equal(np.asarray(decoded.data[1]), napari_glc.decode(widget._last[0].data)[1])
 
 
 def test_index_maps_have_controls_of_their_own(viewer, vqgan, layer, dock, finish):
@@ -246,7 +294,7 @@ def test_running_out_of_memory_is_survived(viewer, layer, dock, finish, monkeypa
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(codec_widget, "code_plane", burst)
+        patch.setattr(codec_widget, "code_stack", burst)
         widget.run()
         finish(widget)
     assert "device cpu" in widget.status.text()

@@ -1,12 +1,14 @@
-"""The widget *Encode and decode*: one plane through a codec, what it costs and what is left of it."""
+"""The widget *Encode and decode*: a plane or a stack through a codec, what it costs and what is left of it."""
 
 from __future__ import annotations
 
 import gc
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -23,11 +25,11 @@ from qtpy.QtWidgets import (
 
 from .._atomic import write_atomically
 from .._file import GlcFile
-from .._layer_planes import LayerPlane, plane_of_layer
-from .._layers import layer_options
+from .._layer_planes import LayerPlane, coded_range, plane_of_layer
+from .._layers import layer_axes, layer_options
 from ..codecs.registry import CODEC_NAMES
 from ..container import INDEX_CODERS, MAX_PACKETS
-from ..inspection.coding import CodingOptions, CodingResult, code_plane
+from ..inspection.coding import CodingOptions, CodingResult, code_stack
 from ..loading import release_models
 from ..models import model_folder
 from .base import GlcWidget
@@ -53,8 +55,39 @@ def ask_for_path(parent: QWidget, suggestion: str) -> str:
     return str(chosen[0]) if chosen else ""
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What was chosen when Run was pressed; `plane` is ``None`` for a whole layer."""
+
+    layer: Any
+    name: str
+    plane: LayerPlane | None
+    limits: tuple[float, float] | None
+    bpp: float | None
+
+    def notes(self, result: CodingResult) -> list[str]:
+        """What a user should know of a result."""
+        words = []
+        if self.bpp is not None and abs(result.bpp - self.bpp) > _MISSED * self.bpp:
+            words.append(f"The model comes no nearer to {self.bpp:g} bpp with this picture.")
+        if self.plane is not None and self.plane.index:
+            words.append(f"Plane {', '.join(map(str, self.plane.index))} of the stack was coded.")
+        if self.plane is None:
+            words.append(f"All {result.planes} planes were coded.")
+        if isinstance(result.pixels, list):
+            words.append("They are decoded when they are looked at, and were not measured.")
+        if self.limits is not None:
+            low, high = self.limits
+            clipped = result.clipped if self.plane is None else self.plane.clipped
+            words.append(
+                f"{'The range' if self.layer.rgb else 'The contrast limits'} {low:g} to {high:g} became 256 levels; "
+                f"{100 * clipped:.2g} % of the samples lay beyond and were clipped."
+            )
+        return words
+
+
 class CodecWidget(GlcWidget):
-    """Encode the plane of a layer, decode it again, and show what became of it.
+    """Encode a layer or the plane of it on display, decode it again, and show what became of it.
 
     Parameters
     ----------
@@ -65,7 +98,11 @@ class CodecWidget(GlcWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Encode and decode")
         self._last: tuple[CodingResult, str] | None = None
-        self.source = self.add_layer_choice("&Layer", "The image layer to code; of a stack, the plane on display")
+        self.source = self.add_layer_choice("&Layer", "The image layer to code")
+        self.part = narrow(QComboBox())
+        self.part.addItem("Plane on display", "plane")
+        self.part.addItem("Whole layer", "layer")
+        self.add_row("P&art", self.part, "Of a stack: the plane on display, or all planes in one file")
         self.codec = narrow(QComboBox())
         self.codec.addItem("glc (latent)", "glc")
         self.codec.addItem("vqgan (index map)", "vqgan")
@@ -160,6 +197,8 @@ class CodecWidget(GlcWidget):
     def refresh(self) -> None:
         """Enable what is possible."""
         super().refresh()
+        layer = self.source.layer
+        self.form.setRowVisible(self.part, layer is not None and layer.ndim > 2)
         self.save_button.setEnabled(self._last is not None and not self.busy)
         self.release_button.setEnabled(not self.busy)
         if self._last is None:
@@ -191,43 +230,42 @@ class CodecWidget(GlcWidget):
         layer = self.source.layer
         if layer is None or self.busy:
             return
+        options, data = self.options(), layer.data[0] if layer.multiscale else layer.data
         try:
-            plane = plane_of_layer(layer, self.viewer.dims.point)
+            plane = None if self._whole(layer) else plane_of_layer(layer, self.viewer.dims.point)
             metadata = file_metadata(layer, plane)
+            if plane is None:
+                axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb)
+                limits = coded = coded_range(layer, np.dtype(data.dtype))
+            else:
+                data, axes, limits, coded = plane.pixels, plane.axes, plane.limits, None
         except Exception as error:  # data may be lazy, and reading them may fail in any way
             self.tell_error(error)
             return
-        options, pixels = self.options(), plane.pixels
 
         def work(report: Report) -> CodingResult:
-            return code_plane(pixels, options, metadata=metadata, progress=report)
+            return code_stack(data, axes, options, limits=coded, metadata=metadata, progress=report)
 
-        self.start(work, f"Coding {plane.name}", lambda result: self._show(result, layer, plane, options))
+        run = _Run(layer, str(layer.name), plane, limits, options.bpp)
+        self.start(work, f"Coding {run.name}", lambda result: self._show(result, run))
 
-    def _show(self, result: CodingResult, layer: Any, plane: LayerPlane, options: CodingOptions) -> None:
-        self._last = (result, plane.name)
-        self.table.show_rows(_rows(result, searched=options.bpp is not None))
-        words = []
-        if options.bpp is not None and abs(result.bpp - options.bpp) > _MISSED * options.bpp:
-            words.append(f"The model comes no nearer to {options.bpp:g} bpp with this picture.")
-        if plane.index:
-            words.append(f"Plane {', '.join(map(str, plane.index))} of the stack was coded.")
-        if plane.limits is not None:
-            low, high = plane.limits
-            kind = "The range" if plane.rgb else "The contrast limits"
-            words.append(
-                f"{kind} {low:g} to {high:g} became 256 levels; {100 * plane.clipped:.2g} % of the samples lay beyond "
-                "and were clipped."
-            )
-        if layer in self.viewer.layers:
+    def _whole(self, layer: Any) -> bool:
+        return bool(layer.ndim > 2 and self.part.currentData() == "layer")
+
+    def _show(self, result: CodingResult, run: _Run) -> None:
+        self._last = (result, run.name)
+        self.table.show_rows(_rows(result, searched=run.bpp is not None))
+        words = run.notes(result)
+        if run.layer in self.viewer.layers:
             facts = layer_options(GlcFile(result.data))["metadata"]["glc"] | result.facts()
-            put_decoded(self.viewer, layer, plane, result.pixels, facts)
+            values = result.pixels if run.plane is None else run.plane.restored(result.pixels)
+            put_decoded(self.viewer, run.layer, values, facts, () if run.plane is None else run.plane.index)
         else:
             words.append("Its layer was removed meanwhile, so no layer was added; the result can be saved.")
         # the status line may have to say what hinders the next run
         self.notes.setText(" ".join(words))
         self.notes.setVisible(bool(words))
-        self.tell(f"{plane.name}: {result.size:,} bytes, {result.bpp:.4f} bpp.")
+        self.tell(f"{run.name}: {result.size:,} bytes, {result.bpp:.4f} bpp.")
 
     # -- what else the buttons do ---------------------------------------------------------------------------
 
@@ -259,20 +297,19 @@ class CodecWidget(GlcWidget):
 
 def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
     """The results in words and figures."""
+    measured = not math.isnan(result.psnr)
+    closeness = "identical" if math.isinf(result.psnr) else f"{result.psnr:.2f} dB" if measured else "not measured"
     similarity = "picture too small" if math.isnan(result.ms_ssim) else f"{result.ms_ssim:.4f}"
+    decoding = f"{result.decode_seconds:.2f} s" if measured else "when looked at"
     rows = [
         ("Bytes", f"{result.size:,}", "Of the whole file, layer metadata included"),
         ("Bits per pixel", f"{result.bpp:.4f}", "Bytes of the whole file times 8, by pixels"),
-        ("Compression", f"{result.ratio:,.0f} : 1", "Against the plane at 8 bits a sample"),
-        (
-            "PSNR",
-            "identical" if math.isinf(result.psnr) else f"{result.psnr:.2f} dB",
-            "Of the 8-bit samples; higher is closer",
-        ),
-        ("MS-SSIM", similarity, "0 to 1, higher is closer; needs 161 pixels a side"),
+        ("Compression", f"{result.ratio:,.0f} : 1", "Against the same samples at 8 bits each"),
+        ("PSNR", closeness, "Of the 8-bit samples; higher is closer"),
+        ("MS-SSIM", similarity if measured else "not measured", "0 to 1, higher is closer; needs 161 pixels a side"),
         ("Quality", f"{result.quality:g}", "As stored in the file, in half steps"),
         ("Search" if searched else "Encoding", f"{result.encode_seconds:.2f} s", "Without loading the model"),
-        ("Decoding", f"{result.decode_seconds:.2f} s", "Without loading the model"),
+        ("Decoding", decoding, "Without loading the model"),
         ("Model", result.model, f"Codec {result.codec}"),
         ("Device", result.device, "Where the networks ran; entropy coding always runs on the CPU"),
     ]

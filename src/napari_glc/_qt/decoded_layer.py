@@ -13,18 +13,19 @@ from .._layers import layer_metadata
 __all__ = ["file_metadata", "put_decoded"]
 
 
-def file_metadata(layer: Any, plane: LayerPlane) -> dict[str, Any]:
-    """What of a layer goes into the file of one of its planes."""
+def file_metadata(layer: Any, plane: LayerPlane | None = None) -> dict[str, Any]:
+    """What of a layer goes into the file of all of it, or of one of its planes."""
     options = dict(layer.as_layer_data_tuple()[1])
-    options |= plane.placement
-    if plane.limits is not None:
+    if plane is not None:
+        options |= plane.placement
+    if layer.dtype != np.uint8:
         # they are the darkest and the brightest value of the file already
         options["contrast_limits"] = None
-    return layer_metadata(options, plane.rgb)
+    return layer_metadata(options, layer.rgb)
 
 
-def put_decoded(viewer: Any, source: Any, plane: LayerPlane, pixels: Any, facts: dict[str, Any]) -> Any:
-    """Show decoded pixels over their original: a new layer, or the one of an earlier run.
+def put_decoded(viewer: Any, source: Any, values: Any, facts: dict[str, Any], plane: tuple[int, ...] = ()) -> Any:
+    """Show what was decoded over its original: a new layer, or the one of an earlier run.
 
     Parameters
     ----------
@@ -32,23 +33,26 @@ def put_decoded(viewer: Any, source: Any, plane: LayerPlane, pixels: Any, facts:
         The viewer.
     source
         The original; it is in the viewer.
-    plane
-        What of it was coded.
-    pixels
-        Decoded, uint8.
+    values
+        Decoded, in the values of the original; a list for levels of resolution.
     facts
         For ``metadata["glc"]``.
+    plane
+        Where `values` lie along the leading axes of a stack, if they are one plane of it.
 
     Returns
     -------
     Image
         The layer. That of a plane of a stack has as many dimensions as the stack and shows up beside no other plane.
     """
-    values = plane.restored(pixels)
-    values = values.reshape((1,) * len(plane.index) + values.shape)
+    leading = len(plane)
+    if leading:
+        values = values.reshape((1,) * leading + values.shape)
+    if isinstance(values, list) and len(values) == 1:
+        (values,) = values
+    several = isinstance(values, list)
     translate = np.array(source.translate, float)
-    leading = len(plane.index)
-    translate[:leading] += np.asarray(plane.index, float) * np.asarray(source.scale, float)[:leading]
+    translate[:leading] += np.asarray(plane, float) * np.asarray(source.scale, float)[:leading]
     key = str(source.unique_id)
     options: dict[str, Any] = {
         "scale": tuple(source.scale),
@@ -60,12 +64,13 @@ def put_decoded(viewer: Any, source: Any, plane: LayerPlane, pixels: Any, facts:
         "axis_labels": source.axis_labels,
         "contrast_limits": tuple(source.contrast_limits),
         "gamma": source.gamma,
-        "metadata": {"glc": {**facts, "source": plane.name, "source_id": key, "plane": plane.index}},
+        "metadata": {"glc": {**facts, "source": source.name, "source_id": key, "plane": plane}},
     }
-    if not plane.rgb:
+    if not source.rgb:
         options["colormap"] = source.colormap
     earlier = _earlier(viewer, key)
-    if earlier is not None and (earlier.rgb, earlier.ndim) == (plane.rgb, source.ndim):
+    kind = (source.rgb, source.ndim, several)
+    if earlier is not None and (earlier.rgb, earlier.ndim, earlier.multiscale) == kind:
         earlier.data = values
         for name, value in options.items():
             setattr(earlier, name, value)
@@ -73,7 +78,7 @@ def put_decoded(viewer: Any, source: Any, plane: LayerPlane, pixels: Any, facts:
         return earlier
     if earlier is not None:
         viewer.layers.remove(earlier)
-    return viewer.add_image(values, name=f"{source.name} decoded", rgb=plane.rgb, multiscale=False, **options)
+    return viewer.add_image(values, name=f"{source.name} decoded", rgb=source.rgb, multiscale=several, **options)
 
 
 def _earlier(viewer: Any, key: str) -> Any | None:

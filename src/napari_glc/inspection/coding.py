@@ -1,4 +1,4 @@
-"""One plane there and back, with all that is worth knowing about the trip.
+"""A plane or a stack there and back, with all that is worth knowing about the trip.
 
 ::
 
@@ -23,20 +23,24 @@ from numpy.typing import NDArray
 from .._file import GlcFile
 from .._target import encode_to_bpp
 from ..api import encode
+from ..imaging.scaling import to_bytes
 from ..loading import choose_device, loaded_codec
-from ..metrics import compare
+from ..metrics import Fidelity, compare
 from ..models import find_model
 
 if TYPE_CHECKING:
     from ..codecs.base import Progress
 
-__all__ = ["UNITS", "CodingOptions", "CodingResult", "code_plane"]
+__all__ = ["UNITS", "CodingOptions", "CodingResult", "code_plane", "code_stack"]
 
 UNITS = 1000
-"""Units of work `code_plane` reports in all."""
+"""Units of work `code_plane` and `code_stack` report in all."""
 
 _LOADED, _ENCODED, _DECODED = 50, 500, 930
 """Where each part of the work ends, in units."""
+
+_DECODED_BYTES = 1 << 28
+"""Stacks of up to this size are decoded and measured; larger ones are decoded when they are looked at."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,15 @@ class CodingOptions:
 
 @dataclass(frozen=True, eq=False)
 class CodingResult:
-    """A coded plane.
+    """A coded plane or stack.
 
     Attributes
     ----------
     data
         The whole ``.glc`` file, layer metadata included.
     pixels
-        Decoded, uint8, of the shape that was encoded.
+        Decoded, of the shape and type that were encoded. A list of dask arrays, the levels of resolution, where that
+        would take more than 256 MiB.
     codec, model
         Names.
     device
@@ -89,17 +94,22 @@ class CodingResult:
     bpp
         Bits of the whole file per pixel.
     raw_bytes
-        Bytes of the plane at 8 bits a sample.
+        Bytes of what was encoded at 8 bits a sample.
     psnr
-        In dB; infinite for identical pictures.
+        In dB, of the 8-bit samples; infinite for identical pictures, NaN if nothing was decoded.
     ms_ssim
-        0 to 1; NaN if a side is shorter than 161 pixels.
+        0 to 1, of a stack the mean over its planes; NaN if a side is shorter than 161 pixels or nothing was decoded.
     encode_seconds, decode_seconds
         Wall-clock time without loading the model. With a wanted rate, `encode_seconds` is that of the whole search.
+        `decode_seconds` is NaN if nothing was decoded.
+    planes
+        Planes of the file; every channel has its own.
+    clipped
+        Share of the samples beyond the range of the file.
     """
 
     data: bytes
-    pixels: NDArray[np.uint8]
+    pixels: Any
     codec: str
     model: str
     device: str
@@ -111,6 +121,8 @@ class CodingResult:
     ms_ssim: float
     encode_seconds: float
     decode_seconds: float
+    planes: int = 1
+    clipped: float = 0.0
 
     @property
     def size(self) -> int:
@@ -119,7 +131,7 @@ class CodingResult:
 
     @property
     def ratio(self) -> float:
-        """How many times smaller the file is than the plane at 8 bits a sample."""
+        """How many times smaller the file is than its samples at 8 bits each."""
         return self.raw_bytes / len(self.data)
 
     def facts(self) -> dict[str, Any]:
@@ -161,8 +173,50 @@ def code_plane(
     >>> result.pixels.shape, result.size < 100
     ((64, 64), True)
     """
-    options = options or CodingOptions()
+    axes = "YXC" if pixels.ndim == 3 else "YX"
+    return _there_and_back(pixels, axes, options or CodingOptions(), None, metadata, progress)
 
+
+def code_stack(
+    data: Any,
+    axes: str,
+    options: CodingOptions | None = None,
+    *,
+    limits: tuple[float, float] | None = None,
+    metadata: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> CodingResult:
+    """Encode an array of planes, decode the file again and compare.
+
+    Parameters
+    ----------
+    data
+        Any array :func:`napari_glc.encode` takes.
+    axes
+        A letter for each dimension, as there; rows and columns last but for the samples of RGB.
+    options, metadata, progress
+        See :func:`code_plane`.
+    limits
+        The values that become 0 and 255; ``None`` takes uint8 as it is and of other types the least and the greatest.
+
+    Raises
+    ------
+    UnsupportedArrayError, OptionError, MissingModelError, ModelError
+        As for :func:`napari_glc.encode`.
+    MissingDependencyError
+        If the result is larger than 256 MiB and dask is not installed.
+    """
+    return _there_and_back(data, axes, options or CodingOptions(), limits, metadata, progress)
+
+
+def _there_and_back(
+    image: Any,
+    axes: str,
+    options: CodingOptions,
+    limits: tuple[float, float] | None,
+    metadata: dict[str, Any] | None,
+    progress: Progress | None,
+) -> CodingResult:
     def report(units: int) -> None:
         if progress is not None:
             progress(units, UNITS)
@@ -179,35 +233,58 @@ def code_plane(
         "model": options.model,
         "device": device,
         "metadata": metadata,
-        "axes": "YXC" if pixels.ndim == 3 else "YX",
+        "axes": axes,
         "index_coder": options.index_coder,
         "packets": options.packets,
+        "value_range": limits,
     }
     began = time.perf_counter()
     encoding = part(_LOADED, _ENCODED)
     if options.bpp is None:
-        data = encode(pixels, quality=options.quality, progress=encoding, **kept)
+        data = encode(image, quality=options.quality, progress=encoding, **kept)
     else:
-        data = encode_to_bpp(pixels, options.bpp, progress=encoding, **kept).data
+        data = encode_to_bpp(image, options.bpp, progress=encoding, **kept).data
     encoded = time.perf_counter()
     file = GlcFile(data, device=device)
-    decoded = file.read(progress=part(_ENCODED, _DECODED))
-    finished = time.perf_counter()
-    report(_DECODED)
-    fidelity = compare(pixels, decoded)
+    fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None
+    if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
+        decoded = file.read(progress=part(_ENCODED, _DECODED))
+        seconds = time.perf_counter() - encoded
+        fidelity = _fidelity(file, image, decoded, part(_DECODED, UNITS))
     report(UNITS)
     return CodingResult(
         data=data,
-        pixels=decoded,
+        pixels=[file.dask(level) for level in range(len(file.levels))] if decoded is None else decoded,
         codec=file.codec,
         model=model.name,
         device=device,
         index_coder=str(file.index_facts().get("index_coder", "")),
         quality=file.quality,
         bpp=file.bpp,
-        raw_bytes=math.prod(pixels.shape),
+        raw_bytes=math.prod(file.shape),
         psnr=fidelity.psnr,
         ms_ssim=fidelity.ms_ssim,
         encode_seconds=encoded - began,
-        decode_seconds=finished - encoded,
+        decode_seconds=seconds,
+        planes=file.layout.planes,
+        clipped=file.layout.clipped / math.prod(file.shape),
     )
+
+
+def _fidelity(file: GlcFile, image: Any, decoded: NDArray[Any], progress: Progress) -> Fidelity:
+    """Of the samples at 8 bits, plane by plane; alpha does not count."""
+    layout = file.layout
+    planes = file.shape[: len(file.shape) - 2 - (layout.samples > 1)]
+    # several channels have several ranges: they are compared on what all of them span
+    ranges = layout.ranges
+    limits = (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
+    errors, similarities = [], []
+    for done, index in enumerate(np.ndindex(*planes)):
+        progress(done, math.prod(planes))
+        both = (np.asarray(array[index]) for array in (image, decoded))
+        one, other = (to_bytes(a[..., :3] if layout.samples > 1 else a, limits)[0] for a in both)
+        found = compare(one, other)
+        errors.append(10 ** (-found.psnr / 10))
+        similarities.append(found.ms_ssim)
+    error = math.fsum(errors) / len(errors)
+    return Fidelity(math.inf if error == 0 else -10 * math.log10(error), math.fsum(similarities) / len(similarities))
