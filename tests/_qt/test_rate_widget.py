@@ -85,11 +85,12 @@ def test_the_slider_shows_the_newest_wish_in_one_layer(explore, viewer, finish, 
     shown = []
     before = len(viewer.layers)
     decoded = viewer.layers["parrots at this rate"]
-    decoded.events.data.connect(lambda event: shown.append(explored._step.quality))
+    note = decoded.events.data.connect(lambda event: shown.append(explored._step.quality))
     session = explored._session
     for quality in (10, 20, 30, 40, 5, 90):
         explored.quality.value = quality
     finish(explored)
+    decoded.events.data.disconnect(note)
     # what came while a step was under way was not piled up
     assert shown[-1] == 90
     assert len(shown) <= 2

@@ -100,9 +100,15 @@ class GlcWidget(QWidget):
         self.progress = QProgressBar()
         self.progress.setAccessibleName("Progress")
         self.progress.setVisible(False)
-        self._patience = QTimer(self)
-        self._patience.setSingleShot(True)
-        self._patience.timeout.connect(self._show_progress)
+        # timers that belong to the widget: QTimer.singleShot may keep what it is to call, and so the viewer, alive
+        self._patience, self._docking, self._closing = QTimer(self), QTimer(self), QTimer(self)
+        for timer, then in (
+            (self._patience, self._show_progress),
+            (self._docking, self._watch_window),
+            (self._closing, self._release_if_closed),
+        ):
+            timer.setSingleShot(True)
+            timer.timeout.connect(then)
         self.status = QLabel("")
         self.status.setWordWrap(True)
         self.status.setAccessibleName("Status")
@@ -263,11 +269,11 @@ class GlcWidget(QWidget):
     def event(self, event: QEvent) -> bool:
         """Notice that the dock was closed."""
         handled: bool = super().event(event)
-        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_attached"):
+        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_watched"):
             if self.parent() is None:
                 self._attached.release()
             else:
-                QTimer.singleShot(0, self._watch_window)
+                self._docking.start(0)
         return handled
 
     def _watch_window(self) -> None:
@@ -279,7 +285,7 @@ class GlcWidget(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt calls it)
         """Notice that the viewer was closed, unless the user thought better of it."""
         if event.type() == QEvent.Type.Close and watched is self._watched:
-            QTimer.singleShot(0, self._release_if_closed)
+            self._closing.start(0)
         return False
 
     def _release_if_closed(self) -> None:

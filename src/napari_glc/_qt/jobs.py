@@ -254,11 +254,17 @@ class Job(QObject, Generic[_T]):
         Qt's connections keep what they call alive, out of sight of Python's garbage collector.
         """
         for signal in (self.progressed, self.shown, self.succeeded, self.failed, self.stopped, self.ended):
-            with contextlib.suppress(TypeError, RuntimeError):  # nothing was connected
+            with contextlib.suppress(RuntimeError):  # see cancel
+                # one binding raises, the other warns where nothing is connected
+                signal.connect(_nothing)
                 signal.disconnect()
         self._signals.deleteLater()
         self._worker = None
         self.deleteLater()
+
+
+def _nothing(*_: Any) -> None:
+    """Ignore a signal."""
 
 
 def wait_for_jobs(seconds: float = 10.0) -> bool:

@@ -26,6 +26,10 @@ def model_folder() -> Path:
     return Path(moved) if moved else user_data_path("napari-glc", appauthor=False) / "models"
 
 
+_by_path: dict[str, ModelFile] = {}
+"""Models this process was pointed at: it decodes what it encoded, wherever they lie."""
+
+
 @cache
 def _read_cached(path: Path, modified: int, size: int) -> ModelFile:
     return read_model(path)
@@ -84,12 +88,14 @@ def find_model(wanted: str | Path | None, codec: str = "glc") -> ModelFile:
             if model.sha256.startswith(text.lower()):
                 return model
     if Path(wanted).is_file():
-        return read_model(Path(wanted))
+        model = read_model(Path(wanted))
+        _by_path[model.sha256] = model
+        return model
     raise _missing(text, models)
 
 
 def find_model_by_hash(prefix: str) -> ModelFile:
-    """The installed model whose SHA-256 begins with `prefix`; what a ``.glc`` file asks for.
+    """The model whose SHA-256 begins with `prefix`, of those installed or found by path; what a ``.glc`` file asks for.
 
     Names and paths do not count here: a file must not be decoded by whatever is called like a hash.
 
@@ -99,7 +105,7 @@ def find_model_by_hash(prefix: str) -> ModelFile:
         If none is installed.
     """
     models = installed_models()
-    for model in models:
+    for model in (*models, *_by_path.values()):
         if model.sha256.startswith(prefix):
             return model
     raise _missing(prefix, models)
