@@ -1,0 +1,224 @@
+"""Rate-distortion curves of our codecs and of classical ones on a folder of pictures, with BD-rates.
+
+python benchmarks/rate_distortion.py PICTURES FEATURES OUT [--baseline BASELINE.csv] [--codecs glc vqgan] [--live ...]
+
+PICTURES is a folder (Kodak, for the figures in the documentation), FEATURES the folder of the networks of the two
+perceptual distances, ``squeezenet`` (part of the training loss) and ``darknet`` (not part of it). Live encoders are
+Pillow's, at their slowest; AVIF with both tunings. BASELINE.csv has points made elsewhere, with the columns codec,
+setting, image, bpp, psnr, msssim, squeeze_distance; settings that do not cover all pictures are left out. All bytes
+are those of whole files.
+
+BD-rates are computed on the mean curves, on what rates and qualities two curves have in common, by
+piecewise cubic (PCHIP) interpolation: ``pip install bjontegaard``. A second table is the change of bytes at the
+qualities our points have, which needs no average over a range. Writes OUT/points.json and OUT/curves.png; the former is
+taken up again where it ends, so an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import napari_glc
+from napari_glc.evaluation import feature_distances, pictures_in
+from napari_glc.imaging.files import read_picture
+from napari_glc.metrics import compare
+
+MEASURES = {"psnr": 1, "ms_ssim": 1, "squeezenet": -1, "darknet": -1}
+"""What is measured, and whether more of it is better."""
+OURS = {"glc": (0, 12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100), "vqgan": (0, 12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100)}
+LIVE: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "jpeg": ((1, 3, 6, 10, 16, 25), {"format": "JPEG", "optimize": True, "progressive": True}),
+    "webp": ((0, 3, 8, 16, 28, 45), {"format": "WEBP", "method": 6}),
+    "avif-ssim": ((1, 8, 16, 24, 32, 42), {"format": "AVIF", "speed": 0, "advanced": {"tune": "ssim"}}),
+    "avif-iq": ((1, 8, 16, 24, 32, 42), {"format": "AVIF", "speed": 0, "advanced": {"tune": "iq"}}),
+}
+COLUMNS = {"psnr": "psnr", "msssim": "ms_ssim", "squeeze_distance": "squeezenet"}
+
+Point = dict[str, Any]
+Curve = list[dict[str, float]]
+
+
+def coded(picture: np.ndarray, codec: str, setting: float) -> tuple[int, np.ndarray]:
+    """Bytes of the file, and what it decodes to."""
+    if codec in OURS:
+        data = napari_glc.encode(picture, codec=codec, quality=setting)
+        return len(data), napari_glc.decode(data)
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, quality=int(setting), **LIVE[codec][1])
+    return len(stream.getvalue()), np.asarray(Image.open(stream).convert("RGB"))
+
+
+def measured(folder: Path, features: Path, codecs: list[str], store: Path) -> list[Point]:
+    """Every picture with every codec at every setting."""
+    points: list[Point] = json.loads(store.read_text()) if store.exists() else []
+    known = {(p["codec"], p["setting"], p["image"]) for p in points}
+    distances = feature_distances(features)
+    for path in pictures_in(folder):
+        picture = read_picture(path)
+        for codec in codecs:
+            for setting in OURS[codec] if codec in OURS else LIVE[codec][0]:
+                if (codec, setting, path.stem) in known:
+                    continue
+                size, decoded = coded(picture, codec, setting)
+                fidelity = compare(picture, decoded)
+                point = {
+                    "codec": codec,
+                    "setting": setting,
+                    "image": path.stem,
+                    "bpp": 8 * size / math.prod(picture.shape[:2]),
+                }
+                point |= {"psnr": fidelity.psnr, "ms_ssim": fidelity.ms_ssim}
+                points.append(point | {name: of_pair(picture, decoded) for name, of_pair in distances.items()})
+        store.write_text(json.dumps(points, indent=0))
+        print(f"{path.stem}: {len(points)} points", flush=True)
+    return points
+
+
+def baseline(path: Path) -> list[Point]:
+    """Points made elsewhere."""
+    points = []
+    with open(path, newline="") as lines:
+        for row in csv.DictReader(lines):
+            point: Point = {
+                "codec": f"{row['codec']} (made elsewhere)",
+                "setting": row["setting"],
+                "image": row["image"],
+            }
+            point["bpp"] = float(row["bpp"])
+            points.append(point | {ours: float(row[theirs]) for theirs, ours in COLUMNS.items() if row[theirs]})
+    return points
+
+
+def mean_curves(points: list[Point]) -> dict[str, Curve]:
+    """Means over all pictures for each setting, in the order of rates; settings that lack a picture do not count."""
+    images = {p["image"] for p in points}
+    groups = defaultdict(list)
+    for point in points:
+        groups[point["codec"], point["setting"]].append(point)
+    curves = defaultdict(list)
+    for (codec, _), group in groups.items():
+        if {p["image"] for p in group} == images:
+            names = ["bpp", *(m for m in MEASURES if all(m in p for p in group))]
+            curves[codec].append({name: float(np.mean([p[name] for p in group])) for name in names})
+    return {codec: sorted(curve, key=lambda point: point["bpp"]) for codec, curve in curves.items()}
+
+
+def _monotone(curve: Curve, measure: str) -> tuple[list[float], list[float]]:
+    """Rates and qualities that rise together; a setting that costs more and is worse is nobody's choice."""
+    rates: list[float] = []
+    values: list[float] = []
+    for point in curve:
+        value = MEASURES[measure] * point.get(measure, math.nan)
+        if math.isfinite(value) and (not values or value > values[-1]):
+            rates.append(point["bpp"])
+            values.append(value)
+    return rates, values
+
+
+def bd_rate(anchor: Curve, test: Curve, measure: str) -> float:
+    """Change of the rate in percent against `anchor`; NaN without a common range of quality."""
+    import bjontegaard
+
+    (rates, values), (ours, our_values) = _monotone(anchor, measure), _monotone(test, measure)
+    if min(len(rates), len(ours)) < 3 or min(values[-1], our_values[-1]) <= max(values[0], our_values[0]):
+        return math.nan
+    options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
+    return float(bjontegaard.bd_rate(rates, values, ours, our_values, **options))
+
+
+def at_equal_quality(anchor: Curve, point: dict[str, float], measure: str) -> float:
+    """How many percent more bytes our point takes than `anchor` at its quality; NaN beyond the anchor's range."""
+    rates, values = _monotone(anchor, measure)
+    value = MEASURES[measure] * point[measure]
+    if len(rates) < 2 or not values[0] <= value <= values[-1]:
+        return math.nan
+    return 100 * (point["bpp"] / math.exp(np.interp(value, values, np.log(rates))) - 1)
+
+
+def _cell(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:+.0f} %"
+
+
+def tables(curves: dict[str, Curve], ours: list[str]) -> None:
+    """Print everything as Markdown."""
+    anchors = [codec for codec in curves if codec not in ours]
+    for mine in ours:
+        print(f"\n### {mine}\n\n| bpp | psnr | ms_ssim | squeezenet | darknet |\n| --- | --- | --- | --- | --- |")
+        for point in curves[mine]:
+            print("| " + " | ".join(f"{point[name]:.4f}" for name in ("bpp", *MEASURES)) + " |")
+        print(f"\nBD-rate of {mine}:\n\n| against | " + " | ".join(MEASURES) + " |\n|" + " --- |" * (1 + len(MEASURES)))
+        for anchor in anchors:
+            cells = [_cell(bd_rate(curves[anchor], curves[mine], measure)) for measure in MEASURES]
+            print(f"| {anchor} | " + " | ".join(cells) + " |")
+        for measure in ("squeezenet", "darknet"):
+            print(
+                f"\nBytes of {mine} at equal {measure}:\n\n| bpp | "
+                + " | ".join(anchors)
+                + " |\n|"
+                + " --- |" * (1 + len(anchors))
+            )
+            for point in curves[mine]:
+                cells = [_cell(at_equal_quality(curves[anchor], point, measure)) for anchor in anchors]
+                print(f"| {point['bpp']:.4f} | " + " | ".join(cells) + " |")
+
+
+def plot(curves: dict[str, Curve], ours: list[str], target: Path) -> None:
+    """A panel for each measure."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    for panel, (measure, better) in zip(axes.flat, MEASURES.items(), strict=True):
+        for number, (codec, curve) in enumerate(curves.items()):
+            shown = [p for p in curve if measure in p and p["bpp"] <= 0.2]
+            style = (
+                {"linewidth": 2.5, "marker": "o"}
+                if codec in ours
+                else {"linewidth": 1, "marker": ".xs^v+d"[number % 7]}
+            )
+            if shown:
+                panel.plot([p["bpp"] for p in shown], [p[measure] for p in shown], label=codec, **style)
+        panel.set(xlabel="bpp, whole files", title=f"{measure} ({'higher' if better > 0 else 'lower'} is better)")
+        panel.grid(alpha=0.3)
+    axes[0, 0].legend(fontsize=7)
+    figure.savefig(target, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("features", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--baseline", type=Path)
+    parser.add_argument(
+        "--from", nargs="+", dest="kept", default=["vvc", "bpg", "heic", "jxl/2", "avif-ssim", "avif-iq"]
+    )
+    parser.add_argument("--codecs", nargs="*", default=list(OURS))
+    parser.add_argument("--live", nargs="*", default=list(LIVE))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    points = measured(options.pictures, options.features, options.codecs + options.live, options.out / "points.json")
+    wanted = set(options.codecs + options.live)
+    points = [point for point in points if point["codec"] in wanted]
+    if options.baseline is not None:
+        kept = {f"{codec} (made elsewhere)" for codec in options.kept}
+        points += [point for point in baseline(options.baseline) if point["codec"] in kept]
+    curves = mean_curves(points)
+    tables(curves, options.codecs)
+    plot(curves, options.codecs, options.out / "curves.png")
+
+
+if __name__ == "__main__":
+    main()
