@@ -25,6 +25,8 @@ try:
 except ImportError as missing:
     raise MissingDependencyError("zarr 3 is not installed: pip install napari-glc[zarr]") from missing
 
+from .numcodecs_codec import chunk_axes
+
 __all__ = ["GlcZarrCodec"]
 
 NAME = "glc"
@@ -80,7 +82,7 @@ class GlcZarrCodec(ArrayBytesCodec):
         data = await asyncio.to_thread(
             encode,
             array,
-            axes=_axes(array.ndim, self.rgb),
+            axes=chunk_axes(array.ndim, self.rgb),
             quality=self.quality,
             codec=self.codec,
             value_range=self.value_range,
@@ -105,11 +107,6 @@ class GlcZarrCodec(ArrayBytesCodec):
             Always, as Zarr expects.
         """
         raise NotImplementedError
-
-
-def _axes(ndim: int, rgb: bool) -> str:
-    letters = "WVUQPTCZYX"[-(ndim - rgb) :]
-    return letters + ("S" if rgb else "")
 
 
 register_codec(NAME, GlcZarrCodec)
