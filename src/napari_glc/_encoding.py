@@ -139,6 +139,8 @@ def encoded_parts(job: Job, device: str, progress: Progress | None) -> Iterator[
     grid = TileGrid(header.height, header.width, header.tile)
     grids = [grid.level(level) for level in range(header.levels)]
     coder = loaded_codec(job.model, device)
+    # blocks of a plane that is seen as a whole would each see all of it
+    side = max(header.height, header.width) if job.model.sees_whole_planes else _GROUP
     units = _Units(progress, header.planes * sum(len(g) for g in grids))
     clipped = 0
     with Spool(units.total * header.packets) as spool:
@@ -151,7 +153,7 @@ def encoded_parts(job: Job, device: str, progress: Progress | None) -> Iterator[
                         view = job.source.plane(plane, level)
                     stored = level + 1 < len(job.source.levels)
                     smaller = None if stored or level + 1 == header.levels else new_canvas(grids[level + 1])
-                    for box, group in tiles.groups(_GROUP):
+                    for box, group in tiles.groups(side):
                         whole = len(group) == len(tiles)
                         encoded = coder.encode(view, header, tiles, units.within(len(group)), None if whole else group)
                         # what was chosen for the first tiles (an index coder) holds for the rest

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .container import Box
-from .errors import MissingDependencyError
+from .errors import GlcError, MissingDependencyError
 
 if TYPE_CHECKING:
     from ._file import GlcFile
@@ -68,6 +68,14 @@ class LazyLevel:
             return pixels
 
 
+def _chunk_side(file: GlcFile) -> int:
+    """Pixels; as much as a plane where any part of it takes all of it."""
+    try:
+        return max(file.container.grid.height, file.container.grid.width) if file.model.sees_whole_planes else _CHUNK
+    except GlcError:  # without the model, reading will say so
+        return _CHUNK
+
+
 def lazy_array(file: GlcFile, level: int) -> Any:
     """See :meth:`GlcFile.dask`."""
     try:
@@ -76,7 +84,7 @@ def lazy_array(file: GlcFile, level: int) -> Any:
         raise MissingDependencyError("dask is not installed: pip install napari-glc[lazy]") from error
     source = LazyLevel(file, level)
     grid = file.container.grids[level]
-    groups = [box for box, _ in grid.groups(_CHUNK)]
+    groups = [box for box, _ in grid.groups(_chunk_side(file))]
     sides = {
         "Y": tuple(box.height for box in groups if box.left == 0),
         "X": tuple(box.width for box in groups if box.top == 0),

@@ -9,13 +9,16 @@ from .container.limits import beyond, get_limits
 from .errors import DamagedFileError, ModelError, OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from .codecs.base import Progress
     from .codecs.vqgan import DamagedMap, VqganCodec
+    from .networks.index_transformer import IndexTransformer
     from .recovery import Sampling
-    from .recovery.transformer import Shown
+    from .recovery.transformer import IndexMap, Shown
 
 __all__ = ["METHODS", "Recovered", "fill_map"]
 
@@ -49,6 +52,23 @@ class Recovered:
     packets: int
     lost_share: float
     method: str
+
+
+def _predictor(transformer: IndexTransformer, method: str) -> Callable[..., IndexMap]:
+    """How a transformer fills lost indices.
+
+    Raises
+    ------
+    ModelError
+        If it cannot do what the method asks for.
+    """
+    from . import recovery
+
+    if transformer.config.reaches:
+        return recovery.predict_in_order if method == "transformer" else recovery.predict_both_sides
+    if method == "both-sides":
+        raise ModelError("this model's transformer reads in one direction only; recover with 'transformer'")
+    return recovery.predict_by_windows
 
 
 def fill_map(
@@ -86,7 +106,7 @@ def fill_map(
     DamagedFileError
         If no index is left to predict from.
     ModelError
-        If the model has no transformer and the method needs one.
+        If the method needs a transformer, or one that reads in both directions, and the model has none.
     LimitError
         If the transformer would have to predict more indices than :class:`~napari_glc.Limits` allows.
     """
@@ -115,7 +135,7 @@ def fill_map(
             raise ModelError("this model has no transformer; recover with 'nearest'")
         if np.count_nonzero(lost) > get_limits().predicted:
             raise beyond(f"recover with 'nearest': {np.count_nonzero(lost)} lost indices to predict are", "predicted")
-        predict = recovery.predict_in_order if method == "transformer" else recovery.predict_both_sides
+        predict = _predictor(codec.transformer, method)
         tick = (lambda: progress(0, 1)) if progress is not None else (lambda: None)
         filled = predict(codec.transformer, found.indices, lost, level, sampling, tick=tick, shown=shown)
     return replace(found, indices=filled)

@@ -81,8 +81,9 @@ def attend(run: LatentRun, layer: int, row: int, column: int, report: Progress) 
     if not modules:
         assert isinstance(run.result, IndexedLatent)
         return index_attention(run.codec.transformer, run.result.indices, run.result.level, layer, row, column)
-    cells = BLOCK // run.result.factor
-    key = (layer, row // cells, column // cells)
+    # a model that sees planes as a whole has one block
+    cells = None if run.model.sees_whole_planes else BLOCK // run.result.factor
+    key = (layer, row // cells, column // cells) if cells else (layer, 0, 0)
     if key not in run.entering:
         # what enters the layer is the same for all positions of a block
         run.entering[key] = encoder_attention_input(run.codec, run.picture, modules[layer], row, column)

@@ -1,25 +1,72 @@
-"""``glc models``."""
+"""``glc models``: what is installed, and how the weights others published get there."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .progress import byte_bar
+
+if TYPE_CHECKING:
+    from ..models import ModelFile
 
 __all__ = ["add_verbs"]
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verbs of this file to a parser."""
-    models = verbs.add_parser("models", help="which models are installed", description="Look after models.")
+    models = verbs.add_parser("models", help="installed and published models", description="Look after models.")
     actions = models.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="all installed models", description="List all installed models.")
+
+    listing = actions.add_parser("list", help="all installed models", description="List models.")
+    listing.add_argument("--published", action="store_true", help="those that can be fetched instead")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=_list)
+
+    show = actions.add_parser("show", help="one model", description="Say all there is to say of a model.")
+    show.add_argument("model", metavar="MODEL", help="name, hash or path")
+    show.add_argument("--json", action="store_true", help="print JSON")
+    show.set_defaults(run=_show)
+
+    taken = actions.add_parser(
+        "import",
+        help="a checkpoint as its authors publish it",
+        description="Turn a published checkpoint (GLC, taming-transformers, CodeFormer) into a model.",
+    )
+    taken.add_argument("file", type=Path, metavar="FILE", help="what the authors publish, as it is")
+    _add_naming(taken)
+    taken.add_argument(
+        "--for", dest="attach_to", metavar="MODEL", help="a second stage (minGPT): the VQGAN whose indices it predicts"
+    )
+    taken.add_argument("--heads", type=int, metavar="N", help="a second stage: attention heads, default width / 64")
+    taken.add_argument("--url", default="", metavar="URL", help="where the file is from, for the record")
+    taken.set_defaults(run=_import)
+
+    pull = actions.add_parser("pull", help="fetch and import", description="Fetch a published checkpoint, import it.")
+    pull.add_argument("published", metavar="NAME", help="see glc models list --published")
+    _add_naming(pull)
+    pull.add_argument("--keep", action="store_true", help="keep the download in the model folder")
+    pull.set_defaults(run=_pull)
+
+    remove = actions.add_parser("remove", help="delete a model", description="Delete a model from the model folder.")
+    remove.add_argument("model", metavar="MODEL", help="name or hash")
+    remove.set_defaults(run=_remove)
+
+
+def _add_naming(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--as", dest="name", metavar="NAME", help="what to call the model")
+    parser.add_argument("--replace", action="store_true", help="replace a model of that name")
 
 
 def _list(options: argparse.Namespace) -> int:
     from ..models import installed_models, model_folder
 
+    if options.published:
+        return _list_published(options)
     models = installed_models()
     if options.json:
         facts = [
@@ -28,6 +75,105 @@ def _list(options: argparse.Namespace) -> int:
         print(json.dumps(facts, indent=2))
         return 0
     for model in models:
-        print(f"{model.name:<16} {model.codec:<6} {model.sha256[:12]}  {model.size / 1e6:6.1f} MB  {model.description}")
+        print(_line(model))
     print(f"further models are looked for in {model_folder()}")
+    return 0
+
+
+def _line(model: ModelFile) -> str:
+    return f"{model.name:<20} {model.codec:<6} {model.sha256[:12]}  {model.size / 1e6:6.1f} MB  {model.description}"
+
+
+def _list_published(options: argparse.Namespace) -> int:
+    from ..models.published import PUBLISHED
+
+    if options.json:
+        print(json.dumps([asdict(model) for model in PUBLISHED], indent=2))
+        return 0
+    for model in PUBLISHED:
+        size = f"{model.megabytes} MB" if model.megabytes else ""
+        print(f"{model.name:<20} {size:>7}  {model.title}; {model.licence}; {model.page}")
+    print("glc models pull NAME fetches one, if its authors give an address for it")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from ..models import find_model, provenance_of
+
+    model = find_model(options.model)
+    origin = provenance_of(model)
+    facts: dict[str, Any] = {
+        "name": model.name,
+        "codec": model.codec,
+        "description": model.description,
+        "sha256": model.sha256,
+        "bytes": model.size,
+        "path": str(model.path),
+        "source": None if origin is None else asdict(origin),
+        "config": json.loads(model.config),
+    }
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    source = facts.pop("source") or {}
+    config = facts.pop("config")
+    for key, value in {**facts, **{f"source {key}": value for key, value in source.items()}}.items():
+        print(f"{key:<15} {value}")
+    print(f"{'config':<15} {json.dumps(config)}")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from ..models import import_checkpoint
+
+    model = import_checkpoint(
+        options.file,
+        options.name,
+        attach_to=options.attach_to,
+        heads=options.heads,
+        url=options.url,
+        replace=options.replace,
+    )
+    _tell(model)
+    return 0
+
+
+def _tell(model: ModelFile) -> None:
+    from ..models import provenance_of
+
+    print(_line(model))
+    origin = provenance_of(model)
+    if origin is not None:
+        print(f"glc: the authors' terms for their checkpoint: {origin.licence} ({origin.url})", file=sys.stderr)
+
+
+def _pull(options: argparse.Namespace) -> int:
+    from ..errors import MissingModelError
+    from ..models import import_checkpoint, model_folder
+    from ..models.downloading import DownloadError, download
+    from ..models.importing.storing import checked_name
+    from ..models.published import find_published
+
+    wanted = find_published(options.published)
+    name = checked_name(options.name or wanted.name, replace=options.replace)
+    if not wanted.url:
+        raise MissingModelError(f"the authors of {wanted.name} give no address of the file itself: {wanted.by_hand}")
+    target = model_folder() / "downloads" / wanted.local_file
+    try:
+        with byte_bar(wanted.local_file) as progress:
+            download(wanted.url, target, sha256=wanted.sha256, progress=progress)
+    except DownloadError as error:
+        raise DownloadError(f"{error}; try again, or {wanted.by_hand}") from error
+    _tell(import_checkpoint(target, name, url=wanted.url, replace=options.replace))
+    if not options.keep:
+        target.unlink()
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    from ..models import find_model, remove_model
+
+    model = find_model(options.model)
+    remove_model(model)
+    print(f"{model.name} ({model.sha256[:12]}) is gone")
     return 0

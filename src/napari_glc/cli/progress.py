@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ..codecs.base import Progress
 
-__all__ = ["bar"]
+__all__ = ["bar", "byte_bar"]
 
 
 @contextmanager
@@ -22,5 +22,20 @@ def bar(title: str) -> Iterator[Progress]:
             drawn.total = total
             drawn.n = done
             drawn.refresh()
+
+        yield update
+
+
+@contextmanager
+def byte_bar(title: str) -> Iterator[Progress]:
+    """The same for bytes that arrive, with their speed."""
+    from tqdm import tqdm
+
+    shown = sys.stderr.isatty()
+    with tqdm(desc=title, unit="B", unit_scale=True, unit_divisor=1000, leave=False, disable=not shown) as drawn:
+
+        def update(done: int, total: int) -> None:
+            drawn.total = total or None
+            drawn.update(done - drawn.n)
 
         yield update

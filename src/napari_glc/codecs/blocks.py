@@ -1,7 +1,8 @@
 """Networks over planes of any size, block by block.
 
 A block is computed with a margin as wide as the influence of a pixel (or latent position) reaches, so blocks
-bound the memory and change nothing.
+bound the memory and change nothing. Networks that normalise over the whole picture, as published ones do, have no such
+width: their planes are one block, and a limit bounds them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor
 
 from ..container import Box
+from ..container.limits import LIMITS_VARIABLE, get_limits
+from ..errors import LimitError
 from ..imaging.planes import padded_crop
 from .base import Plane, Progress
 
@@ -32,13 +35,19 @@ class BlockWalk:
     step
         Pixels to whose multiples blocks and tiles are aligned.
     analysis_margin, synthesis_margin
-        Pixels around a block, multiples of `factor`, that influence it.
+        Pixels around a block, multiples of `factor`, that influence it; ``None`` if the whole plane does.
     device
         Torch device of the networks.
     """
 
     def __init__(
-        self, factor: int, step: int, *, analysis_margin: int, synthesis_margin: int, device: str | torch.device
+        self,
+        factor: int,
+        step: int,
+        *,
+        analysis_margin: int | None,
+        synthesis_margin: int | None,
+        device: str | torch.device,
     ) -> None:
         self.factor, self.step = factor, step
         self.analysis_margin, self.synthesis_margin = analysis_margin, synthesis_margin
@@ -51,6 +60,8 @@ class BlockWalk:
 
     def blocks(self, box: Box) -> list[Box]:
         """Rows of blocks that cover an aligned box."""
+        if self.analysis_margin is None:
+            return [box]
         return [
             Box(top, left, min(top + BLOCK, box.bottom), min(left + BLOCK, box.right))
             for top in range(box.top, box.bottom, BLOCK)
@@ -58,8 +69,39 @@ class BlockWalk:
         ]
 
     def seen(self, box: Box, whole: Box) -> Box:
-        """The part of a plane on which the pixels of `box` depend."""
-        return self.aligned(box).grown(self.synthesis_margin, self.aligned(whole))
+        """The part of a plane on which the pixels of `box` depend.
+
+        Raises
+        ------
+        LimitError
+            If that is a plane too large to be seen as a whole.
+        """
+        return self._around(self.aligned(box), self.synthesis_margin, self.aligned(whole))
+
+    def analysed(self, block: Box, whole: Box) -> Box:
+        """The part of an aligned plane on which the latent under an aligned block depends.
+
+        Raises
+        ------
+        LimitError
+            As for :meth:`seen`.
+        """
+        return self._around(block, self.analysis_margin, whole)
+
+    @staticmethod
+    def _around(block: Box, margin: int | None, whole: Box) -> Box:
+        if margin is not None:
+            return block.grown(margin, whole)
+        limit = get_limits().whole_plane
+        if whole.height * whole.width > limit:
+            side = int(limit**0.5) // 64 * 64
+            raise LimitError(
+                f"this model sees a plane as a whole, at up to 3 kB of memory for each pixel, and {whole.height} x "
+                f"{whole.width} pixels are beyond the limit of {limit}: cut the picture into parts of at most {side} x "
+                f"{side} pixels, take an embedded model, or, with that much memory, set "
+                f"{LIMITS_VARIABLE}=whole_plane=NUMBER in the environment"
+            )
+        return whole
 
     def analyse(
         self, plane: Plane, network: Callable[[Tensor], Tensor], progress: Progress, box: Box | None = None
@@ -84,7 +126,7 @@ class BlockWalk:
         blocks = self.blocks(part)
         for done, block in enumerate(blocks):
             progress(done, len(blocks))
-            seen = block.grown(self.analysis_margin, whole)
+            seen = self.analysed(block, whole)
             out = network(_to_tensor(padded_crop(plane, seen)).to(self.device))
             if result is None:
                 result = torch.empty(1, out.shape[1], size.height, size.width, dtype=out.dtype)
@@ -125,7 +167,7 @@ class BlockWalk:
         pixels = np.empty((box.height, box.width, 3), np.uint8)
         for done, block in enumerate(blocks):
             step(done, len(blocks))
-            around = block.grown(self.synthesis_margin, self.aligned(whole))
+            around = self._around(block, self.synthesis_margin, self.aligned(whole))
             picture = _to_pixels(network(latent(around.divided(self.factor)).to(self.device)))
             wanted = block.cut(box)
             pixels[wanted.relative_to(box).slices] = picture[wanted.relative_to(around).slices]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .._interruption import watch
 from ..container import Box, Header, TileGrid
+from ..errors import OptionError
 from ..models import ModelFile
 from ..networks.config import GlcConfig
 from ..networks.glc import GlcNetwork
@@ -77,6 +78,7 @@ class GlcCodec:
         tiles
             Those wanted, which make up a rectangle; ``None`` for all.
         """
+        self._check_tiles(grid)
         box = grid.around(tiles)
         blocks = len(self.walk.blocks(self.walk.aligned(box)))
         total = blocks + len(grid if tiles is None else tiles)
@@ -132,6 +134,10 @@ class GlcCodec:
             coded.append(self.coder.write(part.contiguous(), self._hyper_indices(part), _rate_steps(header.quality)))
         return coded
 
+    def _check_tiles(self, grid: TileGrid) -> None:
+        if grid.tile % self.walk.step:
+            raise OptionError(f"tiles of this model have sides of multiples of {self.walk.step}, not {grid.tile}")
+
     def area(self, tile: Box) -> Box:
         """Latent positions of a tile."""
         return self.walk.aligned(tile).divided(self.config.factor)
@@ -182,6 +188,7 @@ class GlcCodec:
         DamagedFileError
             If a payload does not decode.
         """
+        self._check_tiles(grid)
         seen = self.walk.seen(box, grid.plane)
         tiles = grid.touching(seen)
         total = len(tiles) + len(self.walk.blocks(self.walk.aligned(box)))

@@ -88,12 +88,15 @@ class VqganCodec:
         net.transformer = None
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net = net
-        inner = config.autoencoder
+        margins = [
+            None if reach is None else config.factor * reach
+            for reach in (config.autoencoder.encoder_reach, config.autoencoder.generator_reach)
+        ]
         self.walk = BlockWalk(
             config.factor,
             config.factor,
-            analysis_margin=config.factor * inner.encoder_reach,
-            synthesis_margin=config.factor * inner.generator_reach,
+            analysis_margin=margins[0],
+            synthesis_margin=margins[1],
             device=device,
         )
         books = config.codebooks

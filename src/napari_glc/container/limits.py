@@ -34,6 +34,8 @@ class Limits:
         Longest metadata block after decompression, in bytes; as Python objects it takes up to 48 times as much.
     pixels
         Most pixels decoded in one read; larger planes are read region by region.
+    whole_plane
+        Most pixels of a plane for models that see planes as a whole (imported ones); they take up to 3 kB for each.
     predicted
         Most lost indices a transformer predicts in one recovery; ``"nearest"`` has no such limit.
     """
@@ -44,6 +46,7 @@ class Limits:
     metadata_packed: int = 1 << 20
     metadata: int = 1 << 20
     pixels: int = 1 << 29
+    whole_plane: int = 1 << 22
     predicted: int = 1 << 16
 
     @classmethod

@@ -110,7 +110,7 @@ def encoder_attention_input(
     whole = walk.aligned(Box(0, 0, *plane.shape[:2]))
     pixel = Box(row * walk.factor, column * walk.factor, row * walk.factor + 1, column * walk.factor + 1)
     block = next(block for block in walk.blocks(whole) if block.cut(pixel).height and block.cut(pixel).width)
-    seen = block.grown(walk.analysis_margin, whole)
+    seen = walk.analysed(block, whole)
     scaled = torch.from_numpy(padded_crop(plane, seen)).float().permute(2, 0, 1).unsqueeze(0) / 127.5 - 1
     with _Catch(module) as caught:
         codec.net.analyse(scaled.to(walk.device))

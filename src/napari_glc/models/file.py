@@ -1,7 +1,8 @@
 """A model file: safetensors with its codec, its configuration and its story in the header.
 
 The header's ``__metadata__`` holds ``name``, ``codec``, ``config`` (JSON of the network configuration) and
-``description``. The model's identity is the SHA-256 of the whole file.
+``description``. Imported models leave ``name`` out and are called what their file is called. The model's identity is
+the SHA-256 of the whole file.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .._atomic import write_atomically
+from .._atomic import write_parts_atomically
 from ..errors import ModelError
 from .int8 import unpack_rows
+from .streaming import safetensors_parts
 from .untrusted import check_config, check_named_hash
 
 if TYPE_CHECKING:
@@ -71,6 +73,14 @@ class ModelFile:
         """Bytes of the file."""
         return self.path.stat().st_size
 
+    @property
+    def sees_whole_planes(self) -> bool:
+        """Whether its networks cannot work block by block, because they normalise over the whole picture."""
+        try:
+            return bool(json.loads(self.config)["autoencoder"]["kind"] == "vqgan")
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return False
+
     def network_config(self, kind: type[Any]) -> Any:
         """The configuration as an instance of `kind`.
 
@@ -125,7 +135,7 @@ def read_model(path: Path) -> ModelFile:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         check_named_hash(path, digest)
         return ModelFile(
-            name=metadata["name"],
+            name=metadata.get("name", path.name.removesuffix(".safetensors")),
             codec=metadata["codec"],
             path=path,
             sha256=digest,
@@ -137,7 +147,7 @@ def read_model(path: Path) -> ModelFile:
 
 
 def write_model(
-    path: Path, tensors: dict[str, Tensor], *, name: str, codec: str, config: str, description: str
+    path: Path, tensors: dict[str, Tensor], *, name: str | None, codec: str, config: str, description: str
 ) -> None:
     """Write a model file, atomically.
 
@@ -147,10 +157,12 @@ def write_model(
         Where; replaced as a whole if it exists.
     tensors
         Stored in the types they have.
-    name, codec, config, description
+    name
+        ``None`` leaves it to the name of the file.
+    codec, config, description
         See :class:`ModelFile`.
     """
-    from safetensors.torch import save
-
-    metadata = {"name": name, "codec": codec, "config": config, "description": description}
-    write_atomically(path, save({k: v.contiguous() for k, v in tensors.items()}, metadata))
+    metadata = {"codec": codec, "config": config, "description": description}
+    if name is not None:
+        metadata["name"] = name
+    write_parts_atomically(path, safetensors_parts(tensors, metadata))

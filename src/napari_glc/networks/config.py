@@ -60,22 +60,21 @@ class AutoencoderConfig:
         return 16 if self.kind == "compact" else 2 ** (len(self.multipliers) - 1)
 
     @property
-    def encoder_reach(self) -> int:
+    def encoder_reach(self) -> int | None:
         """Latent positions beyond which a pixel does not change the latent.
 
-        The published architecture normalises over the whole picture and has no such limit; there the
-        number is one attention window.
+        ``None`` if there is no such limit: the published architecture normalises over the whole picture.
         """
         if self.kind == "vqgan":
-            return self.window
+            return None
         quarter, eighth, sixteenth = self.encoder_depths
         return 1 + 2 * sixteenth + -(-(4 * eighth + 2 * quarter + 1) // 4)
 
     @property
-    def generator_reach(self) -> int:
+    def generator_reach(self) -> int | None:
         """Latent positions beyond which the latent does not change a pixel; see :attr:`encoder_reach`."""
         if self.kind == "vqgan":
-            return self.window
+            return None
         quarter, eighth, sixteenth = self.decoder_depths
         return 1 + 2 * sixteenth + -(-(4 * eighth + 2 * quarter + 1) // 4)
 

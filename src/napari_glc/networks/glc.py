@@ -91,14 +91,16 @@ class GlcNetwork(Prior):
     # -- reach ----------------------------------------------------------------------------------------
 
     @property
-    def analysis_margin(self) -> int:
-        """Pixels around a block, a multiple of f, beyond which nothing changes its coefficients."""
-        return self.config.factor * (_TRANSFORM_REACH + self.config.autoencoder.encoder_reach)
+    def analysis_margin(self) -> int | None:
+        """Pixels around a block, a multiple of f, beyond which nothing changes it; ``None``: no limit."""
+        reach = self.config.autoencoder.encoder_reach
+        return None if reach is None else self.config.factor * (_TRANSFORM_REACH + reach)
 
     @property
-    def synthesis_margin(self) -> int:
-        """Pixels around a block, a multiple of f, beyond which no coefficient changes its picture."""
-        return self.config.factor * (_TRANSFORM_REACH + self.config.autoencoder.generator_reach)
+    def synthesis_margin(self) -> int | None:
+        """Pixels around a block, a multiple of f, beyond which no coefficient changes it; ``None``: no limit."""
+        reach = self.config.autoencoder.generator_reach
+        return None if reach is None else self.config.factor * (_TRANSFORM_REACH + reach)
 
     # -- rate ---------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from .baselines import most_frequent, nearest
 from .metrics import index_accuracy
 from .patterns import PATTERNS, lost_positions
 from .sampling import Sampling
-from .transformer import predict_both_sides, predict_in_order
+from .transformer import predict_both_sides, predict_by_windows, predict_in_order
 
 __all__ = [
     "PATTERNS",
@@ -17,5 +17,6 @@ __all__ = [
     "most_frequent",
     "nearest",
     "predict_both_sides",
+    "predict_by_windows",
     "predict_in_order",
 ]

@@ -10,6 +10,7 @@ indices that follow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -182,9 +183,10 @@ def predict_by_windows(
             window = filled[top : row + WINDOW // 2, left : column + WINDOW // 2]
             at = _logits(transformer, window, level)[row - top, column - left]
         else:
-            top = min(max(0, row - WINDOW // 2), max(0, height - WINDOW))
-            left = min(max(0, column - WINDOW // 2), max(0, width - WINDOW))
-            window = filled[top : top + WINDOW, left : left + WINDOW]
+            side = min(WINDOW, math.isqrt(transformer.config.block))
+            top = min(max(0, row - side // 2), max(0, height - side))
+            left = min(max(0, column - side // 2), max(0, width - side))
+            window = filled[top : top + side, left : left + side]
             at = _read(transformer, window, (row - top) * window.shape[1] + column - left, level)
         filled[row, column] = int(sampling.draw(at.unsqueeze(0)))
         if shown is not None:

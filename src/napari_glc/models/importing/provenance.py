@@ -1,0 +1,78 @@
+"""Where an imported model is from: a small JSON file beside it, which the model's hash does not cover."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..._atomic import write_atomically
+from ...errors import OptionError
+from ..file import ModelFile
+from ..registry import embedded_models
+
+__all__ = ["Provenance", "provenance_of", "remove_model"]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an imported model is from.
+
+    Attributes
+    ----------
+    file
+        Name of the checkpoint.
+    sha256, size
+        Its hash and bytes.
+    url
+        Where it was fetched, or where its authors publish it.
+    licence
+        The authors' terms for their own checkpoint; one that others trained may have other terms.
+    """
+
+    file: str
+    sha256: str
+    size: int
+    url: str
+    licence: str
+
+    @classmethod
+    def of_file(cls, path: Path, *, licence: str, url: str) -> Provenance:
+        """That of a checkpoint."""
+        with open(path, "rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return cls(path.name, digest, path.stat().st_size, url, licence)
+
+    def write(self, model: Path) -> None:
+        """Put it beside a model file."""
+        write_atomically(_beside(model), (json.dumps(asdict(self), indent=2) + "\n").encode())
+
+
+def _beside(model: Path) -> Path:
+    return model.with_name(model.name.removesuffix(".safetensors") + ".source.json")
+
+
+def provenance_of(model: ModelFile) -> Provenance | None:
+    """Where a model is from, if it was imported and the record is still there."""
+    try:
+        facts = json.loads(_beside(model.path).read_text(encoding="utf-8"))
+        return Provenance(**facts)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remove_model(model: ModelFile) -> None:
+    """Delete a model from the user's folder.
+
+    Raises
+    ------
+    OptionError
+        If it is an embedded one.
+    OSError
+        If it cannot be deleted.
+    """
+    if model.path in {embedded.path for embedded in embedded_models()}:
+        raise OptionError(f"{model.name!r} ships with the package and stays")
+    model.path.unlink()
+    _beside(model.path).unlink(missing_ok=True)
