@@ -14,16 +14,17 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 try:
     import fcntl
 except ImportError:  # Windows refuses to delete a file that is open, which serves as the lock
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["write_atomically", "write_parts_atomically"]
+__all__ = ["write_atomically", "write_file_atomically", "write_parts_atomically"]
 
 _SUFFIX = ".part"
 _WINDOWS_PATIENCE = 60
@@ -36,6 +37,16 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> int:
+    """Replace a file's content by parts, one after the other; see :func:`write_file_atomically`."""
+
+    def write(stream: BinaryIO) -> None:
+        for piece in parts:
+            stream.write(piece)
+
+    return write_file_atomically(path, write)
+
+
+def write_file_atomically(path: Path, write: Callable[[BinaryIO], None]) -> int:
     """Replace a file's content in one step.
 
     Whatever happens, `path` holds its old content or the new one. Of several writers at once the last to finish wins.
@@ -44,8 +55,9 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> int:
     ----------
     path
         Target; its folder must exist. If it is a symbolic link, the file it points to is replaced.
-    parts
-        The whole content, part by part; what goes wrong while they come about goes wrong here.
+    write
+        Writes the whole content into the open file it gets, which can be sought and read; what goes wrong there goes
+        wrong here.
 
     Returns
     -------
@@ -63,7 +75,7 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> int:
             raise PermissionError(13, "the file is write-protected")
         prefix = _part_prefix(target.name)
         _remove_orphans(target.parent, prefix)
-        size = _replace(target, prefix, parts)
+        size = _replace(target, prefix, write)
     except OSError as error:
         # of the class that fits the number, and with the name the user knows
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -71,15 +83,14 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> int:
     return size
 
 
-def _replace(target: Path, prefix: str, parts: Iterable[bytes]) -> int:
+def _replace(target: Path, prefix: str, write: Callable[[BinaryIO], None]) -> int:
     handle, part = _open_part(target.parent, prefix)
-    size = 0
     try:
-        # the part file stays open, and locked, until it has its final name
-        with os.fdopen(handle, "wb") as stream:
-            for piece in parts:
-                size += stream.write(piece)
+        # the part file stays open, and locked, until it has its final name; the stream is one that knows its name
+        with os.fdopen(handle, "rb"), open(part, "r+b") as stream:
+            write(stream)
             stream.flush()
+            size = os.fstat(stream.fileno()).st_size
             if target.exists():
                 os.chmod(part, target.stat().st_mode & 0o777)
             os.fsync(stream.fileno())

@@ -173,24 +173,29 @@ def _encode(options: argparse.Namespace) -> int:
 def _decode(options: argparse.Namespace) -> int:
     import numpy as np
 
+    from .._lazy import LazyLevel
     from ..api import open as open_file
     from ..imaging.files import write_picture
-    from ..imaging.stores import write_ome_tiff
+    from ..imaging.tiff import write_ome_tiff
 
     file = open_file(options.input, device=options.device)
     if file.codec == "vqgan" and file.layout.planes == 1 and not options.preview and file.lost_packets():
         return _recover(file, options)
+    region = _region(options.planes, file.axes)
     with bar("decoding") as progress:
-        region = _region(options.planes, file.axes)
-        picture = file.read(region, preview=options.preview, progress=progress, level=options.level)
-    axes = "".join(a for a, part in itertools.zip_longest(file.layout.axes, region) if not isinstance(part, int))
-    if options.output.suffix.lower() in (".tif", ".tiff") and (axes not in ("YX", "YXS") or picture.dtype != np.uint8):
-        write_ome_tiff(options.output, picture, axes, _metadata_of(file, axes))
-    else:
-        write_picture(options.output, _picture(picture, axes, options.output))
+        if options.output.suffix.lower() in (".tif", ".tiff") and not options.preview:
+            source = LazyLevel(file, options.level)
+            shape = write_ome_tiff(options.output, source, file.layout.axes, region, file.metadata, progress)
+        else:
+            picture = file.read(region, preview=options.preview, progress=progress, level=options.level)
+            shape = picture.shape
+            axes = "".join(
+                a for a, part in itertools.zip_longest(file.layout.axes, region) if not isinstance(part, int)
+            )
+            write_picture(options.output, _picture(picture, axes, options.output))
     if options.mask is not None:
-        write_picture(options.mask, np.zeros(picture.shape[:2], np.uint8))
-    print(f"{options.output}: {' x '.join(map(str, picture.shape))} {picture.dtype}")
+        write_picture(options.mask, np.zeros(shape[:2], np.uint8))
+    print(f"{options.output}: {' x '.join(map(str, shape))} {file.dtype}")
     return 0
 
 
@@ -210,17 +215,6 @@ def _region(planes: str | None, axes: str) -> tuple[slice | int, ...]:
             raise OptionError(f"the file has no axis {axis!r} to choose planes from; its axes are {axes}")
     colour = axes.endswith("C") and axes[-3:-1] == "YX"
     return tuple(parts.get(a, slice(None)) for a in (axes[:-1] if colour else axes) if a != "S")
-
-
-def _metadata_of(file: GlcFile, axes: str) -> dict[str, Any]:
-    """Scale and units of the axes that are left."""
-    stored = file.layout.axes.replace("S", "")
-    found = {}
-    for name in ("scale", "units"):
-        values = file.metadata.get(name)
-        if isinstance(values, list) and len(values) == len(stored):
-            found[name] = [value for axis, value in zip(stored, values, strict=True) if axis in axes]
-    return found
 
 
 def _picture(array: Any, axes: str, path: Path) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import MissingDependencyError, UnsupportedArrayError
 
-__all__ = ["Opened", "is_store", "open_store", "write_ome_tiff"]
+__all__ = ["Opened", "is_store", "open_store"]
 
 _SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
 _SPATIAL = {"µm": "micrometer", "um": "micrometer", "nm": "nanometer", "mm": "millimeter"}
@@ -136,43 +136,3 @@ def _zarr(why: str) -> Any:
     except ImportError as error:
         raise MissingDependencyError(f"zarr is not installed ({why}): pip install napari-glc[zarr]") from error
     return zarr
-
-
-def write_ome_tiff(path: Path, array: Any, axes: str, metadata: dict[str, Any]) -> None:
-    """Write an array as OME-TIFF, atomically.
-
-    Parameters
-    ----------
-    path
-        Target.
-    array, axes
-        The array and a letter for each of its dimensions.
-    metadata
-        ``scale`` (one number for each axis but ``S``) and ``units`` as ``.glc`` keeps them; may be empty.
-    """
-    import io
-
-    import tifffile
-
-    from .._atomic import write_atomically
-
-    order = [a for a in axes if a not in "YXS"] + [a for a in "YXS" if a in axes]
-    said: dict[str, Any] = {"axes": "".join(order)}
-    stored = axes.replace("S", "")
-    scale, units = metadata.get("scale"), metadata.get("units")
-    if isinstance(scale, list) and len(scale) == len(stored):
-        for axis in set(stored) & set("XYZ"):
-            said[f"PhysicalSize{axis}"] = scale[stored.index(axis)]
-            unit = str(units[stored.index(axis)]) if isinstance(units, list) and len(units) == len(stored) else "pixel"
-            said[f"PhysicalSize{axis}Unit"] = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}.get(
-                unit, unit
-            )
-    stream = io.BytesIO()
-    tifffile.imwrite(
-        stream,
-        np.ascontiguousarray(array.transpose([axes.index(a) for a in order])),
-        ome=True,
-        photometric="rgb" if "S" in axes else "minisblack",
-        metadata=said,
-    )
-    write_atomically(path, stream.getvalue())
