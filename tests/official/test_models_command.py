@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fakes
+import imageio.v3 as iio
 import pytest
 import torch
 
@@ -51,6 +53,19 @@ def test_import_show_list_and_remove(folder, capsys):
     assert main(["models", "remove", "glc-small"]) == 1
     assert main(["models", "import", str(folder / "none.pth")]) == 1
     assert "none.pth" in capsys.readouterr().err
+
+
+def test_the_page_leads_from_the_download_to_a_picture(folder, monkeypatch, parrots):
+    """Its commands as written, with a small checkpoint in the place of the authors'."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "official-weights.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^   glc (.*)$", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["models", "encode", "decode"]
+    monkeypatch.chdir(folder)
+    torch.save({"state_dict": {"net": {"net_g": fakes.narrow_glc()}}}, "GLC_image")
+    iio.imwrite("picture.png", parrots[:128, :128])
+    for command in commands:
+        assert main(command.split()) == 0
+    assert iio.imread("restored.png").shape == (128, 128, 3)
 
 
 def test_published_models_are_listed_with_their_terms(capsys):
@@ -190,7 +205,7 @@ def test_without_a_connection_pull_says_what_to_do_by_hand(folder, site, monkeyp
     assert "glc models import f.ckpt --as faces" in told
 
 
-def test_where_authors_give_no_address_pull_says_so(capsys):
+def test_where_authors_give_no_address_pull_says_so(folder, capsys):
     assert main(["models", "pull", "glc-image"]) == 1
     told = capsys.readouterr().err
     assert "https://github.com/jzyustc/GLC/releases" in told

@@ -96,7 +96,7 @@ class BlockWalk:
         if whole.height * whole.width > limit:
             side = int(limit**0.5) // 64 * 64
             raise LimitError(
-                f"this model sees a plane as a whole, at up to 3 kB of memory for each pixel, and {whole.height} x "
+                f"this model sees a plane as a whole, at about 2 kB of memory for each pixel, and {whole.height} x "
                 f"{whole.width} pixels are beyond the limit of {limit}: cut the picture into parts of at most {side} x "
                 f"{side} pixels, take an embedded model, or, with that much memory, set "
                 f"{LIMITS_VARIABLE}=whole_plane=NUMBER in the environment"

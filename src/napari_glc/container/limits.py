@@ -35,7 +35,7 @@ class Limits:
     pixels
         Most pixels decoded in one read; larger planes are read region by region.
     whole_plane
-        Most pixels of a plane for models that see planes as a whole (imported ones); they take up to 3 kB for each.
+        Most pixels of a plane for models that see planes as a whole (imported ones); they take about 2 kB for each.
     predicted
         Most lost indices a transformer predicts in one recovery; ``"nearest"`` has no such limit.
     """

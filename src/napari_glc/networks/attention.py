@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .normalisation import GroupNorm
+
 __all__ = ["PatchAttention"]
 
 
@@ -27,7 +29,7 @@ class PatchAttention(nn.Module):
     def __init__(self, channels: int, window: int = 32) -> None:
         super().__init__()
         self.window = window
-        self.norm = nn.GroupNorm(32, channels, eps=1e-6)
+        self.norm = GroupNorm(32, channels, eps=1e-6)
         self.q = nn.Conv2d(channels, channels, 1)
         self.k = nn.Conv2d(channels, channels, 1)
         self.v = nn.Conv2d(channels, channels, 1)
