@@ -35,12 +35,12 @@ from napari_glc.metrics import compare
 
 MEASURES = {"psnr": 1, "ms_ssim": 1, "squeezenet": -1, "darknet": -1}
 """What is measured, and whether more of it is better."""
-OURS = {"glc": (0, 12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100), "vqgan": (0, 12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100)}
+OURS = {"glc": (0, 12.5, 25, 50, 75, 100), "vqgan": (0, 25, 50, 75, 100)}
 LIVE: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
-    "jpeg": ((1, 3, 6, 10, 16, 25), {"format": "JPEG", "optimize": True, "progressive": True}),
-    "webp": ((0, 3, 8, 16, 28, 45), {"format": "WEBP", "method": 6}),
-    "avif-ssim": ((1, 8, 16, 24, 32, 42), {"format": "AVIF", "speed": 0, "advanced": {"tune": "ssim"}}),
-    "avif-iq": ((1, 8, 16, 24, 32, 42), {"format": "AVIF", "speed": 0, "advanced": {"tune": "iq"}}),
+    "jpeg": ((1, 4, 9, 18), {"format": "JPEG", "optimize": True, "progressive": True}),
+    "webp": ((0, 5, 15, 35), {"format": "WEBP", "method": 6}),
+    "avif-ssim": ((1, 10, 20, 30, 42), {"format": "AVIF", "speed": 0, "advanced": {"tune": "ssim"}}),
+    "avif-iq": ((1, 10, 20, 30, 42), {"format": "AVIF", "speed": 0, "advanced": {"tune": "iq"}}),
 }
 COLUMNS = {"psnr": "psnr", "msssim": "ms_ssim", "squeeze_distance": "squeezenet"}
 
