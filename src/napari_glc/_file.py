@@ -318,7 +318,7 @@ class GlcFile:
 
     def recover(
         self,
-        method: str = "both-sides",
+        method: str | None = None,
         *,
         sampling: Sampling | None = None,
         progress: Progress | None = None,
@@ -330,7 +330,7 @@ class GlcFile:
         method
             How lost indices are filled: by the transformer ``"both-sides"`` (from the indices before and after)
             or ``"transformer"`` (from those before, as published), ``"nearest"``, ``"frequent"`` or ``"none"``
-            (mid-grey).
+            (mid-grey). ``None``: both sides, or nearest where the model has no transformer that can.
         sampling
             For the transformer; ``None`` takes the most probable index.
         progress
@@ -353,7 +353,7 @@ class GlcFile:
         """
         import numpy as np
 
-        from ._recovery import Recovered, fill_map
+        from ._recovery import Recovered, best_method, fill_map
         from .codecs.vqgan import VqganCodec
         from .imaging.assembly import Region, assembled
 
@@ -364,7 +364,7 @@ class GlcFile:
             raise OptionError(f"the file has {header.planes} planes; what is lost can be recovered in files of one")
         if grid.plane.height * grid.plane.width > get_limits().pixels:
             raise beyond(f"{header.height} x {header.width} pixels in one read are", "pixels")
-        report = progress or _no_progress
+        report, method = progress or _no_progress, method or best_method(codec)
         with self._named_errors():
             found = codec.read_map(self._payload, header, grid, grid.plane, report, strict=False)
             filled = fill_map(codec, found, self.quality, method, sampling, report)

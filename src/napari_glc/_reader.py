@@ -69,7 +69,7 @@ def _read_layers(path: str) -> list[LayerData]:
     from ._layers import layer_options, lost_options
     from ._settings import plugin_setting
     from .api import open as open_file
-    from .errors import LimitError, ModelError
+    from .errors import LimitError
 
     file = open_file(path, device=plugin_setting("runtime", "device"))
     options = layer_options(file)
@@ -77,8 +77,8 @@ def _read_layers(path: str) -> list[LayerData]:
         return _layers_of(file)
     try:
         found = file.recover()
-    except (LimitError, ModelError):
-        # more lost indices than a transformer predicts while somebody waits, or no transformer that can
+    except LimitError:
+        # more lost indices than a transformer predicts while somebody waits
         found = file.recover("nearest")
     told = (
         f"{file.path}: {found.lost_packets} of {found.packets} packets are lost, {100 * found.lost_share:.1f} % of "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .recovery import Sampling
     from .recovery.transformer import IndexMap, Shown
 
-__all__ = ["METHODS", "Recovered", "fill_map"]
+__all__ = ["METHODS", "Recovered", "best_method", "fill_map"]
 
 METHODS = ("transformer", "both-sides", "nearest", "frequent", "none")
 """The transformer as published; with the indices after a lost one as well; nearest known index; most frequent
@@ -52,6 +52,12 @@ class Recovered:
     packets: int
     lost_share: float
     method: str
+
+
+def best_method(codec: VqganCodec) -> str:
+    """The method that knows most, of those that take seconds: minGPT runs as a whole for every index."""
+    transformer = codec.transformer
+    return "both-sides" if transformer is not None and transformer.config.reaches else "nearest"
 
 
 def _predictor(transformer: IndexTransformer, method: str) -> Callable[..., IndexMap]:

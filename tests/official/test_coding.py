@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import fakes
@@ -31,6 +32,8 @@ from napari_glc.inspection.index_maps import picture_map, position_bits
 from napari_glc.inspection.latents import coded_latent, indexed_latent, symbol_bits
 from napari_glc.loading import loaded_codec, release_models
 from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
+from napari_glc.networks.config import OFFICIAL_FACE, AutoencoderConfig, GlcConfig
+from napari_glc.networks.glc import GlcNetwork
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -226,6 +229,34 @@ def test_damaged_files_of_models_without_a_transformer_open_in_napari(narrow, cr
     with pytest.warns(UserWarning, match="1 of 4 packets are lost"):
         layers = get_reader(str(bad))(str(bad))
     assert [kind for _, _, kind in layers] == ["image", "labels"]
+    assert napari_glc.open(bad, device="cpu").recover().method == "nearest"
+    with pytest.raises(ModelError, match="recover with 'nearest'"):
+        napari_glc.open(bad, device="cpu").recover("transformer")
+
+
+def test_the_face_variant_of_glc(crop, tmp_path):
+    """Hyper-latents of 128 pixels, so tiles are multiples of that."""
+    inner = AutoencoderConfig(
+        kind="vqgan",
+        latent_channels=32,
+        codewords=64,
+        channels=32,
+        multipliers=(1, 2, 2, 3, 3, 4),
+        decoder_blocks=2,
+        final_swish=False,
+        quant_conv=False,
+    )
+    options = asdict(OFFICIAL_FACE) | {"hyper_codewords": 64, "autoencoder": inner}
+    torch.manual_seed(4)
+    torch.save({"net_g": GlcNetwork(GlcConfig(**options)).state_dict()}, tmp_path / "face.pth")
+    model = import_checkpoint(tmp_path / "face.pth")
+    assert model.name == "glc-f32"
+    assert model.network_config(GlcConfig) == GlcConfig(**options)
+    picture = np.pad(crop, ((0, 140), (0, 100), (0, 0)), mode="reflect")
+    data = napari_glc.encode(picture, model="glc-f32", tile=128, device="cpu")
+    assert napari_glc.decode(data).shape == picture.shape
+    with pytest.raises(OptionError, match="multiples of 128, not 64"):
+        napari_glc.encode(picture, model="glc-f32", tile=64, device="cpu")
 
 
 def test_planes_too_large_to_be_seen_at_once_are_refused(narrow, crop):

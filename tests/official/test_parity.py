@@ -16,6 +16,7 @@ from napari_glc.codecs.registry import load_codec
 from napari_glc.loading import loaded_codec, release_models
 from napari_glc.models import import_checkpoint
 from napari_glc.networks.config import OFFICIAL_IMAGE, GlcConfig
+from napari_glc.networks.fixed_point import from_fixed
 
 TOLERANCE = 1e-4
 """Of the largest value; also how near to a border a value may lie that is rounded to either side."""
@@ -90,6 +91,15 @@ def test_every_stage_of_glc(official):
     bits = (-torch.log2(probability + 1e-5)).clamp_min(0).sum()
     assert float(bits) == pytest.approx(float(reference["bits_y"]), rel=TOLERANCE)
     assert indices.numel() * 14 == float(reference["bits_z"])
+
+
+def test_probabilities_in_fixed_point_are_near_the_official_ones(official):
+    """What streams are coded with: 12 binary digits after the point."""
+    coder, reference = loaded_codec(official("glc_image"), "cpu").coder, _reference("glc_image")
+    found = coder.parameters(reference["z_index"].astype(np.int64).reshape(2, 3), 0)
+    step, scale, mean = torch.from_numpy(reference["params"]).reshape(1, 768, 8, 12).chunk(3, 1)
+    for fixed, wanted in ((found.quant_step, step.clamp_min(0.5)), (found.scale, scale), (found.mean, mean)):
+        assert (from_fixed(fixed) - wanted).abs().max() < 4 / 4096
 
 
 @torch.inference_mode()

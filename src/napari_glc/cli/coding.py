@@ -57,7 +57,8 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     decode.add_argument(
         "--recover",
         metavar="R",
-        help="how lost packets are filled: both-sides (default), transformer, nearest, frequent or none",
+        help="how lost packets are filled: both-sides (default, if the model can), transformer, nearest (default "
+        "otherwise), frequent or none",
     )
     decode.add_argument("--temperature", type=float, default=0.0, metavar="T", help="of sampling; default 0, arg-max")
     decode.add_argument("--top-k", type=int, metavar="K", help="sample from the K most probable indices only")
@@ -243,7 +244,7 @@ def _recover(file: GlcFile, options: argparse.Namespace) -> int:
 
     sampling = Sampling(options.temperature, options.top_k, options.seed)
     with bar("recovering") as progress:
-        found = file.recover(options.recover or "both-sides", sampling=sampling, progress=progress)
+        found = file.recover(options.recover, sampling=sampling, progress=progress)
     write_picture(options.output, found.pixels)
     if options.mask is not None:
         write_picture(options.mask, found.lost.astype(np.uint8) * 255)

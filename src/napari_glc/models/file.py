@@ -116,8 +116,15 @@ class ModelFile:
             raise ModelError(f"{self.path}: the weights cannot be read: {error}") from error
 
 
-def read_model(path: Path) -> ModelFile:
+def read_model(path: Path, sha256: str | None = None) -> ModelFile:
     """Read the head of a model file and hash it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        Its hash, if it is known already.
 
     Raises
     ------
@@ -132,7 +139,7 @@ def read_model(path: Path) -> ModelFile:
                 raise ModelError(f"{path}: a header of {length} bytes is beyond the limit of {_MAX_HEADER}")
             metadata = {str(k): str(v) for k, v in json.loads(stream.read(length))["__metadata__"].items()}
             stream.seek(0)
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = sha256 or hashlib.file_digest(stream, "sha256").hexdigest()
         check_named_hash(path, digest)
         return ModelFile(
             name=metadata.get("name", path.name.removesuffix(".safetensors")),

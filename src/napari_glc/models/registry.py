@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import MissingModelError, ModelError
 from .file import ModelFile, read_model
+from .hashes import remember_hash, remembered_hash
 
 __all__ = ["FOLDER_VARIABLE", "embedded_models", "find_model", "find_model_by_hash", "installed_models", "model_folder"]
 
@@ -32,7 +33,11 @@ _by_path: dict[str, ModelFile] = {}
 
 @cache
 def _read_cached(path: Path, modified: int, size: int) -> ModelFile:
-    return read_model(path)
+    known = remembered_hash(path, modified, size)
+    model = read_model(path, known)
+    if known is None:
+        remember_hash(path, modified, size, model.sha256)
+    return model
 
 
 def _models_in(folder: Path) -> list[ModelFile]:

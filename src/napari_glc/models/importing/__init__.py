@@ -71,6 +71,8 @@ def import_checkpoint(
     from .storing import checked_name, store
 
     path = Path(path)
+    if name is not None:
+        checked_name(name, replace=replace)
     found = converted(path, attach_to=attach_to, heads=heads)
     chosen = checked_name(name or found.name, replace=replace)
     return store(found, chosen, Provenance.of_file(path, licence=found.licence, url=url or found.page))

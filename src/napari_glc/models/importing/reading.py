@@ -31,7 +31,7 @@ __all__ = ["read_checkpoint"]
 
 _OLD_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How files of ``torch.save`` before version 1.6 begin."""
-_MAX_PICKLE = 1 << 26
+_MAX_PICKLE = 1 << 24
 """Longest structure of a checkpoint in bytes; the tensors are beside it."""
 _MAX_HEADER = 1 << 24
 _BY_TORCH = {"torch", "collections"}
