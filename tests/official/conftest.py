@@ -54,3 +54,5 @@ def official(shelf) -> Iterator[Callable[[str], ModelFile]]:
 
     yield imported
     release_models()
+    for path in shelf.glob("*.safetensors"):  # more than a gigabyte, which pytest would keep for three sessions
+        path.unlink()
