@@ -179,21 +179,18 @@ def plot(curves: dict[str, Curve], ours: list[str], target: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8.6), layout="constrained")
     for panel, (measure, better) in zip(axes.flat, MEASURES.items(), strict=True):
         for number, (codec, curve) in enumerate(curves.items()):
             shown = [p for p in curve if measure in p and p["bpp"] <= 0.2]
-            style = (
-                {"linewidth": 2.5, "marker": "o"}
-                if codec in ours
-                else {"linewidth": 1, "marker": ".xs^v+d"[number % 7]}
-            )
-            if shown:
-                panel.plot([p["bpp"] for p in shown], [p[measure] for p in shown], label=codec, **style)
+            style: dict[str, Any] = {"color": plt.get_cmap("tab20")(number), "marker": "osDPX.v^x+"[number % 10]}
+            style |= {"linewidth": 3} if codec in ours else {"linewidth": 1.2, "linestyle": "--"}
+            panel.plot([p["bpp"] for p in shown], [p[measure] for p in shown], label=codec, **style)
         panel.set(xlabel="bpp, whole files", title=f"{measure} ({'higher' if better > 0 else 'lower'} is better)")
+        panel.set_xlim(0, 0.2)
         panel.grid(alpha=0.3)
-    axes[0, 0].legend(fontsize=7)
-    figure.savefig(target, dpi=110)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    figure.savefig(target, dpi=90)
 
 
 def main() -> None:
