@@ -174,6 +174,10 @@ def test_names_can_be_chosen_once_and_models_removed(folder):
         import_checkpoint(folder / "a.pth", "mine-1a2b3c4d")
     with pytest.raises(OptionError, match="stays"):
         remove_model(find_model("glc-small"))
+    elsewhere = folder / "elsewhere.safetensors"
+    elsewhere.write_bytes(model.path.read_bytes())
+    with pytest.raises(OptionError, match="not in the model folder"):
+        remove_model(find_model(elsewhere))
     remove_model(model)
     assert not list((folder / "models").iterdir())
     assert all(m.name != "lab-vqgan" for m in installed_models())

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..._atomic import write_atomically
 from ...errors import OptionError
 from ..file import ModelFile
-from ..registry import embedded_models
+from ..registry import embedded_models, model_folder
 
 __all__ = ["Provenance", "provenance_of", "remove_model"]
 
@@ -68,11 +68,15 @@ def remove_model(model: ModelFile) -> None:
     Raises
     ------
     OptionError
-        If it is an embedded one.
+        If it is an embedded one, or lies elsewhere.
     OSError
         If it cannot be deleted.
     """
     if model.path in {embedded.path for embedded in embedded_models()}:
         raise OptionError(f"{model.name!r} ships with the package and stays")
+    if model.path.parent.resolve() != model_folder().resolve():
+        raise OptionError(
+            f"{model.path} is not in the model folder {model_folder()}; delete it yourself if you want to"
+        )
     model.path.unlink()
     _beside(model.path).unlink(missing_ok=True)

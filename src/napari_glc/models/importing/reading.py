@@ -13,6 +13,7 @@ A checkpoint is a pickle, and an unpickled pickle calls whatever functions it na
 
 from __future__ import annotations
 
+import os
 import pickle
 import pickletools
 import struct
@@ -86,7 +87,7 @@ def read_checkpoint(path: Path) -> Any:
     try:
         if zipfile.is_zipfile(path):
             with _inert(_foreign_names(path)):
-                return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+                return torch.load(os.fspath(path), map_location="cpu", weights_only=True, mmap=True)
         if start.startswith(_OLD_MAGIC):
             return torch.load(path, map_location="cpu", weights_only=True)
         if len(start) > 8 and start[8:9] == b"{" and struct.unpack("<Q", start[:8])[0] <= _MAX_HEADER:
