@@ -14,6 +14,6 @@ def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) ->
     viewer.window.add_dock_widget(widget, name="Encode and decode", area="right")
     widget.quality.value = 60
     widget.run()
-    wait(lambda: not widget.busy)
+    wait(lambda: widget.settled)
     viewer.canvas.grid.enabled = True
     viewer.reset_view()

@@ -14,7 +14,7 @@ def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) ->
     viewer.window.add_dock_widget(widget, name="VQ index map", area="right")
     widget.book.setCurrentText("256 codewords")
     widget.run()
-    wait(lambda: not widget.busy)
+    wait(lambda: widget.settled)
     found = widget._found
     assert found is not None
     widget.codeword.setValue(int(found.map.counts.argmax()))

@@ -14,9 +14,9 @@ def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) ->
     viewer.window.add_dock_widget(widget, name="Latent patches", area="right")
     widget.overlay.setCurrentIndex(1)
     widget.run()
-    wait(lambda: not widget.busy)
+    wait(lambda: widget.settled)
     height, width = layer.data.shape[:2]
     widget.pick_world((0.42 * height, 0.43 * width))
-    wait(lambda: not widget.busy)
+    wait(lambda: widget.settled)
     viewer.layers[f"{layer.name} latent colours"].opacity = 0.75
     viewer.reset_view()

@@ -14,8 +14,8 @@ def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) ->
     viewer.window.add_dock_widget(widget, name="Rate exploration", area="right")
     widget.quality.value = 30
     widget.run_button.click()
-    wait(lambda: not widget.busy)
+    wait(lambda: widget.settled)
     widget.draw_curves()
-    wait(lambda: not widget.busy)
+    wait(lambda: widget.settled)
     widget.mode.setCurrentIndex(widget.mode.findData("wipe"))
     viewer.reset_view()

@@ -17,9 +17,9 @@ def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) ->
     widget.seed.setValue(3)
     widget.ratios.setText("0.1 0.3 0.5")
     widget.sweep_button.click()
-    wait(lambda: not widget.busy)
+    wait(lambda: widget.settled)
     widget.run_button.click()
-    wait(lambda: not widget.busy)
+    wait(lambda: widget.settled)
     for kind in ("before recovery", "recovery difference"):
         viewer.layers[f"{layer.name} {kind}"].visible = True
     # each picture has a cell of its own; the lost positions lie on none of them

@@ -33,10 +33,10 @@ def dock(viewer) -> Callable[[type], Any]:
 
 @pytest.fixture
 def finish(qtbot) -> Callable[..., None]:
-    """Wait until a widget's job has ended."""
+    """Wait until a widget's job has ended and everything is shown."""
 
     def wait(widget: Any, seconds: float = 60) -> None:
-        qtbot.waitUntil(lambda: not widget.busy, timeout=int(1000 * seconds))
+        qtbot.waitUntil(lambda: widget.settled, timeout=int(1000 * seconds))
 
     return wait
 

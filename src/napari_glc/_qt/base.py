@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -101,11 +102,13 @@ class GlcWidget(QWidget):
         self.progress.setAccessibleName("Progress")
         self.progress.setVisible(False)
         # timers that belong to the widget: QTimer.singleShot may keep what it is to call, and so the viewer, alive
-        self._patience, self._docking, self._closing = QTimer(self), QTimer(self), QTimer(self)
+        self._patience, self._docking, self._closing, self._turn = (QTimer(self) for _ in range(4))
+        self._waiting: deque[Callable[[], None]] = deque()
         for timer, then in (
             (self._patience, self._show_progress),
             (self._docking, self._watch_window),
             (self._closing, self._release_if_closed),
+            (self._turn, self._do_next),
         ):
             timer.setSingleShot(True)
             timer.timeout.connect(then)
@@ -244,6 +247,24 @@ class GlcWidget(QWidget):
         except Exception as error:  # a result that cannot be shown is a failure like any other
             self.tell_error(error)
         self.refresh()
+
+    def later(self, show: Callable[[], None]) -> None:
+        """Do `show` in a turn of the event loop of its own: one new layer takes napari long enough."""
+        self._waiting.append(show)
+        self._turn.start(0)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no job is under way and everything is shown."""
+        return not self.busy and not self._waiting
+
+    def _do_next(self) -> None:
+        try:
+            self._waiting.popleft()()
+        except Exception as error:  # see _finish
+            self.tell_error(error)
+        if self._waiting:
+            self._turn.start(0)
 
     def tell(self, text: str) -> None:
         """Put a message on the status line."""

@@ -48,6 +48,7 @@ class CurvePlot(Plot):
         self.here: tuple[float, float, float] | None = None
         self.metric = "psnr"
         self._spans_now = False
+        self._drawn: Any = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Rate-distortion curves")
         self.setToolTip("Click a point to show the picture at that rate")
@@ -127,8 +128,13 @@ class CurvePlot(Plot):
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(visible=True, alpha=0.25)
         if self.points or self.here is not None:
-            axes.legend(loc="best", framealpha=0.7)
+            # where curves that rise leave room
+            axes.legend(loc="lower right", framealpha=0.7)
+        loose, drawn = self._loose, (self.metric, {p.codec for p in self.points}, self.here is None)
         self.restyle()
+        # one point more needs no other margins, and finding them takes most of the time
+        self._loose = loose or drawn != self._drawn
+        self._drawn = drawn
         self._place_now()
 
     def restyle(self, event: Any = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,12 +105,19 @@ def _part(report: Report, start: float, end: float) -> Progress:
     return tell
 
 
+def _prepare_labels() -> None:
+    """Load here, beside the window, what napari loads when it makes its first labels layer: pandas takes a while."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pandas")
+
+
 def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, kept: Kept, report: Report) -> Found:
     """Inspect a picture in one codebook; `kept` lends and receives what other runs need."""
     from ..codecs.vqgan import VqganCodec
     from ..inspection.index_maps import map_of_latent, plane_latent
 
     report(0, _UNITS)
+    _prepare_labels()
     codec = loaded_codec(model, device)
     assert isinstance(codec, VqganCodec)
     same = kept.picture is not None and kept.model == model.sha256 and np.array_equal(kept.picture, plane.pixels)
@@ -127,6 +136,7 @@ def inspect_file(file: GlcFile, kept: Kept, report: Report) -> Found:
     """Inspect the map a file holds."""
     from ..inspection.index_maps import file_map
 
+    _prepare_labels()
     codec, found = file_map(file, _part(report, 0, 0.3))
     options = layer_options(file)
     scale, factor = np.asarray(options["scale"], float), found.factor

@@ -244,6 +244,14 @@ class RateWidget(GlcWidget):
             "psnr": step.psnr,
         }
         self.comparison.show(self._source, plane, step.pixels, facts)
+        self._tabulate(step.psnr, math.nan)
+        if shown.bits is not None or shown.invention is not None or shown.wish.invention == BEYOND:
+            self.later(lambda: self._show_maps(shown, plane, session, facts))
+
+    def _show_maps(self, shown: Shown, plane: LayerPlane, session: RateSession, facts: dict[str, Any]) -> None:
+        """The maps of a step, unless another came meanwhile."""
+        if self._step is not shown.step or self._plane is not plane or self._source not in self.viewer.layers:
+            return
         if shown.bits is not None and self.bits.isChecked():
             note = {**facts, "shows": f"estimated bits for each {session.factor} x {session.factor} pixels"}
             limit = float(shown.bits.max())
@@ -255,7 +263,6 @@ class RateWidget(GlcWidget):
         elif shown.wish.invention == BEYOND:
             self._layers.remove(plane, _INVENTION)
             self.tell("Index maps have no preview: choose another invention map.")
-        self._tabulate(step.psnr, math.nan)
 
     def _tabulate(self, psnr: float, ms_ssim: float) -> None:
         step, plane = self._step, self._plane

@@ -1,7 +1,8 @@
 """Checkpoints their authors publish, and where. Nothing of them is part of this package.
 
-Pages are the authors'; addresses of files are theirs or those other projects use. Hashes are not the authors' (they give none) but observed by several people who
-downloaded the file; where none is known to this project there is none here, and what an import records is the first.
+Pages are the authors'; addresses of files are theirs or those other projects use. Hashes are not the authors' (they
+give none) but observed by several people who downloaded the file; where none is known to this project there is none
+here, and what an import records is the first.
 """
 
 from __future__ import annotations
