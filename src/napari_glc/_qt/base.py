@@ -104,6 +104,7 @@ class GlcWidget(QWidget):
         # timers that belong to the widget: QTimer.singleShot may keep what it is to call, and so the viewer, alive
         self._patience, self._docking, self._closing, self._turn = (QTimer(self) for _ in range(4))
         self._waiting: deque[Callable[[], None]] = deque()
+        self.on_release(self._waiting.clear)
         for timer, then in (
             (self._patience, self._show_progress),
             (self._docking, self._watch_window),
@@ -259,6 +260,8 @@ class GlcWidget(QWidget):
         return not self.busy and not self._waiting
 
     def _do_next(self) -> None:
+        if not self._waiting:
+            return
         try:
             self._waiting.popleft()()
         except Exception as error:  # see _finish

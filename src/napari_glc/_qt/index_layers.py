@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ..inspection.index_maps import IndexMap
 
-__all__ = ["COLORMAPS", "find_own", "rank_colours", "show_map", "show_positions", "weakly"]
+__all__ = ["COLORMAPS", "direct_colormap", "find_own", "rank_colours", "show_map", "show_positions", "weakly"]
 
 COLORMAPS = ("viridis", "turbo", "cividis")
 """Without cycles: the two ends of the order differ most. The first and the last are perceptually uniform."""

@@ -223,7 +223,7 @@ class IndexWidget(GlcWidget):
             if self._clicked not in self._layer.mouse_drag_callbacks:
                 self._layer.mouse_drag_callbacks.append(self._clicked)
             self._pointed = None
-            self._draw_usage()
+            self.later(self._draw_usage)
             same_book = before is not None and before.facts == found.facts and before.source == found.source
             blocked = self.codeword.blockSignals(True)
             self.codeword.setRange(_NONE, found.map.size - 1)
@@ -234,8 +234,9 @@ class IndexWidget(GlcWidget):
         self._show_selection()
 
     def _draw_usage(self) -> None:
-        assert self._found is not None
         found = self._found
+        if found is None:
+            return
         self.plot.draw_usage(
             found.map.counts[found.words.order], rank_colours(found.map.size, self.colormap.currentText())
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Labels
 from numpy.typing import NDArray
 
 from .._file import GlcFile
@@ -16,6 +16,7 @@ from .._layers import layer_options
 from ..codecs.base import Progress
 from ..loading import loaded_codec
 from ..models import ModelFile
+from .index_layers import direct_colormap
 
 if TYPE_CHECKING:
     from ..codecs.vqgan import VqganCodec
@@ -105,10 +106,10 @@ def _part(report: Report, start: float, end: float) -> Progress:
     return tell
 
 
+@cache
 def _prepare_labels() -> None:
-    """Load here, beside the window, what napari loads when it makes its first labels layer: pandas takes a while."""
-    with contextlib.suppress(ImportError):
-        importlib.import_module("pandas")
+    """Make a labels layer here, beside the window: with the first one, napari loads and compiles for half a second."""
+    Labels(np.zeros((2, 2), np.int32), colormap=direct_colormap({0: (0, 0, 0, 1)}))
 
 
 def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, kept: Kept, report: Report) -> Found:

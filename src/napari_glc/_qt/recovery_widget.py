@@ -303,11 +303,13 @@ class RecoveryWidget(RecoveryForm):
             "warning": "Decoded by a generative model, which invents plausible detail: not for measurements.",
         }
         factor = found.source.codec.config.factor
-        self._results.picture(name, _AFTER, plane, found.after, facts)
-        self._results.picture(name, "before recovery", plane, found.before, facts, visible=False)
         gap_facts = {**facts, "difference_to": found.gap_to}
-        self._results.difference(name, "recovery difference", plane, found.gap, gap_facts)
-        self._results.positions(name, "lost positions", plane.coarse_placement(factor), lost, facts)
+        coarse = plane.coarse_placement(factor)
+        show = self._results
+        show.picture(name, _AFTER, plane, found.after, facts)
+        self.later(lambda: show.picture(name, "before recovery", plane, found.before, facts, visible=False))
+        self.later(lambda: show.difference(name, "recovery difference", plane, found.gap, gap_facts))
+        self.later(lambda: show.positions(name, "lost positions", coarse, lost, facts))
         self.table.show_result(result)
         share = 100 * float(lost.mean())
         exact = "" if np.isnan(result.accuracy) else f" {100 * result.accuracy:.1f} % of them came back exactly,"
