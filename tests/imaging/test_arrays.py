@@ -13,7 +13,7 @@ import napari_glc
 from napari_glc.errors import DamagedFileError, OptionError, UnsupportedArrayError
 
 DATA = Path(__file__).parents[1] / "data"
-SIZES = {"T": 2, "C": 2, "Z": 1, "Y": 24, "X": 40, "S": 3}
+SIZES = {"T": 2, "C": 2, "Z": 2, "Y": 24, "X": 40, "S": 3}
 AXES = ("YX", "XY", "YXS", "SYX", "CYX", "YXZ", "ZYX", "TYXS", "TCZYX", "TZCYX", "XYCZ")
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32")
 METADATA = {"name": "row", "scale": [0.5, 2.0]}
