@@ -11,7 +11,6 @@ import imageio.v3 as iio
 import numpy as np
 
 import napari_glc
-from napari_glc._file import GlcFile
 from napari_glc._sample_data import sample_path
 from napari_glc.codecs import blocks
 
@@ -25,11 +24,11 @@ def main() -> None:
     picture = np.ascontiguousarray(np.hstack([turned, turned])[:2048, 100:2148])
     data = napari_glc.encode(picture, quality=options.quality)
     blocks.BLOCK = 4096
-    whole = GlcFile(data).read().astype(int)
+    whole = napari_glc.decode(data).astype(int)
     assert napari_glc.encode(picture, quality=options.quality) == data
     for side in (256, 512, 1536):
         blocks.BLOCK = side
-        difference = np.abs(GlcFile(data).read() - whole)
+        difference = np.abs(napari_glc.decode(data) - whole)
         print(
             f"blocks of {side}: largest difference {difference.max()} grey level(s), "
             f"{100 * (difference > 0).mean():.4f} % of the samples differ"

@@ -193,10 +193,15 @@ def measure(viewer: Any, name: str, make: Callable[[Any], Any]) -> None:
     viewer.window.add_dock_widget(widget, name=name)
     wait(0.5)
     measure_run(widget, name)
-    if hasattr(widget, "_forget"):
-        widget._forget()
+    forget(widget)
     measure_run(widget, f"{name}, again")
     viewer.window.remove_dock_widget(widget)
+
+
+def forget(widget: Any) -> None:
+    """Drop a kept latent, which would leave nothing to measure or to cancel."""
+    if hasattr(widget, "_forget"):
+        widget._forget()
 
 
 def measure_run(widget: Any, name: str) -> None:
@@ -228,16 +233,25 @@ def measure_run(widget: Any, name: str) -> None:
 
 
 def measure_napari(viewer: Any) -> None:
-    """What napari needs for a layer of its own."""
+    """The viewer at rest, and what napari needs for a layer of its own."""
+    measure_call("idle viewer", lambda: None, IDLE_SECONDS)
     for kind, add in (("image", viewer.add_image), ("labels", viewer.add_labels)):
-        clock = Clock()
-        clock.start()
-        layer = add(np.zeros((64, 96), np.uint8), visible=True)
-        wait(0.5)
-        clock.stop()
-        report(f"napari alone adds its first {kind} layer", clock)
+        layer = measure_call(
+            f"napari alone adds its first {kind} layer", lambda add=add: add(np.zeros((64, 96), np.uint8))
+        )
         viewer.layers.remove(layer)
         wait(0.2)
+
+
+def measure_call(name: str, call: Callable[[], Any], seconds: float = 0.5) -> Any:
+    """A call and the time after it."""
+    clock = Clock()
+    clock.start()
+    value = call()
+    wait(seconds)
+    clock.stop()
+    report(name, clock)
+    return value
 
 
 def measure_cancel(viewer: Any, name: str, make: Callable[[Any], Any]) -> None:
@@ -249,8 +263,7 @@ def measure_cancel(viewer: Any, name: str, make: Callable[[Any], Any]) -> None:
     wait(0.5)
     free, gone = [], []
     for moment in CANCEL_AFTER:
-        if hasattr(widget, "_forget"):
-            widget._forget()  # a kept latent would leave nothing to cancel
+        forget(widget)
         widget.run()
         end = time.perf_counter() + moment
         pump(lambda end=end: time.perf_counter() > end or not widget.busy)
@@ -301,11 +314,6 @@ def main() -> None:
     viewer.add_image(np.tile(parrots, (2, 2, 1)), rgb=True, name="parrots 2 x 2")
     wait(2)
     print("| job | time | longest gap | 99th percentile |\n| --- | --- | --- | --- |")
-    clock = Clock()
-    clock.start()
-    wait(IDLE_SECONDS)
-    clock.stop()
-    report("idle viewer", clock)
     measure_napari(viewer)
     measure(viewer, "the first job loads PyTorch and a model", lambda viewer: codec_widget(viewer, "glc"))
     for name, make in scenes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import fakes
@@ -32,7 +32,7 @@ from napari_glc.inspection.index_maps import picture_map, position_bits
 from napari_glc.inspection.latents import coded_latent, indexed_latent, symbol_bits
 from napari_glc.loading import loaded_codec, release_models
 from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
-from napari_glc.networks.config import OFFICIAL_FACE, AutoencoderConfig, GlcConfig
+from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
 from napari_glc.networks.glc import GlcNetwork
 
 
@@ -236,22 +236,15 @@ def test_damaged_files_of_models_without_a_transformer_open_in_napari(narrow, cr
 
 def test_the_face_variant_of_glc(crop, tmp_path):
     """Hyper-latents of 128 pixels, so tiles are multiples of that."""
-    inner = AutoencoderConfig(
-        kind="vqgan",
-        latent_channels=32,
-        codewords=64,
-        channels=32,
-        multipliers=(1, 2, 2, 3, 3, 4),
-        decoder_blocks=2,
-        final_swish=False,
-        quant_conv=False,
+    inner = replace(
+        OFFICIAL_FACE.autoencoder, latent_channels=32, codewords=64, channels=32, multipliers=(1, 2, 2, 3, 3, 4)
     )
-    options = asdict(OFFICIAL_FACE) | {"hyper_codewords": 64, "autoencoder": inner}
+    config = replace(OFFICIAL_FACE, hyper_codewords=64, autoencoder=inner)
     torch.manual_seed(4)
-    torch.save({"net_g": GlcNetwork(GlcConfig(**options)).state_dict()}, tmp_path / "face.pth")
+    torch.save({"net_g": GlcNetwork(config).state_dict()}, tmp_path / "face.pth")
     model = import_checkpoint(tmp_path / "face.pth")
     assert model.name == "glc-f32"
-    assert model.network_config(GlcConfig) == GlcConfig(**options)
+    assert model.network_config(GlcConfig) == config
     picture = np.pad(crop, ((0, 140), (0, 100), (0, 0)), mode="reflect")
     data = napari_glc.encode(picture, model="glc-f32", tile=128, device="cpu")
     assert napari_glc.decode(data).shape == picture.shape

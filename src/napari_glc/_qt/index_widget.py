@@ -234,9 +234,8 @@ class IndexWidget(GlcWidget):
         self._show_selection()
 
     def _draw_usage(self) -> None:
+        assert self._found is not None
         found = self._found
-        if found is None:
-            return
         self.plot.draw_usage(
             found.map.counts[found.words.order], rank_colours(found.map.size, self.colormap.currentText())
         )
