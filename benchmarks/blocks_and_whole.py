@@ -11,7 +11,7 @@ import imageio.v3 as iio
 import numpy as np
 
 import napari_glc
-from napari_glc._sample_data import sample_path
+from napari_glc._napari.samples import sample_path
 from napari_glc.codecs import blocks
 
 

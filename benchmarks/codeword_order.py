@@ -17,8 +17,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import laplacian
 from scipy.spatial.distance import pdist, squareform
 
-from napari_glc.inspection.codewords import order_codewords
-from napari_glc.loading import loaded_codec
+from napari_glc.codecs.loading import loaded_codec
+from napari_glc.inspection.index_map.codewords import order_codewords
 from napari_glc.models import find_model
 
 NEAREST = 4

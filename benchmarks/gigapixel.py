@@ -15,7 +15,7 @@ import imageio.v3 as iio
 import numpy as np
 
 import napari_glc
-from napari_glc._sample_data import sample_path
+from napari_glc._napari.samples import sample_path
 
 
 def painted(path: Path, size: int) -> np.memmap:

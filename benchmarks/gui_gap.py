@@ -25,7 +25,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 
-from napari_glc._sample_data import sample_path
+from napari_glc._napari.samples import sample_path
 
 INTERVAL_MS = 5
 IDLE_SECONDS = 3.0
@@ -117,7 +117,7 @@ def report(name: str, clock: Clock, watch: Watch | None = None) -> None:
 
 def codec_widget(viewer: Any, codec: str, index_coder: str = "auto") -> Any:
     """*Encode and decode*, set up but not run."""
-    from napari_glc._qt.codec_widget import CodecWidget
+    from napari_glc._qt.coding.widget import CodecWidget
 
     widget = CodecWidget(viewer)
     widget.codec.setCurrentIndex(widget.codec.findData(codec))
@@ -128,7 +128,7 @@ def codec_widget(viewer: Any, codec: str, index_coder: str = "auto") -> Any:
 
 def rate_widget(viewer: Any, *, curves: bool = False) -> Any:
     """*Rate exploration*; Run shows the picture, and draws the curves if asked to."""
-    from napari_glc._qt.rate_widget import RateWidget
+    from napari_glc._qt.rate.widget import RateWidget
 
     widget = RateWidget(viewer)
     widget.device.setCurrentIndex(widget.device.findData("cpu"))
@@ -141,21 +141,21 @@ def rate_widget(viewer: Any, *, curves: bool = False) -> Any:
 
 def index_widget(viewer: Any) -> Any:
     """*VQ index map*."""
-    from napari_glc._qt.index_widget import IndexWidget
+    from napari_glc._qt.index_map.widget import IndexWidget
 
     return IndexWidget(viewer)
 
 
 def latent_widget(viewer: Any) -> Any:
     """*Latent patches*."""
-    from napari_glc._qt.latent_widget import LatentWidget
+    from napari_glc._qt.latent.widget import LatentWidget
 
     return LatentWidget(viewer)
 
 
 def recovery_widget(viewer: Any, *, sweep: bool = False) -> Any:
     """*Lost-index recovery*; Run heals the picture, or sweeps over loss ratios."""
-    from napari_glc._qt.recovery_widget import RecoveryWidget
+    from napari_glc._qt.recovery.widget import RecoveryWidget
 
     widget = RecoveryWidget(viewer)
     if sweep:
@@ -256,7 +256,7 @@ def measure_call(name: str, call: Callable[[], Any], seconds: float = 0.5) -> An
 
 def measure_cancel(viewer: Any, name: str, make: Callable[[Any], Any]) -> None:
     """From Cancel until the widget is free, and until the thread is gone, at several moments of a job."""
-    from napari_glc._qt import jobs
+    from napari_glc._qt.common import jobs
 
     widget = make(viewer)
     viewer.window.add_dock_widget(widget, name=name)

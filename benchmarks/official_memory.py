@@ -21,7 +21,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 
-from napari_glc._sample_data import sample_path
+from napari_glc._napari.samples import sample_path
 
 
 def import_fake(network: str, folder: Path) -> None:
@@ -46,7 +46,7 @@ def measure(options: argparse.Namespace) -> None:
     import torch
 
     import napari_glc
-    from napari_glc.loading import loaded_codec
+    from napari_glc.codecs.loading import loaded_codec
     from napari_glc.models import find_model
 
     torch.set_num_threads(options.threads)

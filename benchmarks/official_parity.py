@@ -23,8 +23,8 @@ import fakes
 import plain
 
 import napari_glc
-from napari_glc._sample_data import sample_path
-from napari_glc.loading import loaded_codec
+from napari_glc._napari.samples import sample_path
+from napari_glc.codecs.loading import loaded_codec
 from napari_glc.models import import_checkpoint
 
 RATE_POINT = 1

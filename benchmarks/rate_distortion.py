@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 import napari_glc
-from napari_glc.evaluation import feature_distances, pictures_in
+from napari_glc.evaluation.rates import feature_distances, pictures_in
 from napari_glc.imaging.files import read_picture
 from napari_glc.metrics import compare
 

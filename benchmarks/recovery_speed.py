@@ -21,8 +21,8 @@ import torch
 
 import napari_glc
 from napari_glc import recovery
-from napari_glc.codecs.vqgan import VqganCodec
-from napari_glc.loading import loaded_codec
+from napari_glc.codecs.loading import loaded_codec
+from napari_glc.codecs.vqgan.codec import VqganCodec
 from napari_glc.models import find_model
 from napari_glc.recovery.transformer import predict_by_windows
 

@@ -17,12 +17,12 @@ from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
+from napari_glc.evaluation.rates.erasures import evaluate_losses
 from skimage.transform import resize
 
 import napari_glc
 from napari_glc.container import INDEX_CODERS
-from napari_glc.evaluation import evaluate_folder, means
-from napari_glc.loss_evaluation import evaluate_losses
+from napari_glc.evaluation.rates import evaluate_folder, means
 
 QUALITIES = [100 * level / 8 for level in range(9)]
 SIZES = [8 << level for level in range(9)]

@@ -15,7 +15,7 @@ import imageio.v3 as iio
 import numpy as np
 from skimage.transform import resize
 
-from napari_glc.evaluation import evaluate_folder, means
+from napari_glc.evaluation.rates import evaluate_folder, means
 
 QUALITIES = (0, 25, 50, 75, 100)
 IMAGES = Path(__file__).parent / "images"

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 import napari_glc
-from napari_glc._sample_data import sample_path
+from napari_glc._napari.samples import sample_path
 
 IMAGES = Path(__file__).parent / "images"
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import napari_glc
-from napari_glc.codecs.glc import GlcCodec
-from napari_glc.codecs.vqgan import VqganCodec
-from napari_glc.loading import loaded_codec
+from napari_glc.codecs.glc.codec import GlcCodec
+from napari_glc.codecs.loading import loaded_codec
+from napari_glc.codecs.vqgan.codec import VqganCodec
 from napari_glc.models import find_model
 
 DATA = Path(__file__).parent / "data"

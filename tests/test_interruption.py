@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import napari_glc
-from napari_glc._interruption import checkpoint, interruptible
+from napari_glc._base.interruption import checkpoint, interruptible
 from napari_glc.errors import Cancelled
 
 

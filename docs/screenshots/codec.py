@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_glc._qt.codec_widget import CodecWidget
+from napari_glc._qt.coding.widget import CodecWidget
 
 
 def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) -> None:

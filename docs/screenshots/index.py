@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_glc._qt.index_widget import IndexWidget
+from napari_glc._qt.index_map.widget import IndexWidget
 
 
 def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_glc._qt.latent_widget import LatentWidget
+from napari_glc._qt.latent.widget import LatentWidget
 
 
 def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_glc._qt.recovery_widget import RecoveryWidget
+from napari_glc._qt.recovery.widget import RecoveryWidget
 
 
 def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) -> None:

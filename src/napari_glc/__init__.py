@@ -13,12 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._file import GlcFile
-    from ._target import encode_to_bpp
     from ._version import __version__
     from .api import decode, encode, imread, imwrite, open
     from .container.limits import Limits, get_limits, set_limits
     from .errors import GlcError
+    from .files.opened import GlcFile
+    from .files.target_rate import encode_to_bpp
 
 __all__ = [
     "GlcError",
@@ -37,9 +37,9 @@ __all__ = [
 
 _HOMES = {
     "GlcError": "errors",
-    "GlcFile": "_file",
+    "GlcFile": "files.opened",
     "__version__": "_version",
-    "encode_to_bpp": "_target",
+    "encode_to_bpp": "files.target_rate",
     **dict.fromkeys(("Limits", "get_limits", "set_limits"), "container.limits"),
     **dict.fromkeys(("decode", "encode", "imread", "imwrite", "open"), "api"),
 }

@@ -7,9 +7,9 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._atomic import write_parts_atomically
-from ._file import GlcFile
+from ._base.atomic import write_parts_atomically
 from .errors import OptionError
+from .files.opened import GlcFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,7 +130,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def _parts(image: Any, *, device: str, progress: Progress | None, **options: Any) -> Iterator[bytes]:
-    from ._encoding import encoded_parts, prepared_array
+    from .files.encoding import encoded_parts, prepared_array
 
     return encoded_parts(prepared_array(image, **options), device, progress)
 

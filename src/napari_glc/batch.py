@@ -138,7 +138,7 @@ def _wanted(path: Path) -> bool:
 
 
 def _finished(path: Path) -> bool:
-    from ._file import GlcFile
+    from .files.opened import GlcFile
 
     try:
         GlcFile(path)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_glc._qt.jobs import wait_for_jobs
+from napari_glc._qt.common.jobs import wait_for_jobs
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
-from napari_glc._qt.base import GlcWidget
-from napari_glc._qt.jobs import Report, _running, wait_for_jobs
+from napari_glc._qt.common.base import GlcWidget
+from napari_glc._qt.common.jobs import Report, _running, wait_for_jobs
 
 
 class Sleeper(GlcWidget):

@@ -13,10 +13,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 import napari_glc
-from napari_glc import loading
-from napari_glc._qt import codec_widget, device_choice
-from napari_glc._qt.codec_widget import CodecWidget
-from napari_glc._qt.jobs import _running
+from napari_glc._qt.coding import widget as codec_widget
+from napari_glc._qt.coding.widget import CodecWidget
+from napari_glc._qt.common import device_choice
+from napari_glc._qt.common.jobs import _running
+from napari_glc.codecs import loading
 from napari_glc.inspection import coding
 from napari_glc.metrics import compare
 

@@ -15,12 +15,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "official"))
 import fakes
 
 import napari_glc
-from napari_glc._qt.codec_widget import CodecWidget
-from napari_glc._qt.index_widget import IndexWidget
-from napari_glc._qt.latent_widget import LatentWidget
-from napari_glc._qt.rate_widget import RateWidget
-from napari_glc._qt.recovery_widget import RecoveryWidget
-from napari_glc.loading import loaded_codec, release_models
+from napari_glc._qt.coding.widget import CodecWidget
+from napari_glc._qt.index_map.widget import IndexWidget
+from napari_glc._qt.latent.widget import LatentWidget
+from napari_glc._qt.rate.widget import RateWidget
+from napari_glc._qt.recovery.widget import RecoveryWidget
+from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.models import find_model, import_checkpoint
 from napari_glc.models.registry import FOLDER_VARIABLE
 

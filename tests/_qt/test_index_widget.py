@@ -12,13 +12,13 @@ from napari.utils.interactions import (
 )
 
 import napari_glc
-from napari_glc._qt import index_widget
-from napari_glc._qt.index_layers import rank_colours, show_map
-from napari_glc._qt.index_widget import IndexWidget
-from napari_glc._qt.picking import Picked, picks
+from napari_glc._qt.common.picking import Picked, picks
+from napari_glc._qt.index_map import widget as index_widget
+from napari_glc._qt.index_map.layers import rank_colours, show_map
+from napari_glc._qt.index_map.widget import IndexWidget
 from napari_glc.container import parse
-from napari_glc.inspection.codewords import order_codewords
-from napari_glc.inspection.index_maps import IndexMap
+from napari_glc.inspection.index_map.codewords import order_codewords
+from napari_glc.inspection.index_map.maps import IndexMap
 
 
 class Mouse:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from qtpy.QtCore import QPoint, Qt
 
-from napari_glc._qt.jobs import _running
-from napari_glc._qt.latent_layers import VIEWS
-from napari_glc._qt.latent_widget import LatentWidget
-from napari_glc._qt.picking import Picked, picks
-from napari_glc.inspection.latents import coded_latent, latent_colours
+from napari_glc._qt.common.jobs import _running
+from napari_glc._qt.common.picking import Picked, picks
+from napari_glc._qt.latent.layers import VIEWS
+from napari_glc._qt.latent.widget import LatentWidget
+from napari_glc.inspection.latent.latents import coded_latent, latent_colours
 from napari_glc.models import write_model
 from napari_glc.networks.config import AutoencoderConfig, GlcConfig
 from napari_glc.networks.glc import GlcNetwork

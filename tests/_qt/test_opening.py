@@ -9,12 +9,12 @@ _PROGRAM = """
 import sys, time
 from napari import Viewer
 from qtpy.QtCore import QCoreApplication
-from napari_glc._qt.codec_widget import CodecWidget
-from napari_glc._qt.index_widget import IndexWidget
-from napari_glc._qt.jobs import wait_for_jobs
-from napari_glc._qt.latent_widget import LatentWidget
-from napari_glc._qt.rate_widget import RateWidget
-from napari_glc._qt.recovery_widget import RecoveryWidget
+from napari_glc._qt.coding.widget import CodecWidget
+from napari_glc._qt.index_map.widget import IndexWidget
+from napari_glc._qt.common.jobs import wait_for_jobs
+from napari_glc._qt.latent.widget import LatentWidget
+from napari_glc._qt.rate.widget import RateWidget
+from napari_glc._qt.recovery.widget import RecoveryWidget
 
 viewer = Viewer(show=False)
 for kind in (LatentWidget, IndexWidget, RecoveryWidget, RateWidget):
@@ -22,7 +22,7 @@ for kind in (LatentWidget, IndexWidget, RecoveryWidget, RateWidget):
 widget = CodecWidget(viewer)
 viewer.window.add_dock_widget(widget)
 names = [widget.device.itemData(i) for i in range(widget.device.count())]
-loaded_at_once = "napari_glc.codecs.glc" in sys.modules
+loaded_at_once = "napari_glc.codecs.glc.codec" in sys.modules
 end = time.monotonic() + 60
 while widget.device.count() < 4 and time.monotonic() < end:
     QCoreApplication.processEvents()

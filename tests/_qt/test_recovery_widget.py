@@ -9,14 +9,14 @@ from qtpy.QtCore import Qt
 
 import napari_glc
 from napari_glc import recovery
-from napari_glc._qt import recovery_widget
-from napari_glc._qt.jobs import _running
-from napari_glc._qt.recovery_widget import RecoveryWidget
-from napari_glc._recovery import fill_map
-from napari_glc.codecs.vqgan import DamagedMap
+from napari_glc._qt.common.jobs import _running
+from napari_glc._qt.recovery import widget as recovery_widget
+from napari_glc._qt.recovery.widget import RecoveryWidget
+from napari_glc.codecs.vqgan.codec import DamagedMap
+from napari_glc.codecs.vqgan.filling import fill_map
 from napari_glc.container import Box, TileGrid
-from napari_glc.damage import damage
-from napari_glc.inspection import losses
+from napari_glc.files.damaging import damage
+from napari_glc.inspection.recovery import simulation as losses
 from napari_glc.metrics import psnr
 from napari_glc.recovery import Sampling
 
@@ -150,7 +150,7 @@ def test_a_damaged_file(dock, picture, viewer, finish, small_parrots, tmp_path, 
 def test_other_files_are_refused(dock, picture, encoded_parrots, tmp_path, monkeypatch):
     widget = dock(RecoveryWidget)
     told = []
-    monkeypatch.setattr("napari_glc._qt.base.show_error", told.append)
+    monkeypatch.setattr("napari_glc._qt.common.base.show_error", told.append)
     path = tmp_path / "glc.glc"
     path.write_bytes(encoded_parrots)
     widget.set_file(path)
@@ -217,7 +217,7 @@ def test_running_out_of_memory_is_told_and_the_next_run_works(dock, picture, vie
     def fail(*arguments, **options):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("napari_glc._qt.base.show_error", lambda text: None)
+    monkeypatch.setattr("napari_glc._qt.common.base.show_error", lambda text: None)
     monkeypatch.setattr(losses, "simulate", fail)
     widget.run_button.click()
     finish(widget)

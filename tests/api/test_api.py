@@ -29,7 +29,8 @@ from napari_glc.models import find_model, installed_models, read_model
 
 def test_importing_pulls_in_nothing_heavy():
     code = (
-        "import sys, napari_glc, napari_glc.api, napari_glc._reader, napari_glc._writer, napari_glc._sample_data;"
+        "import sys, napari_glc, napari_glc.api, napari_glc._napari.reader, napari_glc._napari.writer;"
+        "import napari_glc._napari.samples;"
         "print([m for m in ('torch', 'numpy', 'napari', 'qtpy', 'PyQt6', 'imageio') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -191,7 +192,7 @@ def test_a_vanished_folder_is_an_os_error(tmp_path, parrots):
 
 
 def test_imageio_reads_and_writes(tmp_path, embryo):
-    import napari_glc.imageio_plugin
+    import napari_glc.interop.imageio_plugin
 
     path = tmp_path / "embryo.glc"
     iio.imwrite(path, embryo, quality=20)

@@ -7,12 +7,12 @@ import pytest
 
 import napari_glc
 from napari_glc import GlcFile
-from napari_glc.codecs.interleave import packet_map
+from napari_glc.codecs.vqgan.packets import packet_map
 from napari_glc.container import INDEX_CODERS, parse
-from napari_glc.damage import DAMAGES, damage
 from napari_glc.entropy.adaptive import read_adaptive, write_adaptive
 from napari_glc.entropy.deflated import read_deflated, write_deflated
 from napari_glc.errors import DamagedFileError, GlcError, LimitError, OptionError, TruncatedFileError
+from napari_glc.files.damaging import DAMAGES, damage
 from napari_glc.metrics import psnr
 
 QUALITIES = [100 * level / 8 for level in range(9)]

@@ -36,7 +36,7 @@ def _faults(data: bytes) -> list[bytes]:
 
 def _packets_of(file: GlcFile) -> np.ndarray:
     """Which index positions are lost, found independently of `recover`: from the packets whose checksum fails."""
-    from napari_glc.codecs.interleave import packet_map
+    from napari_glc.codecs.vqgan.packets import packet_map
 
     container = file.container
     lost = np.zeros((-(-file.shape[0] // 16), -(-file.shape[1] // 16)), bool)

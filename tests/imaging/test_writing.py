@@ -42,7 +42,7 @@ def test_no_more_than_a_block_is_ever_asked_for(tmp_path):
 
 
 def test_many_blocks_equal_one(mosaic, codec, monkeypatch):
-    import napari_glc._encoding as encoding
+    import napari_glc.files.encoding as encoding
 
     whole = napari_glc.encode(mosaic, quality=50, tile=256, device="cpu")
     monkeypatch.setattr(encoding, "_GROUP", 512)

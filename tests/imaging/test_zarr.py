@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(("dtype", "options"), [("uint16", {"quality": 80}), ("float32", {"value_range": (0, 2000)})])
 def test_an_array_stores_its_chunks_in_glc(tmp_path, dtype, options):
-    from napari_glc.zarr_codec import GlcZarrCodec
+    from napari_glc.interop.zarr_codec import GlcZarrCodec
 
     worms = tifffile.imread(ROOT / "tests" / "data" / "worms_crop_uint16.tif").astype(dtype)
     stored = zarr.create_array(
@@ -44,7 +44,7 @@ def test_an_array_stores_its_chunks_in_glc(tmp_path, dtype, options):
 
 
 def test_an_array_of_version_2_stores_its_chunks_in_glc(tmp_path):
-    from napari_glc.numcodecs_codec import GlcNumcodec
+    from napari_glc.interop.numcodecs_codec import GlcNumcodec
 
     worms = tifffile.imread(ROOT / "tests" / "data" / "worms_crop_uint16.tif")
     path = tmp_path / "a.zarr"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_glc.codecs.glc import GlcCodec
+from napari_glc.codecs.glc.codec import GlcCodec
 from napari_glc.container import Box
 from napari_glc.errors import OptionError
-from napari_glc.inspection.attention import (
+from napari_glc.inspection.latent.attention import (
     encoder_attention,
     encoder_attention_input,
     index_attention,

@@ -51,7 +51,7 @@ def test_index_maps_keep_grey_and_their_options(vqgan, embryo):
     result = code_plane(picture, options)
     assert result.pixels.shape == (128, 192)
     assert result.index_coder == "zip"
-    assert napari_glc._file.GlcFile(result.data).index_facts() == {"index_coder": "zip", "packets": 3}
+    assert napari_glc.files.opened.GlcFile(result.data).index_facts() == {"index_coder": "zip", "packets": 3}
     assert result.raw_bytes == 128 * 192
     assert np.isnan(result.ms_ssim)
 

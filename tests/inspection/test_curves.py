@@ -7,10 +7,7 @@ import math
 
 import numpy as np
 import pytest
-
-import napari_glc
-from napari_glc.errors import Cancelled, OptionError
-from napari_glc.inspection.curves import (
+from napari_glc.inspection.rate.session.curves import (
     BASELINES,
     RatePoint,
     available_baselines,
@@ -20,7 +17,10 @@ from napari_glc.inspection.curves import (
     rate_curve,
     write_curve,
 )
-from napari_glc.inspection.rate import RateSession
+from napari_glc.inspection.rate.session.session import RateSession
+
+import napari_glc
+from napari_glc.errors import Cancelled, OptionError
 from napari_glc.metrics import compare
 
 

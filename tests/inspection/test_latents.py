@@ -10,7 +10,7 @@ from napari_glc.container import ArrayKind, Header, TileGrid
 from napari_glc.entropy.gaussian import write_gaussian
 from napari_glc.entropy.scales import SCALES
 from napari_glc.errors import Cancelled
-from napari_glc.inspection.latents import (
+from napari_glc.inspection.latent.latents import (
     CodedLatent,
     coded_latent,
     dense_parts,

@@ -8,19 +8,19 @@ from dataclasses import replace
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from napari_glc.evaluation.rates.erasures import evaluate_losses
 
 import napari_glc
 from napari_glc import recovery
-from napari_glc._file import GlcFile
-from napari_glc._recovery import fill_map
-from napari_glc.codecs.vqgan import DamagedMap
+from napari_glc.codecs.vqgan.codec import DamagedMap
+from napari_glc.codecs.vqgan.filling import fill_map
 from napari_glc.container import Box, TileGrid
-from napari_glc.damage import damage
 from napari_glc.errors import Cancelled, OptionError, UnsupportedArrayError
-from napari_glc.inspection import losses
-from napari_glc.inspection.losses import LossPlan, difference, lost_by, positions_of_mask, simulate, sweep
-from napari_glc.inspection.map_source import source_of_file, source_of_picture
-from napari_glc.loss_evaluation import evaluate_losses
+from napari_glc.files.damaging import damage
+from napari_glc.files.opened import GlcFile
+from napari_glc.inspection.recovery import simulation as losses
+from napari_glc.inspection.recovery.simulation import LossPlan, difference, lost_by, positions_of_mask, simulate, sweep
+from napari_glc.inspection.recovery.source import source_of_file, source_of_picture
 from napari_glc.metrics import psnr
 from napari_glc.recovery import Sampling
 

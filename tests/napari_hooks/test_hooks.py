@@ -13,9 +13,9 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 import napari_glc
-from napari_glc._reader import get_reader
-from napari_glc.damage import damage
+from napari_glc._napari.reader import get_reader
 from napari_glc.errors import DamagedFileError, NotAGlcFileError, UnsupportedArrayError
+from napari_glc.files.damaging import damage
 from napari_glc.metrics import psnr
 
 DATA = Path(__file__).parents[1] / "data"
@@ -138,7 +138,7 @@ def test_multiscale_saves_the_finest_level(viewer, parrots, tmp_path):
 
 
 def test_the_suffix_is_put_right(viewer, embryo, tmp_path):
-    from napari_glc._writer import write_image
+    from napari_glc._napari.writer import write_image
 
     layer = viewer.add_image(embryo[:64, :64])
     data, meta, _ = layer.as_layer_data_tuple()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import napari_glc
-from napari_glc.codecs.glc_symbols import SymbolCoder
+from napari_glc.codecs.glc.symbols import SymbolCoder
 from napari_glc.container import parse, read_chunk
 from napari_glc.networks.fixed_point import from_fixed, to_fixed
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import napari_glc
-from napari_glc.codecs.index_coders import TransformerCoder
-from napari_glc.codecs.interleave import packet_map
-from napari_glc.codecs.vqgan import VqganCodec
+from napari_glc.codecs.vqgan.codec import VqganCodec
+from napari_glc.codecs.vqgan.index_coders import TransformerCoder
+from napari_glc.codecs.vqgan.packets import packet_map
 from napari_glc.networks import fixed_attention
 from napari_glc.networks.fixed_attention import MASKED
 from napari_glc.networks.fixed_point import from_fixed

@@ -14,7 +14,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import fakes
 
-from napari_glc.loading import release_models
+from napari_glc.codecs.loading import release_models
 from napari_glc.models import ModelFile, import_checkpoint
 from napari_glc.models.registry import FOLDER_VARIABLE
 

@@ -16,21 +16,17 @@ import torch
 import napari_glc
 from napari_glc import Limits, set_limits
 from napari_glc.cli import main
-from napari_glc.codecs.glc import GlcCodec
-from napari_glc.codecs.vqgan import VqganCodec
+from napari_glc.codecs.glc.codec import GlcCodec
+from napari_glc.codecs.loading import loaded_codec, release_models
+from napari_glc.codecs.vqgan.codec import VqganCodec
 from napari_glc.container import Box, Header, TileGrid
 from napari_glc.container.header import ArrayKind
 from napari_glc.errors import GlcError, LimitError, MissingModelError, ModelError, OptionError
-from napari_glc.inspection.attention import (
-    encoder_attention,
-    encoder_attention_input,
-    patch_attention,
-)
-from napari_glc.inspection.attention_kinds import attention_kind
-from napari_glc.inspection.codewords import codeword_patches
-from napari_glc.inspection.index_maps import picture_map, position_bits
-from napari_glc.inspection.latents import coded_latent, indexed_latent, symbol_bits
-from napari_glc.loading import loaded_codec, release_models
+from napari_glc.inspection.index_map.codewords import codeword_patches
+from napari_glc.inspection.index_map.maps import picture_map, position_bits
+from napari_glc.inspection.latent.attention import encoder_attention, encoder_attention_input, patch_attention
+from napari_glc.inspection.latent.attention_kinds import attention_kind
+from napari_glc.inspection.latent.latents import coded_latent, indexed_latent, symbol_bits
 from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
 from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
 from napari_glc.networks.glc import GlcNetwork
@@ -211,7 +207,7 @@ def test_a_second_stage_fills_lost_indices(narrow, crop, tmp_path, capsys):
         opened._payload, opened.container.header, opened.container.grid, Box(0, 0, *crop.shape[:2]), lambda *_: None,
         strict=False,
     )  # fmt: skip
-    from napari_glc._recovery import fill_map
+    from napari_glc.codecs.vqgan.filling import fill_map
 
     filled = fill_map(codec, found, 50, "transformer").indices
     row, column = np.argwhere(found.lost)[-1]
@@ -221,7 +217,7 @@ def test_a_second_stage_fills_lost_indices(narrow, crop, tmp_path, capsys):
 
 
 def test_damaged_files_of_models_without_a_transformer_open_in_napari(narrow, crop, tmp_path):
-    from napari_glc._reader import get_reader
+    from napari_glc._napari.reader import get_reader
 
     file, bad = tmp_path / "a.glc", tmp_path / "bad.glc"
     napari_glc.imwrite(file, crop, codec="vqgan", model=narrow("vqgan").name, packets=4, device="cpu")

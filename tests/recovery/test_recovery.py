@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_glc import recovery
-from napari_glc._recovery import fill_map
-from napari_glc.codecs.interleave import packet_map
-from napari_glc.codecs.vqgan import DamagedMap
+from napari_glc.codecs.vqgan.codec import DamagedMap
+from napari_glc.codecs.vqgan.filling import fill_map
+from napari_glc.codecs.vqgan.packets import packet_map
 from napari_glc.container import Box
 from napari_glc.errors import OptionError
 from napari_glc.recovery import Sampling

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import napari_glc
-from napari_glc._atomic import _open_part, _part_prefix, write_atomically
+from napari_glc._base.atomic import _open_part, _part_prefix, write_atomically
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kill_writers import kill_writers
@@ -26,7 +26,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="permissions, limits and m
 _WRITE = """
 import os, resource, signal, sys
 from pathlib import Path
-from napari_glc._atomic import write_atomically
+from napari_glc._base.atomic import write_atomically
 {before}
 try:
     write_atomically(Path(sys.argv[1]), bytes(300_000))

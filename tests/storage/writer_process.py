@@ -10,7 +10,7 @@ import random
 import sys
 from pathlib import Path
 
-from napari_glc._atomic import write_atomically
+from napari_glc._base.atomic import write_atomically
 from napari_glc.container import ArrayKind, Header, pack
 
 

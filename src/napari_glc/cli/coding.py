@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .progress import bar
 
 if TYPE_CHECKING:
-    from .._file import GlcFile
+    from ..files.opened import GlcFile
 
 __all__ = ["add_verbs"]
 
@@ -113,12 +113,12 @@ def array_options(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _encode(options: argparse.Namespace) -> int:
-    from .._atomic import write_atomically
-    from .._target import encode_to_bpp
+    from .._base.atomic import write_atomically
     from ..api import encode, imwrite
     from ..api import open as open_file
     from ..container import MAX_PACKETS, longest_tile
     from ..errors import OptionError
+    from ..files.target_rate import encode_to_bpp
     from ..imaging.files import read_picture
     from ..imaging.stores import is_store, open_store
 
@@ -174,8 +174,8 @@ def _encode(options: argparse.Namespace) -> int:
 def _decode(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from .._lazy import LazyLevel
     from ..api import open as open_file
+    from ..files.lazy import LazyLevel
     from ..imaging.files import write_picture
     from ..imaging.tiff import write_ome_tiff
 

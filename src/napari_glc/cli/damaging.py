@@ -28,9 +28,9 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _damage(options: argparse.Namespace) -> int:
-    from .._atomic import write_atomically
+    from .._base.atomic import write_atomically
     from ..api import open as open_file
-    from ..damage import damage
+    from ..files.damaging import damage
 
     data = damage(options.input.read_bytes(), options.loss, options.pattern, seed=options.seed)
     write_atomically(options.output, data)

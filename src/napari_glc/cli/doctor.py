@@ -43,8 +43,8 @@ def _own_version() -> str:
 def _doctor(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
+    from ..codecs.loading import choose_device
     from ..conformance import audit
-    from ..loading import choose_device
     from ..models import embedded_models
 
     device = choose_device(options.device)

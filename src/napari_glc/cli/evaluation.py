@@ -52,7 +52,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from ..evaluation import evaluate_folder, means
+    from ..evaluation.rates import evaluate_folder, means
 
     if options.loss is not None:
         return _evaluate_losses(options)
@@ -71,8 +71,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _evaluate_losses(options: argparse.Namespace) -> int:
-    from ..evaluation import means
-    from ..loss_evaluation import evaluate_losses
+    from ..evaluation.erasures import evaluate_losses
+    from ..evaluation.rates import means
 
     with bar("evaluating") as progress:
         rows = evaluate_losses(

@@ -30,8 +30,8 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _train(options: argparse.Namespace) -> int:
+    from ..codecs.loading import choose_device
     from ..errors import OptionError
-    from ..loading import choose_device
     from ..models import find_model
     from ..training.config import TrainingConfig, embedded_config
     from ..training.export import export_model

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CODEC_NAMES", "load_codec"]
 
-_IMPLEMENTATIONS = {"glc": "glc:GlcCodec", "vqgan": "vqgan:VqganCodec"}
+_IMPLEMENTATIONS = {"glc": "glc.codec:GlcCodec", "vqgan": "vqgan.codec:VqganCodec"}
 
 CODEC_NAMES = tuple(_IMPLEMENTATIONS)
 

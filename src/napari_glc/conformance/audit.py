@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from .. import GlcFile, encode
-from ..codecs.glc import GlcCodec
-from ..codecs.glc_symbols import RATE_STEPS
-from ..codecs.vqgan import VqganCodec
+from ..codecs.glc.codec import GlcCodec
+from ..codecs.glc.symbols import RATE_STEPS
+from ..codecs.loading import loaded_codec
+from ..codecs.vqgan.codec import VqganCodec
 from ..errors import GlcError, ModelError
-from ..loading import loaded_codec
 from .vectors import PLANS, Vector, read_vectors, source_picture
 
 __all__ = ["Finding", "audit", "symbol_digest"]
@@ -89,7 +89,7 @@ def audit(device: str = "cpu") -> Iterator[Finding]:
     Parameters
     ----------
     device
-        Where the networks outside the entropy path run; see :func:`napari_glc.loading.choose_device`.
+        Where the networks outside the entropy path run; see :func:`napari_glc.codecs.loading.choose_device`.
     """
     for vector in read_vectors():
         for name, setting in _settings().items():

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._atomic import write_atomically
+from .._base.atomic import write_atomically
 from ..errors import OptionError, UnsupportedArrayError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .._atomic import write_file_atomically
+from .._base.atomic import write_file_atomically
 
 if TYPE_CHECKING:
     from ..codecs.base import Progress

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._file import GlcFile
-from .._target import encode_to_bpp
 from ..api import encode
+from ..codecs.loading import choose_device, loaded_codec
+from ..files.opened import GlcFile
+from ..files.target_rate import encode_to_bpp
 from ..imaging.scaling import to_bytes
-from ..loading import choose_device, loaded_codec
 from ..metrics import Fidelity, compare
 from ..models import find_model
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .._interruption import checkpoint
+from .._base.interruption import checkpoint
 from ..errors import UnsupportedArrayError
 
 if TYPE_CHECKING:

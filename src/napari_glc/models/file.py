@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .._atomic import write_parts_atomically
+from .._base.atomic import write_parts_atomically
 from ..errors import ModelError
 from .int8 import unpack_rows
 from .streaming import safetensors_parts

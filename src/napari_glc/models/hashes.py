@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .._atomic import write_atomically
+from .._base.atomic import write_atomically
 
 __all__ = ["remember_hash", "remembered_hash"]
 

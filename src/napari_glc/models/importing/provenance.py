@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..._atomic import write_atomically
+from ..._base.atomic import write_atomically
 from ...errors import OptionError
 from ..file import ModelFile
 from ..registry import embedded_models, model_folder

@@ -1,0 +1,1 @@
+"""napari's hooks, free of Qt: reader, writer, sample data, preferences."""

@@ -1,0 +1,93 @@
+"""napari's reader hook: thin, quick, free of Qt, torch and napari."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["get_reader"]
+
+if TYPE_CHECKING:
+    from ..files.opened import GlcFile
+
+_EAGER_PIXELS = 1 << 24
+"""Planes of up to 4096 x 4096 pixels are decoded on opening, so that the layer holds a plain array."""
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
+    """Claim every ``.glc`` path; what is wrong with a file is said when it is read.
+
+    Parameters
+    ----------
+    path
+        A path, or several to be opened as separate layers.
+    """
+    paths = [path] if isinstance(path, str) else path
+    if not paths or not all(str(p).lower().endswith(".glc") for p in paths):
+        return None
+    return read_layers
+
+
+def read_layers(path: str | list[str]) -> list[LayerData]:
+    """Image layers of files: a channel a layer, decoded when looked at if there is more than one small plane.
+
+    A damaged file that can be recovered gives a labels layer as well.
+
+    Raises
+    ------
+    GlcError
+        A subclass that says what is wrong; its message names the file.
+    """
+    paths = [path] if isinstance(path, str) else path
+    return [layer for p in paths for layer in _read_layers(p)]
+
+
+def _layers_of(file: GlcFile) -> list[LayerData]:
+    """A layer for each channel, or one."""
+    from .layer_metadata import layer_options
+
+    layout = file.layout
+    small = layout.planes == 1 and len(file.levels) == 1 and layout.size("Y") * layout.size("X") <= _EAGER_PIXELS
+    levels = [file.read()] if small else [file.dask(level) for level in range(len(file.levels))]
+    axes = layout.leading_axes + "YX" + ("S" if "S" in layout.axes else "")
+    levels = [level.transpose([layout.axes.index(a) for a in axes]) for level in levels]
+    channels: list[int | None] = [*range(layout.size("C"))] if "C" in layout.leading_axes else [None]
+    layers: list[LayerData] = []
+    for channel in channels:
+        index = tuple(channel if a == "C" and channel is not None else slice(None) for a in axes)
+        parts = [level[index] for level in levels]
+        several = len(parts) > 1
+        options = layer_options(file, channel)
+        layers.append((parts if several else parts[0], options | {"multiscale": several}, "image"))
+    return layers
+
+
+def _read_layers(path: str) -> list[LayerData]:
+    from ..api import open as open_file
+    from ..errors import LimitError
+    from .layer_metadata import layer_options, lost_options
+    from .settings import plugin_setting
+
+    file = open_file(path, device=plugin_setting("runtime", "device"))
+    options = layer_options(file)
+    if file.codec != "vqgan" or file.layout.planes > 1 or not file.lost_packets():
+        return _layers_of(file)
+    try:
+        found = file.recover()
+    except LimitError:
+        # more lost indices than a transformer predicts while somebody waits
+        found = file.recover("nearest")
+    told = (
+        f"{file.path}: {found.lost_packets} of {found.packets} packets are lost, {100 * found.lost_share:.1f} % of "
+        "the indices. The picture shows what is predicted in their place; the layer beside it shows where."
+    )
+    # napari shows warnings as notifications
+    warnings.warn(told, stacklevel=2)
+    options["metadata"]["glc"]["recovered"] = told
+    return [
+        (found.pixels, options, "image"),
+        (found.lost.astype("uint8"), lost_options(options), "labels"),
+    ]

@@ -1,0 +1,219 @@
+"""Original and decoded picture compared: over each other, side by side, blinking, wiped, or as their difference."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from ..._napari.layer_planes import LayerPlane
+from ...inspection.rate.maps import absolute_error
+from ..rate.layers import RateLayers
+
+__all__ = ["DECODED", "ERROR", "MODES", "WIPE", "Comparison", "wiped"]
+
+MODES = {
+    "over": "Decoded over original",
+    "grid": "Side by side",
+    "blink": "Blink",
+    "wipe": "Wipe (drag the line)",
+    "error": "Absolute error",
+}
+"""The ways, and their words."""
+
+DECODED, WIPE, ERROR = "at this rate", "wipe", "absolute error"
+"""What the layers are called after their source's name."""
+
+BLINK_MS = 600
+_GRAB = 12.0
+"""Screen pixels around the line within which a press takes hold of it."""
+_ERROR_LIMIT = 64.0
+
+
+def wiped(original: NDArray[np.uint8], decoded: NDArray[np.uint8], column: int) -> NDArray[np.uint8]:
+    """The original left of a column and the decoded picture right of it, with a line between.
+
+    Parameters
+    ----------
+    original, decoded
+        uint8, ``(Y, X)`` or ``(Y, X, 3)``, of equal shape.
+    column
+        0 to X. The line is half white and half black, to be seen on anything.
+    """
+    both = decoded.copy()
+    both[:, :column] = original[:, :column]
+    half = max(1, original.shape[1] // 400)
+    both[:, max(column - half, 0) : column] = 255
+    both[:, column : column + half] = 0
+    return both
+
+
+class Comparison(QObject):
+    """Keeps layers in the state of a mode.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    layers
+        Where its layers come from.
+    parent
+        The widget.
+
+    Attributes
+    ----------
+    moved
+        Signal with the divider's place, 0 to 1, after it was dragged.
+    """
+
+    moved = Signal(float)
+
+    def __init__(self, viewer: Any, layers: RateLayers, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer, self._layers = viewer, layers
+        self.mode, self.divider = "over", 0.5
+        self._shown: tuple[Any, LayerPlane, NDArray[np.uint8], dict[str, Any]] | None = None
+        self._own_grid = self._released = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(BLINK_MS)
+        self._timer.timeout.connect(self._blink)
+        self._unhook = _hook_mouse(viewer, self)
+
+    def release(self) -> None:
+        """Let go of the viewer; touches no Qt object."""
+        self._released = True
+        self._shown = None
+        self._unhook()
+
+    # -- what is shown -----------------------------------------------------------------------------------------
+
+    def show(self, source: Any, plane: LayerPlane, pixels: NDArray[np.uint8], facts: dict[str, Any]) -> None:
+        """Show newly decoded pixels in the present mode."""
+        first = self._shown is None or self._shown[1].name != plane.name
+        self._shown = (source, plane, pixels, facts)
+        self._layers.picture(plane, DECODED, source, pixels, facts)
+        self._apply(fresh=first)
+
+    def set_mode(self, mode: str) -> None:
+        """Choose one of :data:`MODES`."""
+        self.mode = mode
+        self._apply(fresh=True)
+
+    def set_divider(self, place: float) -> None:
+        """Move the line of the wipe, 0 (left) to 1."""
+        self.divider = min(max(place, 0.0), 1.0)
+        if self.mode == "wipe":
+            self._apply(fresh=False)
+
+    def _apply(self, *, fresh: bool) -> None:
+        if self._released:
+            return
+        self._grid(self.mode == "grid")
+        if self.mode == "blink":
+            if not self._timer.isActive():
+                self._timer.start()
+        else:
+            self._timer.stop()
+        if self._shown is None:
+            return
+        source, plane, pixels, facts = self._shown
+        for mode, what in (("wipe", WIPE), ("error", ERROR)):
+            if mode != self.mode:
+                self._layers.remove(plane, what)
+        decoded = self._layers.find(plane, DECODED)
+        if decoded is not None and fresh:
+            decoded.visible = True
+        if self.mode == "wipe":
+            column = round(self.divider * plane.pixels.shape[1])
+            self._layers.picture(plane, WIPE, source, wiped(plane.pixels, pixels, column), facts)
+        elif self.mode == "error":
+            error = absolute_error(plane.pixels, pixels)
+            note = {**facts, "shows": "absolute difference in grey levels, of three channels the largest"}
+            self._layers.map(plane, ERROR, error, _ERROR_LIMIT, note)
+
+    def _grid(self, wanted: bool) -> None:
+        """Switch napari's grid on, or off if this object switched it on."""
+        grid = self._viewer.canvas.grid
+        if wanted and not grid.enabled:
+            grid.enabled = self._own_grid = True
+        elif not wanted and self._own_grid:
+            self._own_grid = grid.enabled = False
+
+    def _blink(self) -> None:
+        if self._released:
+            self._timer.stop()
+        elif self._shown is not None:
+            decoded = self._layers.find(self._shown[1], DECODED)
+            if decoded is not None:
+                decoded.visible = not decoded.visible
+
+    # -- dragging the line -------------------------------------------------------------------------------------
+
+    def place_of(self, world: Any) -> float | None:
+        """Where a position lies between the left and right border of the picture, 0 to 1; ``None`` if not wiping."""
+        if self._released or self.mode != "wipe" or self._shown is None:
+            return None
+        plane = self._shown[1]
+        if self._layers.find(plane, WIPE) is None:
+            return None
+        scale, translate = plane.placement["scale"][-1], plane.placement["translate"][-1]
+        return float(((world[-1] - translate) / scale + 0.5) / plane.pixels.shape[1])
+
+    def grabs(self, world: Any) -> bool:
+        """Whether a press at a world position takes hold of the line."""
+        place = self.place_of(world)
+        if place is None or self._shown is None:
+            return False
+        plane = self._shown[1]
+        pixels = abs(place - self.divider) * plane.pixels.shape[1] * abs(plane.placement["scale"][-1])
+        return bool(pixels * self._viewer.scene.camera.zoom <= _GRAB)
+
+
+def _hook_mouse(viewer: Any, comparison: Comparison) -> Callable[[], None]:
+    """Let the mouse drag the line, without keeping the comparison alive."""
+    of = weakref.ref(comparison)
+    camera = viewer.scene.camera
+    drag_callbacks, move_callbacks = viewer.mouse_drag_callbacks, viewer.mouse_move_callbacks
+    held: list[bool] = []
+
+    def let_go() -> None:
+        while held:
+            camera.mouse_pan = held.pop()
+
+    def on_move(viewer: Any, event: Any) -> None:
+        mine = of()
+        near = mine is not None and mine.grabs(event.position)
+        # the camera must not follow a drag of the line, and decides at the press
+        if near and not held:
+            held.append(camera.mouse_pan)
+            camera.mouse_pan = False
+        elif not near:
+            let_go()
+
+    def on_press(viewer: Any, event: Any) -> Iterator[None]:
+        mine = of()
+        if mine is None or event.button != 1 or not mine.grabs(event.position):
+            return
+        yield
+        while event.type == "mouse_move":
+            place = mine.place_of(event.position)
+            if place is not None:
+                mine.moved.emit(min(max(place, 0.0), 1.0))
+            event.handled = True
+            yield
+
+    drag_callbacks.append(on_press)
+    move_callbacks.append(on_move)
+
+    def stop() -> None:
+        let_go()
+        for callbacks, callback in ((drag_callbacks, on_press), (move_callbacks, on_move)):
+            with contextlib.suppress(ValueError):
+                callbacks.remove(callback)
+
+    return stop

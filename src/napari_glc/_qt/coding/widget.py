@@ -1,0 +1,318 @@
+"""The widget *Encode and decode*: a plane or a stack through a codec, what it costs and what is left of it."""
+
+from __future__ import annotations
+
+import gc
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
+
+from ..._base.atomic import write_atomically
+from ..._napari.layer_metadata import layer_axes, layer_options
+from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
+from ...codecs.loading import release_models
+from ...codecs.registry import CODEC_NAMES
+from ...container import INDEX_CODERS, MAX_PACKETS
+from ...files.opened import GlcFile
+from ...inspection.coding import CodingOptions, CodingResult, code_stack
+from ...models import model_folder
+from ..common.base import GlcWidget
+from ..common.coding_fields import ModelChoice, QualityField, narrow
+from ..common.decoded_layer import file_metadata, put_decoded
+from ..common.device_choice import DeviceChoice
+from ..common.jobs import Report
+from ..common.result_table import ResultTable, Row
+
+__all__ = ["CodecWidget", "ask_for_path"]
+
+_MISSED = 0.05
+"""Deviation from a wanted rate from which on it is mentioned."""
+
+
+def ask_for_path(parent: QWidget, suggestion: str) -> str:
+    """Let the user choose where to save; empty if they think better of it."""
+    dialog = QFileDialog(parent, "Save the coded picture", suggestion, "GLC files (*.glc)")
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    # set here and not appended later, so that the dialog asks before it replaces a file
+    dialog.setDefaultSuffix("glc")
+    chosen = dialog.selectedFiles() if dialog.exec() else []
+    return str(chosen[0]) if chosen else ""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What was chosen when Run was pressed; `plane` is ``None`` for a whole layer."""
+
+    layer: Any
+    name: str
+    plane: LayerPlane | None
+    limits: tuple[float, float] | None
+    bpp: float | None
+
+    def notes(self, result: CodingResult) -> list[str]:
+        """What a user should know of a result."""
+        words = []
+        if self.bpp is not None and abs(result.bpp - self.bpp) > _MISSED * self.bpp:
+            words.append(f"The model comes no nearer to {self.bpp:g} bpp with this picture.")
+        if self.plane is not None and self.plane.index:
+            words.append(f"Plane {', '.join(map(str, self.plane.index))} of the stack was coded.")
+        if self.plane is None:
+            words.append(f"All {result.planes} planes were coded.")
+        if isinstance(result.pixels, list):
+            words.append("They are decoded when they are looked at, and were not measured.")
+        if self.limits is not None:
+            low, high = self.limits
+            clipped = result.clipped if self.plane is None else self.plane.clipped
+            words.append(
+                f"{'The range' if self.layer.rgb else 'The contrast limits'} {low:g} to {high:g} became 256 levels; "
+                f"{100 * clipped:.2g} % of the samples lay beyond and were clipped."
+            )
+        return words
+
+
+class CodecWidget(GlcWidget):
+    """Encode a layer or the plane of it on display, decode it again, and show what became of it.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer it lives in.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer, "Encode and decode")
+        self._last: tuple[CodingResult, str] | None = None
+        self.source = self.add_layer_choice("&Layer", "The image layer to code")
+        self.part = narrow(QComboBox())
+        self.part.addItem("Plane on display", "plane")
+        self.part.addItem("Whole layer", "layer")
+        self.add_row("P&art", self.part, "Of a stack: the plane on display, or all planes in one file")
+        self.codec = narrow(QComboBox())
+        self.codec.addItem("glc (latent)", "glc")
+        self.codec.addItem("vqgan (index map)", "vqgan")
+        assert {self.codec.itemData(i) for i in range(self.codec.count())} == set(CODEC_NAMES)
+        tip = "glc: transform coding of the latent, continuous rate; vqgan: map of codeword indices"
+        self.add_row("&Codec", self.codec, tip)
+        self.model = ModelChoice()
+        self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
+        self.rate_by = narrow(QComboBox())
+        self.rate_by.addItem("Quality", "quality")
+        self.rate_by.addItem("Target bpp", "bpp")
+        self.add_row("&Rate by", self.rate_by, "Set the quality, or search the one that comes nearest to a rate")
+        self.quality = QualityField()
+        tip = "0 (fewest bytes) to 100; vqgan has one codebook for every eighth of the range"
+        self.quality.name("Quality", tip)
+        self.add_row("&Quality", self.quality, tip)
+        self.bpp = QDoubleSpinBox()
+        self.bpp.setDecimals(4)
+        self.bpp.setRange(0.0005, 2)
+        self.bpp.setSingleStep(0.005)
+        self.bpp.setValue(0.03)
+        self.add_row("&Target bpp", self.bpp, "Wanted bits per pixel of the whole file; takes about nine encodings")
+        self.packets = QSpinBox()
+        self.packets.setRange(1, MAX_PACKETS)
+        self.add_row("&Packets", self.packets, "Parts of each tile that can be lost one without the other")
+        self.index_coder = narrow(QComboBox())
+        self.index_coder.addItem("auto (smallest)", "auto")
+        for name in INDEX_CODERS:
+            self.index_coder.addItem(name, name)
+        self.add_row(
+            "&Index coder", self.index_coder, "Lossless coding of the index map; the pixels do not depend on it"
+        )
+        self.device = DeviceChoice()
+        narrow(self.device)
+        self.add_row("&Device", self.device, "Where the networks run; its list says why a device cannot be chosen")
+
+        self.table = ResultTable("Results of the last run")
+        self.table.setToolTip("Select cells and press Ctrl+C to copy them")
+        self.notes = QLabel()
+        self.notes.setWordWrap(True)
+        self.notes.setAccessibleName("Notes on the last run")
+        self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.notes.setVisible(False)
+        self.body.addWidget(self.table)
+        self.body.addWidget(self.notes)
+        self.save_button = QPushButton("&Save as .glc ...")
+        self.save_button.clicked.connect(self.save)
+        self.release_button = QPushButton("Rel&ease models")
+        self.release_button.setToolTip("Free the memory of loaded models; the next run loads them again")
+        self.release_button.clicked.connect(self.release)
+        for button in (self.save_button, self.release_button):
+            button.setAccessibleName(button.text().replace("&", ""))
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.save_button)
+        buttons.addWidget(self.release_button)
+        self.body.addLayout(buttons)
+        self.body.addStretch(1)
+
+        self.codec.currentIndexChanged.connect(self._codec_changed)
+        self.rate_by.currentIndexChanged.connect(self._show_rows)
+        self._codec_changed()
+        self.device.tell_when_known(self.tell)
+
+    # -- what is possible -----------------------------------------------------------------------------------
+
+    def _codec_changed(self) -> None:
+        self.model.show_codec(self.codec.currentData())
+        self._show_rows()
+        self.refresh()
+
+    def _show_rows(self) -> None:
+        by_bpp, maps = self.rate_by.currentData() == "bpp", self.codec.currentData() == "vqgan"
+        for field, shown in (
+            (self.quality, not by_bpp),
+            (self.bpp, by_bpp),
+            (self.packets, maps),
+            (self.index_coder, maps),
+        ):
+            self.form.setRowVisible(field, shown)
+
+    def obstacle(self) -> str:
+        """Why Run is not possible now; empty if it is."""
+        if self.source.layer is None:
+            labels = any(isinstance(layer, Labels) for layer in self.viewer.layers)
+            more = " Labels cannot be coded: a generative codec would redraw their borders." if labels else ""
+            return f"There is no image layer.{more}"
+        if self.model.chosen is None:
+            return f"No model of codec {self.codec.currentData()} is installed. Its file belongs into {model_folder()}"
+        return ""
+
+    def refresh(self) -> None:
+        """Enable what is possible."""
+        super().refresh()
+        layer = self.source.layer
+        self.form.setRowVisible(self.part, layer is not None and layer.ndim > 2)
+        self.save_button.setEnabled(self._last is not None and not self.busy)
+        self.release_button.setEnabled(not self.busy)
+        if self._last is None:
+            self.save_button.setToolTip("Run first")
+        else:
+            result, name = self._last
+            self.save_button.setToolTip(
+                f"Save the last result: {name}, {result.codec} at quality {result.quality:g}, {result.size:,} bytes"
+            )
+
+    def options(self) -> CodingOptions:
+        """What the fields say."""
+        model, codec = self.model.chosen, str(self.codec.currentData())
+        maps = codec == "vqgan"
+        return CodingOptions(
+            codec=codec,
+            model=None if model is None else model.sha256,
+            quality=self.quality.value,
+            bpp=self.bpp.value() if self.rate_by.currentData() == "bpp" else None,
+            device=self.device.device,
+            index_coder=str(self.index_coder.currentData()) if maps else "auto",
+            packets=self.packets.value() if maps else 1,
+        )
+
+    # -- coding -----------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Code the chosen layer."""
+        layer = self.source.layer
+        if layer is None or self.busy:
+            return
+        options, data = self.options(), layer.data[0] if layer.multiscale else layer.data
+        try:
+            plane = None if self._whole(layer) else plane_of_layer(layer, self.viewer.dims.point)
+            metadata = file_metadata(layer, plane)
+            if plane is None:
+                axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb)
+                limits = coded = coded_range(layer, np.dtype(data.dtype))
+            else:
+                data, axes, limits, coded = plane.pixels, plane.axes, plane.limits, None
+        except Exception as error:  # data may be lazy, and reading them may fail in any way
+            self.tell_error(error)
+            return
+
+        def work(report: Report) -> CodingResult:
+            return code_stack(data, axes, options, limits=coded, metadata=metadata, progress=report)
+
+        run = _Run(layer, str(layer.name), plane, limits, options.bpp)
+        self.start(work, f"Coding {run.name}", lambda result: self._show(result, run))
+
+    def _whole(self, layer: Any) -> bool:
+        return bool(layer.ndim > 2 and self.part.currentData() == "layer")
+
+    def _show(self, result: CodingResult, run: _Run) -> None:
+        self._last = (result, run.name)
+        self.table.show_rows(_rows(result, searched=run.bpp is not None))
+        words = run.notes(result)
+        if run.layer in self.viewer.layers:
+            facts = layer_options(GlcFile(result.data))["metadata"]["glc"] | result.facts()
+            values = result.pixels if run.plane is None else run.plane.restored(result.pixels)
+            put_decoded(self.viewer, run.layer, values, facts, () if run.plane is None else run.plane.index)
+        else:
+            words.append("Its layer was removed meanwhile, so no layer was added; the result can be saved.")
+        # the status line may have to say what hinders the next run
+        self.notes.setText(" ".join(words))
+        self.notes.setVisible(bool(words))
+        self.tell(f"{run.name}: {result.size:,} bytes, {result.bpp:.4f} bpp.")
+
+    # -- what else the buttons do ---------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write the file of the last run where the user wants it."""
+        if self._last is None:
+            return
+        result, name = self._last
+        plain = "".join(c if c.isalnum() or c in " ._-" else "_" for c in name).strip() or "picture"
+        chosen = ask_for_path(self, f"{plain}.glc")
+        if not chosen:
+            return
+        path = Path(chosen)
+        if path.suffix.lower() != ".glc":
+            path = path.with_name(path.name + ".glc")
+        try:
+            write_atomically(path, result.data)
+        except OSError as error:
+            self.tell_error(error)
+        else:
+            self.tell(f"Saved {result.size:,} bytes as {path.name} in {path.parent}")
+
+    def release(self) -> None:
+        """Forget loaded models."""
+        release_models()
+        gc.collect()
+        self.tell("Loaded models were released; the next run loads them again.")
+
+
+def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
+    """The results in words and figures."""
+    measured = not math.isnan(result.psnr)
+    closeness = "identical" if math.isinf(result.psnr) else f"{result.psnr:.2f} dB" if measured else "not measured"
+    similarity = "picture too small" if math.isnan(result.ms_ssim) else f"{result.ms_ssim:.4f}"
+    decoding = f"{result.decode_seconds:.2f} s" if measured else "when looked at"
+    rows = [
+        ("Bytes", f"{result.size:,}", "Of the whole file, layer metadata included"),
+        ("Bits per pixel", f"{result.bpp:.4f}", "Bytes of the whole file times 8, by pixels"),
+        ("Compression", f"{result.ratio:,.0f} : 1", "Against the same samples at 8 bits each"),
+        ("PSNR", closeness, "Of the 8-bit samples; higher is closer"),
+        ("MS-SSIM", similarity if measured else "not measured", "0 to 1, higher is closer; needs 161 pixels a side"),
+        ("Quality", f"{result.quality:g}", "As stored in the file, in half steps"),
+        ("Search" if searched else "Encoding", f"{result.encode_seconds:.2f} s", "Without loading the model"),
+        ("Decoding", decoding, "Without loading the model"),
+        ("Model", result.model, f"Codec {result.codec}"),
+        ("Device", result.device, "Where the networks ran; entropy coding always runs on the CPU"),
+    ]
+    if result.index_coder:
+        rows.append(("Index coder", result.index_coder, "The one whose stream is in the file"))
+    return rows

@@ -1,0 +1,321 @@
+"""What all dock widgets share: a scrolling form, a run line with progress and Cancel, and an honest status line."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .jobs import SHORT_MILLISECONDS, Job, Report
+from .layer_choice import LayerChoice
+
+__all__ = ["GlcWidget", "words_for"]
+
+_T = TypeVar("_T")
+
+MINIMUM_WIDTH = 300
+
+
+def words_for(error: BaseException) -> str:
+    """What to tell a user about an exception."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "alloc" in text[:200]:
+        return f"Not enough memory: {text.splitlines()[0]} Try a smaller picture, or device cpu."
+    return text
+
+
+class _Attached:
+    """What ties a widget to things that outlive it."""
+
+    def __init__(self) -> None:
+        self.job: Job[Any] | None = None
+        self.releases: list[Callable[[], Any]] = []
+
+    def release(self) -> None:
+        """Let go of everything outside the widget."""
+        if self.job is not None:
+            self.job.abandon()
+            self.job = None
+        while self.releases:
+            self.releases.pop()()
+
+
+class GlcWidget(QWidget):
+    """Base of the dock widgets.
+
+    A subclass fills `form` (see :meth:`add_row`) and `body`, says what Run does in :meth:`run`, and does long work
+    with :meth:`start`.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer it lives in.
+    run_text
+        Words on the run button; empty for a widget without one.
+    """
+
+    def __init__(self, napari_viewer: Any, run_text: str = "Run") -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.setMinimumWidth(MINIMUM_WIDTH)
+        self._attached = _Attached()
+
+        content = QWidget()
+        self.body = QVBoxLayout(content)
+        self.body.setContentsMargins(6, 6, 6, 6)
+        self.form = QFormLayout()
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self.body.addLayout(self.form)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(content)
+        # the content decides how narrow it can be; it is never cut off
+        content.setMinimumWidth(0)
+
+        self.run_button = QPushButton(run_text)
+        self.run_button.setToolTip(run_text)
+        self.run_button.clicked.connect(self.run)
+        self.run_button.setVisible(bool(run_text))
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Stop the work under way (Esc)")
+        self.cancel_button.clicked.connect(self.cancel)
+        self.cancel_button.setEnabled(False)
+        self.progress = QProgressBar()
+        self.progress.setAccessibleName("Progress")
+        self.progress.setVisible(False)
+        # timers that belong to the widget: QTimer.singleShot may keep what it is to call, and so the viewer, alive
+        self._patience, self._docking, self._closing, self._turn = (QTimer(self) for _ in range(4))
+        self._waiting: deque[Callable[[], None]] = deque()
+        self.on_release(self._waiting.clear)
+        for timer, then in (
+            (self._patience, self._show_progress),
+            (self._docking, self._watch_window),
+            (self._closing, self._release_if_closed),
+            (self._turn, self._do_next),
+        ):
+            timer.setSingleShot(True)
+            timer.timeout.connect(then)
+        self.status = QLabel("")
+        self.status.setWordWrap(True)
+        self.status.setAccessibleName("Status")
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.addWidget(scroll, 1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.status)
+        # napari's close button takes the parent away (see event); a closed viewer may keep its widgets or destroy
+        # them, and a method of the destroyed widget itself would not be called. It must be a method, of an object
+        # that is not Qt's: Python's garbage collector may have emptied a function before Qt calls it, which ends the
+        # process, but Qt knows when a method's object is gone.
+        self.destroyed.connect(self._attached.release)
+        self._watched: QObject | None = None
+
+    # -- building -----------------------------------------------------------------------------------------
+
+    def add_row(self, text: str, field: QWidget, tip: str, form: QFormLayout | None = None) -> QWidget:
+        """A labelled control: label as buddy, tooltip and accessible name on both; in `form` if not in the main one."""
+        label = QLabel(text)
+        label.setBuddy(field)
+        for part in (label, field):
+            part.setToolTip(tip)
+        field.setAccessibleName(text.replace("&", ""))
+        field.setAccessibleDescription(tip)
+        # an empty form counts as false
+        (self.form if form is None else form).addRow(label, field)
+        return field
+
+    def add_layer_choice(self, text: str, tip: str, **options: Any) -> LayerChoice:
+        """A row with a drop-down of layers."""
+        choice = LayerChoice(self.viewer, **options)
+        choice.changed.connect(self.refresh)
+        self._attached.releases.append(choice.detach)
+        self.add_row(text, choice, tip)
+        return choice
+
+    # -- what a subclass says ------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """What the run button does."""
+
+    def obstacle(self) -> str:
+        """Why Run is not possible now; empty if it is."""
+        return ""
+
+    def refresh(self) -> None:
+        """Enable what is possible; call it when anything changed."""
+        why, busy = self.obstacle(), self.busy
+        self.run_button.setEnabled(not why and not busy)
+        self.run_button.setToolTip(why or self.run_button.text())
+        self.cancel_button.setEnabled(busy)
+        if why and not busy:
+            self.tell(why)
+        elif not why and self.status.property("kind") == "obstacle":
+            self.tell("")
+        self.status.setProperty("kind", "obstacle" if why and not busy else "message")
+
+    # -- work ----------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job of this widget is under way."""
+        return self._attached.job is not None
+
+    def start(
+        self,
+        work: Callable[[Report], _T],
+        title: str,
+        done: Callable[[_T], None],
+        *,
+        shown: Callable[[Any], None] | None = None,
+    ) -> Job[_T]:
+        """Run `work` in a thread and hand its result to `done` in the GUI's; one job at a time.
+
+        Parameters
+        ----------
+        work
+            See :class:`~napari_glc._qt.common.jobs.Job`.
+        title
+            What it is, for the status line and the Activity dock.
+        done
+            Called with the result unless the work failed, was cancelled, or the widget is gone.
+        shown
+            Called with intermediate results.
+        """
+        if self.busy:
+            raise RuntimeError("a job of this widget is under way")
+        job: Job[_T] = Job(work, title)
+        self._attached.job = job
+        job.progressed.connect(self._on_progress)
+        job.succeeded.connect(lambda value: self._finish(job, lambda: done(value)))
+        job.failed.connect(lambda error: self._finish(job, lambda: self.tell_error(error)))
+        job.stopped.connect(lambda: self._finish(job, lambda: self.tell("Cancelled.")))
+        if shown is not None:
+            job.shown.connect(shown)
+        self.progress.setRange(0, 0)
+        self._patience.start(SHORT_MILLISECONDS)
+        self.refresh()
+        job.start()
+        return job
+
+    def _show_progress(self) -> None:
+        if self._attached.job is not None:
+            self.progress.setVisible(True)
+            self.tell(f"{self._attached.job.title} ...")
+
+    def cancel(self) -> None:
+        """Stop the job under way, if there is one."""
+        if self._attached.job is not None:
+            self.tell("Cancelling ...")
+            self._attached.job.cancel()
+
+    def _on_progress(self, done: int, total: int) -> None:
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+
+    def _finish(self, job: Job[Any], then: Callable[[], None]) -> None:
+        if self._attached.job is not job:
+            return
+        self._attached.job = None
+        self._patience.stop()
+        self.progress.setVisible(False)
+        try:
+            then()
+        except Exception as error:  # a result that cannot be shown is a failure like any other
+            self.tell_error(error)
+        self.refresh()
+
+    def later(self, show: Callable[[], None]) -> None:
+        """Do `show` in a turn of the event loop of its own: one new layer takes napari long enough."""
+        self._waiting.append(show)
+        self._turn.start(0)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no job is under way and everything is shown."""
+        return not self.busy and not self._waiting
+
+    def _do_next(self) -> None:
+        if not self._waiting:
+            return
+        try:
+            self._waiting.popleft()()
+        except Exception as error:  # see _finish
+            self.tell_error(error)
+        if self._waiting:
+            self._turn.start(0)
+
+    def tell(self, text: str) -> None:
+        """Put a message on the status line."""
+        self.status.setText(text)
+
+    def tell_error(self, error: BaseException) -> None:
+        """Show what went wrong, here and as a notification."""
+        text = words_for(error)
+        self.tell(f"Failed: {text}")
+        show_error(text)
+
+    # -- keys and closing ----------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt calls it)
+        """Enter runs, Esc cancels."""
+        if event.key() == Qt.Key.Key_Escape and self.busy:
+            self.cancel()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.run_button.isEnabled():
+            self.run_button.click()
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Notice that the dock was closed."""
+        handled: bool = super().event(event)
+        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_watched"):
+            if self.parent() is None:
+                self._attached.release()
+            else:
+                self._docking.start(0)
+        return handled
+
+    def _watch_window(self) -> None:
+        window = self.window()
+        if window is not self and window is not self._watched:
+            window.installEventFilter(self)
+            self._watched = window
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt calls it)
+        """Notice that the viewer was closed, unless the user thought better of it."""
+        if event.type() == QEvent.Type.Close and watched is self._watched:
+            self._closing.start(0)
+        return False
+
+    def _release_if_closed(self) -> None:
+        if not self.window().isVisible():
+            self._attached.release()
+
+    def on_release(self, release: Callable[[], Any]) -> None:
+        """Call `release` when the widget goes away: disconnect events, stop timers. It must not touch Qt objects."""
+        self._attached.releases.append(release)

@@ -1,0 +1,1 @@
+"""VQ index map."""

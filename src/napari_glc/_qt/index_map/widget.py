@@ -1,0 +1,350 @@
+"""Dock widget: the index map of a picture or of a ``.glc`` file, its codewords and how often they are used."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from qtpy.compat import isalive
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
+
+from ..._napari.layer_planes import plane_of_layer
+from ..._napari.settings import plugin_setting
+from ...files.opened import GlcFile
+from ...models import ModelFile, installed_models
+from ...networks.config import VqganConfig
+from ..common.base import GlcWidget
+from ..common.jobs import Report
+from ..common.picking import Picked, picks
+from .codeword_panel import CodewordPanel, UsagePlot
+from .layers import COLORMAPS, find_own, rank_colours, show_map, show_positions, weakly
+from .work import Found, Kept, inspect_file, inspect_plane
+
+__all__ = ["IndexWidget", "choose_file"]
+
+_NONE = -1
+_HINT = "Point at the map to see a codeword; click it, with the map's layer selected, to find all its places."
+
+
+def choose_file(parent: QWidget) -> str:
+    """Ask for a ``.glc`` file; empty if the user thought better of it."""
+    path, _ = QFileDialog.getOpenFileName(parent, "Open a .glc file", "", "GLC files (*.glc)")
+    return str(path)
+
+
+class IndexWidget(GlcWidget):
+    """Shows which codeword stands where.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer it lives in.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer, "Show index map")
+        self._kept = Kept()
+        self._found: Found | None = None
+        self._layer: Any = None
+        self._again = False
+        self._pointed: tuple[int, int] | None = None
+        self._build()
+        self.refresh()
+        self._moved, self._clicked = weakly(self._on_move), weakly(self._on_click)
+        napari_viewer.mouse_move_callbacks.append(self._moved)
+        picks().picked.connect(self._on_pick)
+        self.on_release(self._let_go)
+
+    def _build(self) -> None:
+        self.origin = QComboBox()
+        self.origin.addItems(["Image layer", ".glc file"])
+        self.add_row("&Of", self.origin, "Show the map of a layer, or the one a file holds")
+        self.source = self.add_layer_choice("&Layer", "The picture; of a stack, the plane on display")
+        self.path = QLineEdit()
+        self.path.setPlaceholderText("a file of codec vqgan")
+        browse = QPushButton("...")
+        browse.setFixedWidth(30)
+        browse.setToolTip("Choose a file")
+        browse.setAccessibleName("Choose a file")
+        self.file_row = QWidget()
+        row = QHBoxLayout(self.file_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.path, 1)
+        row.addWidget(browse)
+        self.add_row("&File", self.file_row, "A .glc file; its map is read without decoding pixels")
+        self.form.labelForField(self.file_row).setBuddy(self.path)
+        self.path.setToolTip(self.file_row.toolTip())
+        self.path.setAccessibleName("File")
+        self.model = QComboBox()
+        self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._models: list[ModelFile] = [model for model in installed_models() if model.codec == "vqgan"]
+        self.model.addItems([model.name for model in self._models])
+        self.add_row("&Model", self.model, "Whose codebooks; a file names its own")
+        self.book = QComboBox()
+        self.add_row("Code&book", self.book, "How many codewords the map may choose from: the fewer, the coarser")
+        self._fill_books()
+        self.colormap = QComboBox()
+        self.colormap.addItems(COLORMAPS)
+        self.add_row("&Colours", self.colormap, "Colours along the order of the codewords: close colours, close words")
+        self.codeword = QSpinBox()
+        self.codeword.setRange(_NONE, _NONE)
+        self.codeword.setSpecialValueText("none")
+        self.codeword.setKeyboardTracking(False)
+        self.add_row("Code&word", self.codeword, "The codeword whose places are shown; everything else is darkened")
+
+        self.panel = CodewordPanel()
+        self.summary = QLabel("")
+        self.summary.setWordWrap(True)
+        self.summary.setAccessibleName("Summary")
+        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.plot = UsagePlot(self.viewer)
+        self.on_release(self.plot.detach)
+        for part in (self.panel, self.summary, self.plot):
+            self.body.addWidget(part)
+        self.body.addStretch(1)
+        self.panel.show_codeword(_HINT, None)
+
+        self.origin.currentIndexChanged.connect(self._switch_origin)
+        self.path.textChanged.connect(self.refresh)
+        browse.clicked.connect(self._browse)
+        self.model.currentIndexChanged.connect(self._fill_books)
+        self.book.currentIndexChanged.connect(self._switch_book)
+        self.colormap.currentIndexChanged.connect(self._recolour)
+        self.codeword.valueChanged.connect(self._show_selection)
+        self.plot.mpl_connect("button_press_event", self._on_plot_click)
+        self._switch_origin()
+
+    # -- choices ---------------------------------------------------------------------------------------------
+
+    @property
+    def of_file(self) -> bool:
+        """Whether a file's map is wanted."""
+        return bool(self.origin.currentIndex() == 1)
+
+    def _switch_origin(self) -> None:
+        of_file = self.of_file
+        for part, wanted in ((self.source, not of_file), (self.file_row, of_file), (self.model, not of_file)):
+            self.form.setRowVisible(part, wanted)
+        self.book.setEnabled(not of_file)
+        self.refresh()
+
+    def _browse(self) -> None:
+        path = choose_file(self)
+        if path:
+            self.path.setText(path)
+
+    def _fill_books(self) -> None:
+        blocked = self.book.blockSignals(True)
+        self.book.clear()
+        if self._models:
+            books = self._models[self.model.currentIndex()].network_config(VqganConfig).codebooks
+            for level, size in reversed(list(enumerate(books))):
+                self.book.addItem(f"{size} codewords", level)
+        self.book.blockSignals(blocked)
+
+    def _switch_book(self) -> None:
+        """Show the map in another codebook at once if there is one on display."""
+        if self.of_file or self._found is None or self.obstacle():
+            return
+        if self.busy:
+            self._again = True
+            self.cancel()
+        else:
+            self.run()
+
+    def obstacle(self) -> str:
+        """See :meth:`GlcWidget.obstacle`."""
+        if self.of_file:
+            return "" if self.path.text().strip() else "Choose a .glc file."
+        if not self._models:
+            return "No model of codec vqgan is installed."
+        return "" if self.source.layer is not None else "There is no image layer."
+
+    # -- work ------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Find the map, its bits and the codewords in it."""
+        kept = self._kept
+        work: Callable[[Report], Found]
+        try:
+            if self.of_file:
+                file = GlcFile(self.path.text().strip(), device=plugin_setting("runtime", "device"))
+
+                def work(report: Report) -> Found:
+                    return inspect_file(file, kept, report)
+            else:
+                plane = plane_of_layer(self.source.layer, self.viewer.dims.point)
+                model, level = self._models[self.model.currentIndex()], int(self.book.currentData())
+                device = plugin_setting("runtime", "device")
+
+                def work(report: Report) -> Found:
+                    return inspect_plane(plane, model, level, device, kept, report)
+        except Exception as error:  # a file or layer that cannot be read is told like a failed job
+            self.tell_error(error)
+            return
+        job = self.start(work, "Index map", self._on_done, shown=self._present)
+        job.ended.connect(self._run_again)
+
+    def _run_again(self) -> None:
+        if self._again:
+            self._again = False
+            if not self.obstacle():
+                self.run()
+
+    def _on_done(self, found: Found) -> None:
+        self._present(found)
+        self.tell("")
+
+    def _present(self, found: Found) -> None:
+        """Show what is known by now; called again when more is."""
+        before, self._found = self._found, found
+        if before is None or before.map is not found.map:
+            self._layer = show_map(
+                self.viewer,
+                found.map,
+                found.source,
+                found.words.order,
+                self.colormap.currentText(),
+                found.placement,
+                found.facts,
+            )
+            if self._clicked not in self._layer.mouse_drag_callbacks:
+                self._layer.mouse_drag_callbacks.append(self._clicked)
+            self._pointed = None
+            self.later(self._draw_usage)
+            same_book = before is not None and before.facts == found.facts and before.source == found.source
+            blocked = self.codeword.blockSignals(True)
+            self.codeword.setRange(_NONE, found.map.size - 1)
+            if not same_book:
+                self.codeword.setValue(_NONE)
+            self.codeword.blockSignals(blocked)
+        self.summary.setText(found.summary())
+        self._show_selection()
+
+    def _draw_usage(self) -> None:
+        assert self._found is not None
+        found = self._found
+        self.plot.draw_usage(
+            found.map.counts[found.words.order], rank_colours(found.map.size, self.colormap.currentText())
+        )
+
+    def _recolour(self) -> None:
+        layer, found = self._map_layer(), self._found
+        if found is None or layer is None:
+            return
+        colormap = self.colormap.currentText()
+        show_map(self.viewer, found.map, found.source, found.words.order, colormap, found.placement, found.facts)
+        self._draw_usage()
+        self._show_selection()
+
+    # -- pointing and selecting --------------------------------------------------------------------------------
+
+    def _map_layer(self) -> Any | None:
+        """The map's layer, if it still exists."""
+        return self._layer if self._layer is not None and self._layer in self.viewer.layers else None
+
+    def _cell(self, world: Any) -> tuple[int, int] | None:
+        """The position of the map at a place, if there is one."""
+        layer = self._map_layer()
+        if layer is None or self._found is None:
+            return None
+        row, column = (int(np.floor(v + 0.5)) for v in layer.world_to_data(world)[-2:])
+        height, width = self._found.map.indices.shape
+        return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+    def _on_move(self, viewer: Any, event: Any) -> None:
+        cell = self._cell(event.position)
+        if cell != self._pointed:
+            self._pointed = cell
+            self._show_codeword()
+
+    def _on_click(self, layer: Any, event: Any) -> Iterator[None]:
+        """Select what is clicked, unless the mouse moves: then the user pans."""
+        start, position = np.array(event.pos), event.position
+        yield
+        while event.type == "mouse_move":
+            yield
+        if layer is self._layer and np.abs(np.array(event.pos) - start).max() <= 3:
+            self.select_at(position)
+
+    def select_at(self, world: Any) -> None:
+        """Select the codeword at a place and tell the other widgets."""
+        cell = self._cell(world)
+        if cell is not None:
+            self._select_cell(cell)
+            picks().picked.emit(Picked(self, (float(world[-2]), float(world[-1]))))
+
+    def _on_pick(self, picked: Picked) -> None:
+        """Follow what was picked in another widget of the same viewer."""
+        if picked.source is self or getattr(picked.source, "viewer", self.viewer) != self.viewer:
+            return
+        cell = self._cell(picked.world)
+        if cell is not None:
+            self._select_cell(cell)
+
+    def _select_cell(self, cell: tuple[int, int]) -> None:
+        assert self._found is not None
+        self.codeword.setValue(int(self._found.map.indices[cell]))
+
+    def _on_plot_click(self, event: Any) -> None:
+        rank = self.plot.nearest(event.xdata)
+        if rank is not None and self._found is not None:
+            self.codeword.setValue(int(self._found.words.order[rank]))
+
+    def _show_selection(self) -> None:
+        """Darken everything but the selected codeword's positions."""
+        found = self._found
+        if found is None:
+            return
+        index = self.codeword.value()
+        if index != _NONE and self._map_layer() is not None:
+            facts = {"index": index, "count": int(found.map.counts[index])}
+            chosen = found.map.indices == index
+            active = self.viewer.layers.selection.active
+            layer = show_positions(self.viewer, chosen, found.source, found.placement, facts)
+            layer.visible = True
+            if active is not None and active is not layer:
+                self.viewer.layers.selection.active = active  # the next click is for the map again
+        else:
+            layer = find_own(self.viewer, "codeword", found.source)
+            if layer is not None:
+                self.viewer.layers.remove(layer)
+        ranks = np.flatnonzero(found.words.order == index)
+        self.plot.mark(int(ranks[0]) if len(ranks) else None)
+        self._show_codeword()
+
+    def _show_codeword(self) -> None:
+        """Tell about the codeword under the mouse, else about the selected one."""
+        found, cell = self._found, self._pointed
+        if found is None:
+            return
+        index = int(found.map.indices[cell]) if cell is not None else self.codeword.value()
+        if index < 0:
+            self.panel.show_codeword("This position is lost." if cell is not None else _HINT, None)
+            return
+        patch = found.words.patches[index] if found.words.known[index] else None
+        self.panel.show_codeword(found.about(index, cell), patch)
+
+    def _let_go(self) -> None:
+        """Take the callbacks off the viewer and its layers."""
+        with contextlib.suppress(ValueError):
+            self.viewer.mouse_move_callbacks.remove(self._moved)
+        for layer in self.viewer.layers:
+            with contextlib.suppress(ValueError):
+                layer.mouse_drag_callbacks.remove(self._clicked)
+        shared = picks()
+        if isalive(shared):  # at exit it may be gone before the widget
+            with contextlib.suppress(TypeError, RuntimeError):  # or the widget before it
+                shared.picked.disconnect(self._on_pick)

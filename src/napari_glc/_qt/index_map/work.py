@@ -1,0 +1,186 @@
+"""What the index-map widget does in a thread: map, bits and codewords, each shown as soon as it is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from ..._napari.layer_metadata import layer_options
+from ..._napari.layer_planes import LayerPlane
+from ...codecs.base import Progress
+from ...codecs.loading import loaded_codec
+from ...files.opened import GlcFile
+from ...models import ModelFile
+from .layers import direct_colormap
+
+if TYPE_CHECKING:
+    from ...codecs.vqgan.codec import VqganCodec
+    from ...inspection.index_map.maps import IndexMap, PositionBits
+    from ..common.jobs import Report
+
+# what needs PyTorch is imported where it is used, in the thread: opening a widget must not wait for it
+
+__all__ = ["Found", "Kept", "Words", "inspect_file", "inspect_plane"]
+
+_UNITS = 1000
+"""Steps of the progress bar."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is known of a codebook, kept between runs: order, and patches where `known`."""
+
+    order: NDArray[np.int64]
+    patches: NDArray[np.uint8]
+    known: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A map and what has been found out about it so far."""
+
+    source: str
+    map: IndexMap
+    words: Words
+    placement: dict[str, Any]
+    facts: dict[str, Any]
+    bits: PositionBits | None = None
+
+    def summary(self) -> str:
+        """The numbers of the whole map in words."""
+        found, bits = self.map, self.bits
+        rows, columns = found.indices.shape
+        lines = [
+            f"{rows} x {columns} positions; {found.used} of {found.size} codewords occur; "
+            f"perplexity {found.perplexity:.1f} ({found.entropy:.2f} bits)"
+        ]
+        if bits is not None:
+            known = max(1, int((~found.lost).sum()))
+            fixed = int(np.ceil(np.log2(found.size)))
+            bpp = bits.total / (found.shape[0] * found.shape[1])
+            lines.append(
+                f"{bits.total / known:.2f} bits a position by the {bits.coder} coder, {fixed} at fixed length; "
+                f"{bits.total / 8:,.0f} bytes, {bpp:.4f} bpp of indices"
+            )
+        if found.lost.any():
+            lines.append(f"{found.lost.sum()} positions ({found.lost.mean():.1%}) are lost")
+        if "bytes" in self.facts:
+            lines.append(f"The file has {self.facts['bytes']:,} bytes")
+        return ".\n".join(lines) + "."
+
+    def about(self, index: int, cell: tuple[int, int] | None) -> str:
+        """What is known of a codeword and, if one is pointed at, of a position."""
+        found = self.map
+        rank, count = int(np.flatnonzero(self.words.order == index)[0]), int(found.counts[index])
+        share = count / max(1, int((~found.lost).sum()))
+        lines = [f"Codeword {index}", f"rank {rank} of {found.size}", f"at {count} positions ({share:.1%})"]
+        if self.bits is not None:
+            if cell is not None:
+                lines.append(f"here {self.bits.bits[cell]:.2f} bits")
+            if count:
+                lines.append(f"mean {self.bits.bits[found.indices == index].mean():.2f} bits")
+        return "\n".join(lines)
+
+
+@dataclass
+class Kept:
+    """What runs leave to later runs: the latent of the last picture, and codebooks."""
+
+    picture: NDArray[np.uint8] | None = None
+    model: str = ""
+    latent: NDArray[np.float32] | None = None
+    words: dict[tuple[str, int], Words] = field(default_factory=dict)
+
+
+def _part(report: Report, start: float, end: float) -> Progress:
+    """A stretch of the progress bar."""
+
+    def tell(done: int, total: int) -> None:
+        report(int(_UNITS * (start + (end - start) * done / max(1, total))), _UNITS)
+
+    return tell
+
+
+@cache
+def _prepare_labels() -> None:
+    """Make a labels layer here, beside the window: with the first one, napari loads and compiles for half a second."""
+    Labels(np.zeros((2, 2), np.int32), colormap=direct_colormap({0: (0, 0, 0, 1)}))
+
+
+def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, kept: Kept, report: Report) -> Found:
+    """Inspect a picture in one codebook; `kept` lends and receives what other runs need."""
+    from ...codecs.vqgan.codec import VqganCodec
+    from ...inspection.index_map.maps import map_of_latent, plane_latent
+
+    report(0, _UNITS)
+    _prepare_labels()
+    codec = loaded_codec(model, device)
+    assert isinstance(codec, VqganCodec)
+    same = kept.picture is not None and kept.model == model.sha256 and np.array_equal(kept.picture, plane.pixels)
+    if not same or kept.latent is None:
+        latent = plane_latent(codec, plane.pixels, _part(report, 0, 0.2))
+        kept.picture, kept.model, kept.latent = plane.pixels, model.sha256, latent
+    assert kept.latent is not None
+    shape = (plane.pixels.shape[0], plane.pixels.shape[1])
+    found = map_of_latent(codec, kept.latent, level, shape, _part(report, 0.2, 0.3))
+    facts = {"model": model.name, "codewords": found.size, "level": level}
+    placement = plane.coarse_placement(found.factor)
+    return _complete(codec, model.sha256, found, plane.name, placement, facts, kept, report)
+
+
+def inspect_file(file: GlcFile, kept: Kept, report: Report) -> Found:
+    """Inspect the map a file holds."""
+    from ...inspection.index_map.maps import file_map
+
+    _prepare_labels()
+    codec, found = file_map(file, _part(report, 0, 0.3))
+    options = layer_options(file)
+    scale, factor = np.asarray(options["scale"], float), found.factor
+    placement = {
+        "scale": tuple(scale * factor),
+        "translate": tuple(np.asarray(options["translate"], float) + (factor - 1) / 2 * scale),
+        "units": options["units"],
+        "axis_labels": options["axis_labels"],
+    }
+    facts = {**file.facts(), **file.index_facts(), "codewords": found.size, "level": found.level}
+    if file.path is not None:
+        facts["file"] = str(file.path)
+    return _complete(codec, file.model.sha256, found, options["name"], placement, facts, kept, report)
+
+
+def _complete(
+    codec: VqganCodec,
+    model: str,
+    found: IndexMap,
+    source: str,
+    placement: dict[str, Any],
+    facts: dict[str, Any],
+    kept: Kept,
+    report: Report,
+) -> Found:
+    """Order, bits and patches of a map; what is there is shown while the rest is under way."""
+    from ...inspection.index_map.codewords import codeword_patches, order_codewords
+    from ...inspection.index_map.maps import position_bits
+
+    words = kept.words.get((model, found.level))
+    if words is None:
+        order = order_codewords(codec.net.codebook(found.level).embedding.weight.cpu().numpy())
+        blank = np.zeros((found.size, found.factor, found.factor, 3), np.uint8)
+        words = Words(order, blank, np.zeros(found.size, np.bool_))
+    result = Found(source, found, words, placement, facts)
+    report.show(result)
+    result = replace(result, bits=position_bits(codec, found, _part(report, 0.3, 0.6)))
+    report.show(result)
+    missing = np.flatnonzero((found.counts > 0) & ~words.known)
+    if len(missing):
+        patches, known = words.patches.copy(), words.known.copy()
+        patches[missing] = codeword_patches(codec, found.level, missing, _part(report, 0.6, 1))
+        known[missing] = True
+        words = Words(words.order, patches, known)
+        kept.words[model, found.level] = words
+    return replace(result, words=words)

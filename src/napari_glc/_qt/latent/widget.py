@@ -1,0 +1,326 @@
+"""Dock widget: the latent of a picture, what the codec makes of it, and where attention looks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+
+from ..._napari.layer_planes import plane_of_layer
+from ..._napari.settings import plugin_setting
+from ...inspection.latent.attention_kinds import attention_kind
+from ...models import installed_models
+from ..common.base import GlcWidget
+from ..common.canvas_picks import follow_picks
+from ..common.picking import Picked, picks
+from ..common.plot import Plot
+from .layers import OVERLAYS, VIEWS, Leading, ResultLayers
+from .work import LatentRun, attend, inspect
+
+if TYPE_CHECKING:
+    from ...inspection.latent.attention import AttentionMap
+
+__all__ = ["LatentWidget"]
+
+_FOR_INDEX_MAPS = ("colours", "latent")
+
+
+class LatentWidget(GlcWidget):
+    """Shows latents, symbols, scales, hyper indices and attention as layers over their picture.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer, run_text="Show")
+        self._layers = ResultLayers(napari_viewer)
+        self._run: LatentRun | None = None
+        self._wanted: tuple[float, float] | None = None
+        self._again = False
+
+        self.source = self.add_layer_choice("&Layer", "Image whose latent to look at; the plane on display is taken")
+        self.model = _combo([(f"{m.name} ({m.codec})", m) for m in installed_models() if m.codec in ("glc", "vqgan")])
+        self.add_row("&Model", self.model, "Model whose encoder makes the latent")
+        self.quality = QDoubleSpinBox()
+        self.quality.setRange(0, 100)
+        self.quality.setSingleStep(0.5)
+        self.quality.setDecimals(1)
+        self.quality.setValue(50)
+        self.add_row("&Quality", self.quality, "0 to 100: changes coefficients, symbols and codewords, not the latent")
+        self.view = _combo([(text, key) for key, text in VIEWS.items()])
+        self.add_row("&What", self.view, "What to add as a layer")
+        self.overlay = _combo([(text, key) for key, text in OVERLAYS.items()])
+        self.add_row(
+            "&Outlines",
+            self.overlay,
+            "Windows of 32 x 32 latent positions: within these, patch attention works. "
+            "Tiles: units of the file, a small rest joins its neighbour",
+        )
+        self.attention = _combo([])
+        self.add_row("&Attention", self.attention, "")
+        self.attention_note = _wrapped("Attention that is shown")
+        self.form.addRow(self.attention_note)
+        self.row, self.column = QSpinBox(), QSpinBox()
+        both = QWidget()
+        line = QHBoxLayout(both)
+        line.setContentsMargins(0, 0, 0, 0)
+        for box, name in ((self.row, "Row"), (self.column, "Column")):
+            box.setAccessibleName(f"{name} of the picked position")
+            box.setToolTip(f"{name} of the latent position, counted from 0")
+            box.setKeyboardTracking(False)
+            box.setEnabled(False)
+            box.valueChanged.connect(self._on_boxes)
+            line.addWidget(box)
+        self.add_row("&Position", both, "Latent position to look at: row and column, or click on the picture")
+        both.setFocusProxy(self.row)
+        self.numbers = _wrapped("Numbers of the picked position")
+        self.numbers.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.body.addWidget(self.numbers)
+        self.plot = Plot(napari_viewer, height=170)
+        self.plot.setAccessibleName("Values of the picked position in each channel")
+        self.plot.setToolTip("Values of the picked position in each channel")
+        self.plot.setVisible(False)
+        self.on_release(self.plot.detach)
+        self.body.addWidget(self.plot)
+        self.body.addStretch()
+
+        self.model.currentIndexChanged.connect(self._on_model)
+        self.overlay.currentIndexChanged.connect(self._on_overlay)
+        self.attention.currentIndexChanged.connect(self._look)
+        self.on_release(follow_picks(napari_viewer, self))
+        self._on_model()
+
+    # -- what can be chosen -----------------------------------------------------------------------------------
+
+    def obstacle(self) -> str:
+        """Why nothing can be shown now."""
+        if self.source.layer is None:
+            return "Open an image first: there is no image layer."
+        if self.model.currentData() is None:
+            return "No model for the codecs glc or vqgan is installed."
+        return ""
+
+    def _on_model(self) -> None:
+        model = self.model.currentData()
+        if model is None:
+            self.refresh()
+            return
+        coded = model.codec == "glc"
+        for number, key in enumerate(VIEWS):
+            possible = coded or key in _FOR_INDEX_MAPS
+            self.view.model().item(number).setEnabled(possible)
+            why = "" if possible else "Index maps have no transform coefficients, scales or hyper-latent"
+            self.view.setItemData(number, why, Qt.ItemDataRole.ToolTipRole)
+        if not coded and self.view.currentData() not in _FOR_INDEX_MAPS:
+            self.view.setCurrentIndex(0)
+        kind = attention_kind(model)
+        blocked = self.attention.blockSignals(True)
+        self.attention.clear()
+        self.attention.addItem("None", -1)
+        for number, name in enumerate(kind.layers):
+            self.attention.addItem(name, number)
+        self.attention.setCurrentIndex(min(1, len(kind.layers)))
+        self.attention.setEnabled(bool(kind.layers))
+        self.attention.setToolTip(
+            "Layer whose attention is shown for the picked position" if kind.layers else kind.note
+        )
+        self.attention.blockSignals(blocked)
+        self.attention_note.setText(kind.note)
+        self.refresh()
+
+    def _on_overlay(self) -> None:
+        if self._run is not None and self._source_is_there(self._run):
+            self._layers.outline(self.overlay.currentData(), self._run.plane, self._run.result.factor)
+
+    def _source_is_there(self, run: LatentRun) -> bool:
+        return run.source in self.viewer.layers
+
+    # -- the latent -------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Compute what is asked for, unless the last run knows it, and show it."""
+        layer, model = self.source.layer, self.model.currentData()
+        if layer is None or model is None or self.busy:
+            return
+        try:
+            plane = plane_of_layer(layer, self.viewer.dims.point)
+        except Exception as error:  # data that cannot be coded, or not be read
+            self.tell_error(error)
+            return
+        leading = Leading.of_layer(layer, self.viewer.dims.point)
+        quality, view = self.quality.value(), self.view.currentData()
+        old = self._run
+        if (
+            old is not None
+            and old.source is layer
+            and (old.model.sha256, old.quality, old.plane.name) == (model.sha256, quality, plane.name)
+            and old.plane.placement == plane.placement
+            and np.array_equal(old.plane.pixels, plane.pixels)
+        ):
+            self._shown(layer, leading, view, old)
+            return
+        work = partial(inspect, model, plugin_setting("runtime", "device"), plane, quality)
+        self.start(work, "Analysing", partial(self._shown, layer, leading, view))
+
+    def _shown(self, layer: Any, leading: Leading, view: str, run: LatentRun) -> None:
+        if layer not in self.viewer.layers:
+            self.tell("The layer was removed meanwhile; nothing was added.")
+            return
+        self._run, run.source = run, layer
+        made, words = self._layers.show(view, run.plane, leading, run.result, run.about)
+        self._layers.outline(self.overlay.currentData(), run.plane, run.result.factor)
+        channels = len(run.result.latent)
+        rows, columns = run.positions
+        sizes = getattr(run.result, "payload_bytes", ())
+        stream = f" Stream: {sum(sizes)} bytes in {len(sizes)} tile{'s' * (len(sizes) != 1)}." if sizes else ""
+        self.tell(f"Layer '{made.name}'. {channels} channels of {rows} x {columns} positions. {words}{stream}")
+        for box, count in ((self.row, rows), (self.column, columns)):
+            blocked = box.blockSignals(True)
+            box.setRange(0, count - 1)
+            box.setEnabled(True)
+            box.blockSignals(blocked)
+        if self._wanted is not None:
+            self.pick_world(self._wanted, tell=False)
+
+    # -- one position -----------------------------------------------------------------------------------------
+
+    def pick_world(self, world: tuple[float, float], *, tell: bool = True) -> bool:
+        """Pick the latent position under world coordinates (row, column); says whether there is one.
+
+        Parameters
+        ----------
+        world
+            The place.
+        tell
+            Whether other widgets are to follow.
+        """
+        self._wanted = world
+        if self._run is None:
+            return False
+        placement, factor = self._run.plane.placement, self._run.result.factor
+        pixel = (np.asarray(world) - placement["translate"]) / placement["scale"]
+        row, column = (int(v) for v in np.floor((pixel + 0.5) / factor))
+        rows, columns = self._run.positions
+        if not (0 <= row < rows and 0 <= column < columns):
+            return False
+        for box, value in ((self.row, row), (self.column, column)):
+            blocked = box.blockSignals(True)
+            box.setValue(value)
+            box.blockSignals(blocked)
+        self._describe()
+        if tell:
+            picks().picked.emit(Picked(self, world))
+        return True
+
+    def _on_boxes(self) -> None:
+        if self._run is None:
+            return
+        placement, factor = self._run.plane.placement, self._run.result.factor
+        pixel = (np.array([self.row.value(), self.column.value()]) + 0.5) * factor - 0.5
+        world = pixel * placement["scale"] + placement["translate"]
+        self.pick_world((float(world[0]), float(world[1])))
+
+    def on_picked(self, picked: Picked) -> None:
+        """Follow what was picked in another widget."""
+        if picked.source is not self:
+            self.pick_world(picked.world, tell=False)
+
+    def _describe(self) -> None:
+        from ...inspection.latent.latents import CodedLatent
+        from ...inspection.latent.positions import coded_position, indexed_position
+
+        run = self._run
+        if run is None or not self._source_is_there(run):
+            return
+        row, column, factor = self.row.value(), self.column.value(), run.result.factor
+        axes = self.plot.axes
+        axes.clear()
+        if isinstance(run.result, CodedLatent):
+            coded = coded_position(run.result, row, column)
+            words, channels = coded.text, np.arange(len(coded.symbols))
+            axes.bar(channels, coded.symbols, width=1.0, color=self.plot.accent, label="symbol")
+            axes.plot(channels, coded.scales, color=self.plot.ink, linewidth=0.8, label="scale")
+        else:
+            indexed = indexed_position(run.result, row, column)
+            words, channels = indexed.text, np.arange(len(indexed.latent))
+            axes.bar(channels, indexed.latent, width=1.0, color=self.plot.accent, label="latent")
+            axes.plot(channels, indexed.word, ".", color=self.plot.ink, markersize=3, label="codeword")
+        axes.set_xlabel("channel")
+        axes.set_xlim(-1, len(channels))
+        axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
+        self.plot.setVisible(True)
+        self.plot.restyle()
+        self.numbers.setText(
+            f"Pixels: y {row * factor} to {(row + 1) * factor - 1}, "
+            f"x {column * factor} to {(column + 1) * factor - 1}\n{words}"
+        )
+        self._layers.mark(run.plane, factor, row, column)
+        self._look()
+
+    # -- attention --------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Show the attention of the picked position; a job under way is waited for, and only the last pick counts."""
+        run, layer = self._run, self.attention.currentData()
+        if run is None or not self.numbers.text() or run.model.sha256 != self.model.currentData().sha256:
+            return
+        if layer is None or layer < 0:
+            self._layers.hide_attention(run.plane)
+            return
+        if self.busy:
+            self._again = True
+            return
+        self._again = False
+        before = self.status.text()
+        work = partial(attend, run, layer, self.row.value(), self.column.value())
+        self.start(work, "Attention", partial(self._attended, run, self.attention.currentText(), before))
+
+    def _attended(self, run: LatentRun, text: str, before: str, found: AttentionMap) -> None:
+        self.tell(before)
+        if run is not self._run or not self._source_is_there(run):
+            return
+        self._layers.attention(run.plane, run.result.factor, found, {**run.about, "attention": text})
+        area = found.area
+        words = [f"Attention: largest weight {found.weights.max():.2f}, over {area.height} x {area.width} positions"]
+        if found.elsewhere > 0:
+            words.append(f"{found.elsewhere:.2f} on row starts, which are no positions")
+        if found.probability is not None:
+            bits = -np.log2(max(found.probability, 1e-9))
+            words.append(f"Transformer's probability of this index: {found.probability:.3f} ({bits:.1f} bits)")
+        kept = self.numbers.text().split("\nAttention:")[0]
+        self.numbers.setText("\n".join([kept, *words]))
+        if self._again:
+            self._look()
+
+    # -- clicks -----------------------------------------------------------------------------------------------
+
+    def listens(self) -> bool:
+        """Whether a click on the canvas picks: not while somebody paints or edits."""
+        active = self.viewer.layers.selection.active
+        return self._run is not None and (active is None or str(active.mode) == "pan_zoom")
+
+
+def _combo(items: list[tuple[str, Any]]) -> QComboBox:
+    combo = QComboBox()
+    # long entries must not widen the dock
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(12)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    for text, data in items:
+        combo.addItem(text, data)
+    return combo
+
+
+def _wrapped(name: str) -> QLabel:
+    label = QLabel("")
+    label.setWordWrap(True)
+    label.setAccessibleName(name)
+    label.setToolTip(name)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

@@ -1,0 +1,96 @@
+"""The latent widget's work: what runs in a thread and what it leaves behind for later clicks. Free of Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..._napari.layer_planes import LayerPlane
+from ...models import ModelFile
+
+if TYPE_CHECKING:
+    from ...codecs.base import Progress
+    from ...inspection.latent.attention import AttentionInput, AttentionMap
+    from ...inspection.latent.latents import CodedLatent, IndexedLatent
+
+__all__ = ["LatentRun", "attend", "inspect"]
+
+
+@dataclass
+class LatentRun:
+    """What one run found, and all that later clicks need.
+
+    Attributes
+    ----------
+    model, codec, quality
+        What the plane was analysed with.
+    plane, picture
+        The plane of the layer, and what the networks saw of it: uint8 ``(H, W, 3)``.
+    result
+        Latent and all that comes after it.
+    source
+        The layer, once the result is shown.
+    entering
+        What enters attention modules, kept from earlier clicks.
+    """
+
+    model: ModelFile
+    codec: Any
+    quality: float
+    plane: LayerPlane
+    picture: Any
+    result: CodedLatent | IndexedLatent
+    source: Any = None
+    entering: dict[Any, AttentionInput] = field(default_factory=dict)
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Rows and columns of latent positions that touch the picture."""
+        height, width = self.plane.pixels.shape[:2]
+        return -(-height // self.result.factor), -(-width // self.result.factor)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """For the metadata of layers."""
+        return {"model": self.model.name, "codec": self.model.codec, "quality": self.quality, "source": self.plane.name}
+
+
+def inspect(model: ModelFile, device: str, plane: LayerPlane, quality: float, report: Progress) -> LatentRun:
+    """The work of a run, in its thread."""
+    from ...codecs.glc.codec import GlcCodec
+    from ...codecs.loading import loaded_codec
+    from ...imaging.planes import to_plane
+    from ...inspection.latent.latents import coded_latent, indexed_latent
+
+    report(0, 0)
+    codec: Any = loaded_codec(model, device)
+    picture, _ = to_plane(plane.pixels, plane.axes)
+    if isinstance(codec, GlcCodec):
+        return LatentRun(model, codec, quality, plane, picture, coded_latent(codec, picture, quality, progress=report))
+    return LatentRun(model, codec, quality, plane, picture, indexed_latent(codec, picture, quality, progress=report))
+
+
+def attend(run: LatentRun, layer: int, row: int, column: int, report: Progress) -> AttentionMap:
+    """Attention of a position, in a thread."""
+    from ...codecs.blocks import BLOCK
+    from ...inspection.latent.attention import (
+        encoder_attention,
+        encoder_attention_input,
+        index_attention,
+        patch_attention,
+    )
+    from ...inspection.latent.latents import IndexedLatent
+
+    report(0, 0)
+    modules = encoder_attention(run.codec)
+    if not modules:
+        assert isinstance(run.result, IndexedLatent)
+        return index_attention(run.codec.transformer, run.result.indices, run.result.level, layer, row, column)
+    # a model that sees planes as a whole has one block
+    cells = None if run.model.sees_whole_planes else BLOCK // run.result.factor
+    key = (layer, row // cells, column // cells) if cells else (layer, 0, 0)
+    if key not in run.entering:
+        # what enters the layer is the same for all positions of a block
+        run.entering[key] = encoder_attention_input(run.codec, run.picture, modules[layer], row, column)
+    report(0, 0)
+    return patch_attention(modules[layer], run.entering[key], row, column)

@@ -1,0 +1,171 @@
+"""The rate explorer's lower half: curves, their points as a list, and saving both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...inspection.rate.curves import RatePoint, available_baselines, write_curve
+from ..common.coding_fields import narrow
+from .curve_plot import METRICS, CurvePlot
+
+__all__ = ["CurvePanel", "ask_for_path"]
+
+
+def ask_for_path(parent: QWidget, title: str, suggestion: str, kinds: str, suffix: str) -> str:
+    """Let the user choose where to save; empty if they think better of it."""
+    dialog = QFileDialog(parent, title, suggestion, kinds)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    # set here and not appended later, so that the dialog asks before it replaces a file
+    dialog.setDefaultSuffix(suffix)
+    chosen = dialog.selectedFiles() if dialog.exec() else []
+    return str(chosen[0]) if chosen else ""
+
+
+class CurvePanel(QWidget):
+    """Curves of the picture that is explored.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    add_row
+        Adds a labelled control to a form: :meth:`~napari_glc._qt.common.base.GlcWidget.add_row`.
+
+    Attributes
+    ----------
+    name
+        Of the picture, for file names.
+    wanted
+        Signal when curves are asked for.
+    picked
+        Signal with the point that was clicked or chosen.
+    saved
+        Signal with the name of a file that was written.
+    failed
+        Signal with the exception if it could not be.
+    """
+
+    wanted = Signal()
+    picked = Signal(object)
+    saved = Signal(str)
+    failed = Signal(object)
+
+    def __init__(self, viewer: Any, add_row: Callable[[str, QWidget, str, QFormLayout], Any]) -> None:
+        super().__init__()
+        self.name = "picture"
+        self.draw_button = QPushButton("&Draw curves")
+        self.draw_button.clicked.connect(self._want)
+        self.baselines = QCheckBox("with " + ", ".join(name.upper() for name in available_baselines()))
+        self.baselines.setChecked(True)
+        self.baselines.setAccessibleName("Classical codecs in the curves")
+        self.baselines.setToolTip("Add the curves of the classical codecs Pillow can write here")
+        self.baselines.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.plot = CurvePlot(viewer)
+        self.plot.picked.connect(self._pick)
+        self.metric = narrow(QComboBox())
+        for metric, words in METRICS.items():
+            self.metric.addItem(words, metric)
+        self.metric.currentIndexChanged.connect(self._draw_metric)
+        self.points = narrow(QComboBox())
+        self.points.activated.connect(self.choose)
+        self.csv_button, self.png_button = QPushButton("Save C&SV ..."), QPushButton("Save &PNG ...")
+        self.csv_button.clicked.connect(self.save_csv)
+        self.png_button.clicked.connect(self.save_png)
+        for button, tip in (
+            (self.draw_button, "Measure this picture at several rates with both codecs; sliding stays possible"),
+            (self.csv_button, "Save all points of the curves as a table"),
+            (self.png_button, "Save the plot as a picture"),
+        ):
+            button.setToolTip(tip)
+            button.setAccessibleName(button.text().replace("&", ""))
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        drawing = QHBoxLayout()
+        drawing.addWidget(self.draw_button)
+        drawing.addWidget(self.baselines, 1)
+        layout.addLayout(drawing)
+        layout.addWidget(self.plot)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        add_row("M&etric", self.metric, "What the curves show over the bits per pixel", form)
+        add_row("Poin&t", self.points, "Points of the curves; choosing one shows the picture at that rate", form)
+        layout.addLayout(form)
+        saving = QHBoxLayout()
+        saving.addWidget(self.csv_button)
+        saving.addWidget(self.png_button)
+        layout.addLayout(saving)
+        controls = (self.draw_button, self.baselines, self.metric, self.points, self.csv_button, self.png_button)
+        for before, after in pairwise(controls):
+            self.setTabOrder(before, after)
+        self.enable(False)
+
+    def enable(self, drawing: bool) -> None:
+        """Enable what is possible; `drawing` tells whether curves can be measured."""
+        self.draw_button.setEnabled(drawing)
+        for part in (self.csv_button, self.png_button, self.points):
+            part.setEnabled(bool(self.plot.points))
+
+    def clear(self, name: str) -> None:
+        """Begin anew with another picture."""
+        self.name = name
+        self.plot.clear_points()
+        self.points.clear()
+
+    def add(self, point: RatePoint) -> None:
+        """One more point."""
+        self.plot.add(point)
+        self.points.clear()
+        for each in self.plot.points:
+            self.points.addItem(f"{each.codec} {each.quality:g}: {each.bpp:.4f} bpp, {each.psnr:.2f} dB", each)
+
+    def choose(self, place: int) -> None:
+        """Pick a point by its place in the list."""
+        self._pick(self.points.itemData(place))
+
+    def _want(self) -> None:
+        self.wanted.emit()
+
+    def _pick(self, point: RatePoint) -> None:
+        self.points.setCurrentIndex(self.plot.points.index(point))
+        self.picked.emit(point)
+
+    def _draw_metric(self) -> None:
+        self.plot.show_metric(str(self.metric.currentData()))
+
+    def save_csv(self) -> None:
+        """Save the points as a table."""
+        path = ask_for_path(self, "Save the curves", f"{self.name} rate.csv", "Tables (*.csv)", "csv")
+        self._save(path, partial(write_curve, path, list(self.plot.points)))
+
+    def save_png(self) -> None:
+        """Save the plot as a picture."""
+        path = ask_for_path(self, "Save the plot", f"{self.name} rate.png", "Pictures (*.png)", "png")
+        self._save(path, partial(self.plot.figure.savefig, path, format="png", dpi=200))
+
+    def _save(self, path: str, write: Callable[[], Any]) -> None:
+        if not path:
+            return
+        try:
+            write()
+        except OSError as error:
+            self.failed.emit(error)
+        else:
+            self.saved.emit(Path(path).name)

@@ -1,0 +1,122 @@
+"""Parts of the recovery widget: the table of what a loss cost, and the sweep over loss ratios."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from ..common.plot import Plot
+
+if TYPE_CHECKING:
+    from ...inspection.recovery.simulation import RecoveryResult, SweepPoint
+
+__all__ = ["METHOD_WORDS", "MetricsTable", "draw_sweep"]
+
+METHOD_WORDS = {
+    "transformer": "Transformer",
+    "both-sides": "Both sides",
+    "nearest": "Nearest known",
+    "frequent": "Most frequent",
+    "none": "None (mid-grey)",
+}
+"""Methods of recovery in the words of the widget."""
+
+_STYLES = {
+    "transformer": ("o", "-"),
+    "both-sides": ("s", "--"),
+    "nearest": ("^", "-."),
+    "frequent": ("v", ":"),
+    "none": ("x", (0, (1, 3))),
+}
+"""Marker and dashes of each method: curves differ by more than colour."""
+
+
+class MetricsTable(QTableWidget):
+    """Accuracy and fidelity before recovery, after it, and of the picture that lost nothing."""
+
+    ROWS = ("Right, %", "PSNR orig.", "MS-SSIM orig.", "PSNR whole", "MS-SSIM whole")
+    COLUMNS = ("Lost", "Healed", "Whole")
+    TIP = (
+        "Right: share of the lost indices recovered exactly. Columns: Lost, with lost indices as mid-grey; Healed, "
+        "after recovery; Whole, the decode that lost nothing. Rows: against the original picture, and against "
+        "the whole decode."
+    )
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(len(self.ROWS), len(self.COLUMNS), parent)
+        self.setHorizontalHeaderLabels(self.COLUMNS)
+        self.setVerticalHeaderLabels(self.ROWS)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setMinimumSectionSize(30)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTabKeyNavigation(False)
+        # five numbers by three must fit a narrow dock without being cut
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideNone)
+        for part in (self, self.horizontalHeader(), self.verticalHeader()):
+            part.setStyleSheet("* { font-size: 8pt; } QHeaderView::section, QTableView::item { padding: 1px; }")
+        self.verticalHeader().setFixedWidth(94)
+        self.setToolTip(self.TIP)
+        self.setAccessibleName("What the loss cost")
+        self.setAccessibleDescription(self.TIP)
+        self.setMinimumWidth(100)
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + len(self.ROWS) * self.rowHeight(0) + 4)
+
+    def show_result(self, result: RecoveryResult) -> None:
+        """Fill the table."""
+        pictures = ("before", "after", "undamaged")
+        self._put(0, ["", "-" if math.isnan(result.accuracy) else f"{100 * result.accuracy:.1f}", ""])
+        for first, found in ((1, result.to_original), (3, result.to_undamaged)):
+            self._put(first, [_number(found[p].psnr, 2) if p in found else "-" for p in pictures])
+            self._put(first + 1, [_number(found[p].ms_ssim, 3) if p in found else "-" for p in pictures])
+
+    def _put(self, row: int, cells: Sequence[str]) -> None:
+        for column, text in enumerate(cells):
+            item = QTableWidgetItem(text)
+            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.setItem(row, column, item)
+
+    def cell(self, row: int, column: int) -> str:
+        """Text of a cell."""
+        item: Any = self.item(row, column)
+        return str(item.text()) if item is not None else ""
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:.{digits}f}"
+
+
+def draw_sweep(points: Sequence[SweepPoint], accuracy: Plot, fidelity: Plot, reference: str) -> None:
+    """Draw accuracy and PSNR against the loss ratio, a curve for each method.
+
+    Parameters
+    ----------
+    points
+        In the order of :func:`~napari_glc.inspection.recovery.simulation.sweep`.
+    accuracy, fidelity
+        Where to.
+    reference
+        What the PSNR is against.
+    """
+    methods = list(dict.fromkeys(point.method for point in points))
+    for plot, label in ((accuracy, "right indices, %"), (fidelity, f"PSNR to {reference}, dB")):
+        plot.axes.clear()
+        for method in methods:
+            chosen = [point for point in points if point.method == method]
+            values = [100 * p.accuracy if plot is accuracy else p.psnr for p in chosen]
+            marker, dashes = _STYLES[method]
+            ratios = [point.ratio for point in chosen]
+            plot.axes.plot(ratios, values, marker=marker, ls=dashes, ms=4, lw=1.2, label=METHOD_WORDS[method])
+        plot.axes.set_xlabel("loss ratio α")
+        plot.axes.set_ylabel(label)
+        plot.axes.grid(alpha=0.25)
+    # above the curves, where it hides none of them
+    accuracy.axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, columnspacing=1)
+    accuracy.restyle()
+    fidelity.restyle()

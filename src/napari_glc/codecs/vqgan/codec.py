@@ -1,0 +1,397 @@
+"""The ``vqgan`` codec: planes as maps of codeword indices.
+
+Encoder → nearest codeword → index map → lossless bytes → codewords → generator. The whole plane is analysed
+before it is cut into tiles and assembled before it is rendered, so tile borders do not show; each packet of
+each tile is coded by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..._base.interruption import watch
+from ...container import INDEX_CODERS, Box, Header, TileGrid
+from ...errors import DamagedFileError, ModelError, OptionError, TruncatedFileError
+from ...models import ModelFile
+from ...networks.config import VqganConfig
+from ...networks.fixed_point import to_fixed_point
+from ...networks.index_map import IndexMapNetwork
+from ...networks.index_transformer import IndexTransformer
+from ..base import Encoded, Plane, Progress, ReadChunk, TileCache
+from ..blocks import BlockWalk, replayed
+from .index_coders import AdaptiveCoder, DeflateCoder, FixedCoder, IndexCoder, TransformerCoder, check_streams
+from .packets import packet_map
+
+__all__ = ["AUTO", "DamagedMap", "VqganCodec"]
+
+AUTO = "auto"
+"""Index coder: whichever gives the fewest bytes."""
+
+IndexMap = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DamagedMap:
+    """What can be read of the index map of a region.
+
+    Attributes
+    ----------
+    area
+        The region in indices.
+    indices
+        Int64 ``(area.height, area.width)``, -1 where lost.
+    packets
+        Chunks of the file in the region, and those of them that are lost.
+    lost_packets
+        Which.
+    """
+
+    area: Box
+    indices: IndexMap
+    packets: int
+    lost_packets: tuple[int, ...]
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """Where indices are lost."""
+        return self.indices < 0
+
+
+class VqganCodec:
+    """Index-map coding with one model.
+
+    Parameters
+    ----------
+    model
+        A model file of this codec.
+    device
+        Torch device of encoder and generator; entropy coding runs on the CPU.
+    """
+
+    name = "vqgan"
+
+    def __init__(self, model: ModelFile, device: str = "cpu") -> None:
+        config = model.network_config(VqganConfig)
+        with torch.device("meta"):
+            net = IndexMapNetwork(config)
+        net.load_state_dict(model.load(), strict=True, assign=True)
+        self.config: VqganConfig = config
+        net.eval().requires_grad_(False)
+        watch(net)
+        self.transformer = net.transformer
+        net.transformer = None
+        net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = net
+        margins = [
+            None if reach is None else config.factor * reach
+            for reach in (config.autoencoder.encoder_reach, config.autoencoder.generator_reach)
+        ]
+        self.walk = BlockWalk(
+            config.factor,
+            config.factor,
+            analysis_margin=margins[0],
+            synthesis_margin=margins[1],
+            device=device,
+        )
+        books = config.codebooks
+        self._coders: dict[str, IndexCoder] = {
+            "fixed": FixedCoder(books),
+            "zip": DeflateCoder(books),
+            "adaptive": AdaptiveCoder(books),
+        }
+
+    # -- rate -------------------------------------------------------------------------------------------
+
+    def level(self, quality: float) -> int:
+        """Rate level of a quality: the codebooks share the range 0 to 100 evenly."""
+        return int(quality / 100 * (len(self.config.codebooks) - 1) + 0.5)
+
+    def coder(self, name: str) -> IndexCoder:
+        """An index coder; the transformer's is built when first asked for.
+
+        Raises
+        ------
+        ModelError
+            If the model has no transformer fit for coding.
+        """
+        if name == "transformer" and name not in self._coders:
+            if self.transformer is None or not self.transformer.config.reaches:
+                raise ModelError("this model has no transformer that can code index maps; use adaptive, zip or fixed")
+            fixed = to_fixed_point(self.transformer)
+            assert isinstance(fixed, IndexTransformer)
+            watch(fixed)
+            self._coders[name] = TransformerCoder(fixed.requires_grad_(False).eval())
+        return self._coders[name]
+
+    def _candidates(self, wanted: str) -> list[str]:
+        if wanted == AUTO:
+            usable = self.transformer is not None and bool(self.transformer.config.reaches)
+            return [name for name in INDEX_CODERS if usable or name != "transformer"]
+        if wanted not in INDEX_CODERS:
+            raise OptionError(f"index coder {wanted!r} is unknown; choose from {', '.join((AUTO, *INDEX_CODERS))}")
+        return [wanted]
+
+    # -- encoding ---------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def encode(
+        self, plane: Plane, header: Header, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+    ) -> Encoded:
+        """Payloads of all packets of all tiles, or of some.
+
+        Parameters
+        ----------
+        plane
+            ``(H, W, 3)`` uint8.
+        header
+            Its quality, index coder (:data:`AUTO` takes the smallest) and number of packets are used.
+        grid
+            The tiles.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        tiles
+            Those wanted, which make up a rectangle; ``None`` for all.
+        """
+        box = grid.around(tiles)
+        blocks = len(self.walk.blocks(self.walk.aligned(box)))
+        total = blocks + len(self._candidates(header.index_coder)) * len(grid if tiles is None else tiles)
+        indices = self.index_map(plane, header.quality, lambda done, _: progress(done, total), box=box)
+        return self.write_map(indices, header, grid, lambda done, _: progress(blocks + done, total), tiles)
+
+    @torch.inference_mode()
+    def write_map(
+        self,
+        indices: IndexMap,
+        header: Header,
+        grid: TileGrid,
+        progress: Progress,
+        tiles: Sequence[int] | None = None,
+    ) -> Encoded:
+        """Payloads of all packets of all tiles, or of some, from the index map of the rectangle they make up."""
+        names = self._candidates(header.index_coder)
+        boxes = [grid[tile] for tile in (range(len(grid)) if tiles is None else tiles)]
+        canvas = self._area(grid.around(tiles))
+        total = len(names) * len(boxes)
+        level, done = self.level(header.quality), 0
+        smallest: list[bytes] | None = None
+        for name in names:
+            coder, chunks = self.coder(name), list[bytes]()
+            for tile in boxes:
+                progress(done, total)
+                area = self._area(tile)
+                packet = packet_map(area.height, area.width, header.packets)
+                part = indices[area.relative_to(canvas).slices]
+                chunks += coder.write(part, packet, header.packets, level, _ticking(progress, done, total))
+                done += 1
+            if smallest is None or sum(map(len, chunks)) < sum(map(len, smallest)):
+                smallest, header = chunks, replace(header, index_coder=name)
+        assert smallest is not None
+        progress(total, total)
+        return Encoded(header, smallest)
+
+    @torch.inference_mode()
+    def latents(self, plane: Plane, progress: Progress) -> list[Tensor]:
+        """Latents of the blocks of a plane with their margins: what :meth:`index_map` needs and no rate changes."""
+        return self.walk.outputs(plane, self.net.analyse, progress)
+
+    @torch.inference_mode()
+    def index_map(
+        self,
+        plane: Plane,
+        quality: float,
+        progress: Progress,
+        latents: Sequence[Tensor] | None = None,
+        box: Box | None = None,
+    ) -> IndexMap:
+        """Nearest codewords of a plane or a part of it: int64 ``(H/f, W/f)``, rounded up.
+
+        Parameters
+        ----------
+        plane
+            ``(H, W, 3)`` uint8.
+        quality
+            Tells the codebook.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        latents
+            From :meth:`latents`, if they are at hand.
+        box
+            The part, some tiles; ``None`` for the plane.
+        """
+        book = self.net.codebook(self.level(quality))
+        latent = self.net.analyse if latents is None else replayed(latents)
+        found = self.walk.analyse(plane, lambda x: book.indices(latent(x)).unsqueeze(1), progress, box)
+        indices: IndexMap = found[0, 0].numpy()
+        return indices
+
+    def grey_index(self, quality: float) -> int:
+        """The codeword of mid-grey."""
+        grey = np.full((self.config.factor, self.config.factor, 3), 128, np.uint8)
+        return int(self.index_map(grey, quality, lambda done, total: None)[0, 0])
+
+    def _area(self, tile: Box) -> Box:
+        """Index positions of a tile."""
+        return tile.divided(self.config.factor)
+
+    # -- decoding ---------------------------------------------------------------------------------------
+
+    def decode(
+        self,
+        read_chunk: ReadChunk,
+        header: Header,
+        grid: TileGrid,
+        box: Box,
+        progress: Progress,
+        *,
+        preview: bool = False,
+        cache: TileCache | None = None,
+    ) -> Plane:
+        """Pixels of a region of an intact file.
+
+        Parameters
+        ----------
+        read_chunk
+            Returns the payload of a packet.
+        header
+            Of the file.
+        grid
+            The tiles of the plane.
+        box
+            The region, within the plane.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        preview
+            An index map has no coarse part, so this changes nothing.
+        cache
+            Indices of tiles decoded before, of this plane.
+
+        Raises
+        ------
+        DamagedFileError
+            If a packet is lost.
+        """
+        seen = self.walk.seen(box, grid.plane)
+        tiles = len(grid.touching(seen))
+        total = tiles + len(self.walk.blocks(self.walk.aligned(box)))
+        found = self.read_map(
+            read_chunk, header, grid, seen, lambda done, _: progress(done, total), strict=True, cache=cache
+        )
+        pixels = self.render(found, header.quality, box, grid, lambda done, _: progress(tiles + done, total))
+        progress(total, total)
+        return pixels
+
+    @torch.inference_mode()
+    def read_map(
+        self,
+        read_chunk: ReadChunk,
+        header: Header,
+        grid: TileGrid,
+        box: Box,
+        progress: Progress,
+        *,
+        strict: bool,
+        cache: TileCache | None = None,
+    ) -> DamagedMap:
+        """The index map under a region of pixels.
+
+        Parameters
+        ----------
+        read_chunk, header, grid, progress
+            As for :meth:`decode`.
+        box
+            The region.
+        strict
+            Raise the first error instead of noting lost packets.
+        cache
+            See :meth:`decode`; with `strict` only.
+
+        Raises
+        ------
+        DamagedFileError
+            If `strict` and a packet is lost or damaged.
+        """
+        area = self._area(box)
+        level, coder = self.level(header.quality), self.coder(header.index_coder)
+        tiles = grid.touching(box)
+        lost: list[int] = []
+        parts: list[tuple[int, list[bytes | None]]] = []
+        known = {} if cache is None else {tile: cache[tile] for tile in tiles if tile in cache}
+        for tile in tiles:
+            if tile in known:
+                parts.append((tile, []))
+                continue
+            streams: list[bytes | None] = []
+            of_tile = self._area(grid[tile])
+            for chunk in range(tile * header.packets, (tile + 1) * header.packets):
+                try:
+                    streams.append(read_chunk(chunk))
+                except (DamagedFileError, TruncatedFileError):
+                    if strict:
+                        raise
+                    streams.append(None)
+                    lost.append(chunk)
+            counts = _packet_counts(of_tile, header.packets)
+            check_streams(coder, streams, counts, level)
+            parts.append((tile, streams))
+
+        indices = np.full((area.height, area.width), -1, np.int64)
+        for done, (tile, streams) in enumerate(parts):
+            progress(done, len(parts))
+            of_tile = self._area(grid[tile])
+            part = known.get(tile)
+            if part is None:
+                packet = packet_map(of_tile.height, of_tile.width, header.packets)
+                part = coder.read(streams, packet, level, _ticking(progress, done, len(parts)))
+                if cache is not None and strict:
+                    cache[tile] = part
+            common = of_tile.cut(area)
+            indices[common.relative_to(area).slices] = part[common.relative_to(of_tile).slices]
+        return DamagedMap(area, indices, len(tiles) * header.packets, tuple(lost))
+
+    @torch.inference_mode()
+    def render(self, found: DamagedMap, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+        """Pixels of a region from a complete index map of all it depends on.
+
+        Parameters
+        ----------
+        found
+            No index is lost.
+        quality
+            Tells the codebook.
+        box, grid
+            The region, and the tiles of the plane.
+        progress
+            See :data:`~napari_glc.codecs.base.Progress`.
+        """
+        level = self.level(quality)
+        book = self.net.codebook(level)
+        indices = torch.from_numpy(found.indices).unsqueeze(0)
+
+        def words(area: Box) -> Tensor:
+            part = indices[(..., *area.relative_to(found.area).slices)]
+            return book.lookup(part.to(self.walk.device))
+
+        return self.walk.synthesise(box, grid.plane, words, lambda z: self.net.generate(z, level), progress)
+
+    def stream_sizes(self, payload: bytes, header: Header, box: Box) -> dict[str, int]:
+        """Bytes of the indices in a packet, and of the coder's own checksum."""
+        checks = 1 if header.index_coder == "transformer" else 0
+        return {"indices": len(payload) - checks, "checks": checks}
+
+
+def _packet_counts(area: Box, packets: int) -> list[int]:
+    """Indices of each packet, without allocating a map of an unchecked size."""
+    least = area.height * area.width // packets
+    if packets == 1 or least > 1 << 20:
+        return [least] * packets
+    return [int(n) for n in np.bincount(packet_map(area.height, area.width, packets).ravel(), minlength=packets)]
+
+
+def _ticking(progress: Progress, done: int, total: int) -> Callable[[], None]:
+    return lambda: progress(done, total)

@@ -1,0 +1,132 @@
+"""What is left of pictures when part of their index map is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OptionError
+
+if TYPE_CHECKING:
+    from ..codecs.base import Progress
+
+__all__ = ["evaluate_losses"]
+
+Row = dict[str, Any]
+
+
+def evaluate_losses(
+    folder: str | Path,
+    qualities: Sequence[float],
+    ratios: Sequence[float],
+    methods: Sequence[str],
+    *,
+    pattern: str = "random",
+    packets: int = 8,
+    seed: int = 0,
+    model: str | Path | None = None,
+    device: str = "auto",
+    features: Path | None = None,
+    save_to: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Lose part of the index map of every picture of a folder and recover it in several ways.
+
+    Parameters
+    ----------
+    folder
+        8-bit pictures; sub-folders are not entered.
+    qualities
+        Qualities of codec ``vqgan``.
+    ratios
+        Mask ratios alpha, 0 to 1.
+    methods
+        See :meth:`napari_glc.GlcFile.recover`.
+    pattern, packets
+        One of :data:`napari_glc.recovery.PATTERNS`; packets a plane for pattern ``packet``.
+    seed
+        The loss of a picture is drawn from this and the picture's position, the same for all methods.
+    model, device
+        See :func:`napari_glc.encode`.
+    features
+        Folder of feature networks; adds two perceptual distances.
+    save_to
+        Folder for the decoded pictures, or ``None``.
+    progress
+        Called with pictures done and in all.
+
+    Returns
+    -------
+    list of dict
+        ``image``, ``quality``, ``loss``, ``method``, ``accuracy`` (share of the lost indices recovered exactly),
+        ``psnr``, ``ms_ssim`` (both against the original picture), ``seconds`` (of recovery, without rendering)
+        and, with `features`, ``squeezenet`` and ``darknet``.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of its range, or the folder holds no picture.
+    """
+    from .. import recovery
+    from ..codecs.loading import loaded_codec
+    from ..codecs.vqgan.codec import DamagedMap, VqganCodec
+    from ..codecs.vqgan.filling import METHODS, fill_map
+    from ..codecs.vqgan.packets import packet_map
+    from ..container import Box, TileGrid
+    from ..imaging.files import read_picture, write_picture
+    from ..imaging.planes import from_plane, to_plane
+    from ..metrics import compare
+    from ..models import find_model
+    from .rates import feature_distances, pictures_in
+
+    if unknown := [m for m in methods if m not in METHODS]:
+        raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(METHODS)}")
+    codec = loaded_codec(find_model(model, "vqgan"), device)
+    if not isinstance(codec, VqganCodec):
+        raise OptionError(f"lost indices belong to codec 'vqgan', not to {codec.name!r}")
+    paths, distances = pictures_in(folder), feature_distances(features)
+    rows: list[Row] = []
+    for number, path in enumerate(paths):
+        original = read_picture(path)
+        plane, kind = to_plane(original)
+        grid = TileGrid(plane.shape[0], plane.shape[1], 0)
+        for quality in qualities:
+            if progress is not None:
+                progress(number, len(paths))
+            indices = codec.index_map(plane, quality, _ignore)
+            area = Box(0, 0, *indices.shape)
+            for ratio in ratios:
+                packet = packet_map(area.height, area.width, packets)
+                lost = recovery.lost_positions(
+                    (area.height, area.width), ratio, pattern, seed=seed * 100_003 + number, packet=packet
+                )
+                found = DamagedMap(area, indices.copy(), packets, ())
+                found.indices[lost] = -1
+                for method in methods:
+                    started = time.perf_counter()
+                    filled = fill_map(codec, replace(found), quality, method)
+                    seconds = time.perf_counter() - started
+                    decoded = from_plane(codec.render(filled, quality, grid.plane, grid, _ignore), kind)
+                    fidelity = compare(original, decoded)
+                    row: Row = {
+                        "image": path.name,
+                        "quality": quality,
+                        "loss": ratio,
+                        "method": method,
+                        "accuracy": recovery.index_accuracy(indices, filled.indices, lost),
+                        "psnr": fidelity.psnr,
+                        "ms_ssim": fidelity.ms_ssim,
+                        "seconds": seconds,
+                    }
+                    rows.append(row | {k: of_pair(original, decoded) for k, of_pair in distances.items()})
+                    if save_to is not None:
+                        save_to.mkdir(parents=True, exist_ok=True)
+                        write_picture(save_to / f"{path.stem}_q{quality:g}_loss{ratio:g}_{method}.png", decoded)
+    return rows
+
+
+def _ignore(done: int, total: int) -> None:
+    """Ignore progress."""

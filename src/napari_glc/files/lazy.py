@@ -1,0 +1,99 @@
+"""A file as dask arrays that decode what is looked at."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..container import Box
+from ..errors import GlcError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from .opened import GlcFile
+
+__all__ = ["LazyLevel", "lazy_array"]
+
+_CHUNK = 1536
+_KEPT_BYTES = 1 << 28
+
+
+class LazyLevel:
+    """One level of a file as what dask calls an array: shape, type, slicing.
+
+    Decoded parts of planes are kept up to 256 MiB, those used last. One thread decodes at a
+    time; the networks use all cores.
+
+    Parameters
+    ----------
+    file
+        The file.
+    level
+        Of resolution.
+    """
+
+    def __init__(self, file: GlcFile, level: int) -> None:
+        self.file, self.level = file, level
+        self.shape, self.dtype = file.levels[level], file.dtype
+        self.ndim = len(self.shape)
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[int, Box], NDArray[np.uint8]] = OrderedDict()
+
+    def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[Any]:
+        """Samples of a chunk, which dask asks for by slices and integers for all axes."""
+        from ..imaging.assembly import Region, assembled
+
+        layout = self.file.layout
+        samples = layout.axes.find("S")
+        region = tuple(part for axis, part in enumerate(index) if axis != samples)
+        wanted = Region.of(layout, self.shape, region)
+        found = assembled(layout, wanted, lambda plane, *_: self._plane(plane, wanted.box))
+        if samples < 0:
+            return found
+        before = sum(isinstance(part, slice) for part in index[:samples])
+        return found[(slice(None),) * before + (index[samples],)]
+
+    def _plane(self, plane: int, box: Box) -> NDArray[np.uint8]:
+        with self._lock:
+            if (plane, box) in self._kept:
+                self._kept.move_to_end((plane, box))
+                return self._kept[plane, box]
+            pixels = self.file._plane(plane, self.level, box, lambda done, total: None)
+            self._kept[plane, box] = pixels
+            while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
+                self._kept.popitem(last=False)
+            return pixels
+
+
+def _chunk_side(file: GlcFile) -> int:
+    """Pixels; as much as a plane where any part of it takes all of it."""
+    try:
+        return max(file.container.grid.height, file.container.grid.width) if file.model.sees_whole_planes else _CHUNK
+    except GlcError:  # without the model, reading will say so
+        return _CHUNK
+
+
+def lazy_array(file: GlcFile, level: int) -> Any:
+    """See :meth:`GlcFile.dask`."""
+    try:
+        import dask.array as da
+    except ImportError as error:
+        raise MissingDependencyError("dask is not installed: pip install napari-glc[lazy]") from error
+    source = LazyLevel(file, level)
+    grid = file.container.grids[level]
+    groups = [box for box, _ in grid.groups(_chunk_side(file))]
+    sides = {
+        "Y": tuple(box.height for box in groups if box.left == 0),
+        "X": tuple(box.width for box in groups if box.top == 0),
+    }
+    chunks = tuple(
+        sides.get(axis, (length,) if axis == "S" else (1,) * length)
+        for axis, length in zip(file.layout.axes, source.shape, strict=True)
+    )
+    # a name for each array: files change under the same path
+    return da.from_array(  # type: ignore[no-untyped-call]
+        source, chunks=chunks, name=False, asarray=False, meta=np.empty((0,) * source.ndim, source.dtype)
+    )

@@ -1,0 +1,438 @@
+"""An opened ``.glc`` file: what it says of itself, and its pixels, region by region."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from .._base.caching import DecodedTiles
+from ..container import Box, Container, parse_head, read_chunk
+from ..container.limits import beyond, get_limits
+from ..errors import DamagedFileError, GlcError, OptionError, TruncatedFileError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..codecs.base import Codec, Progress
+    from ..codecs.vqgan.filling import Recovered
+    from ..imaging.layout import Layout
+    from ..models import ModelFile
+    from ..recovery import Sampling
+
+__all__ = ["GlcFile"]
+
+_CACHED_TILES = 64
+_DECODED_BYTES = 1 << 27
+_VERIFIED_SIDE = 4096
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Ignore progress."""
+
+
+class GlcFile:
+    """A ``.glc`` file, its head read, nothing decoded.
+
+    The file is opened for each access and closed again, so an instance holds no handle.
+
+    Parameters
+    ----------
+    source
+        Path of the file, or its bytes.
+    device
+        Where to decode: ``"auto"``, or a torch device.
+
+    Raises
+    ------
+    GlcError
+        A subclass that says what is wrong with the file; its message names the file.
+    OSError
+        If it cannot be read at all.
+    """
+
+    def __init__(self, source: str | Path | bytes, *, device: str = "auto") -> None:
+        self.path = None if isinstance(source, bytes) else Path(source)
+        self._data = source if isinstance(source, bytes) else None
+        self._device = device
+        self._payloads: OrderedDict[int, bytes] = OrderedDict()
+        self._decoded = DecodedTiles(_DECODED_BYTES)
+        with self._named_errors(), self._stream() as stream:
+            size = stream.seek(0, io.SEEK_END)
+            stream.seek(0)
+            self.container: Container = parse_head(stream, size)
+            self.layout: Layout = _layout(self.container)
+
+    @contextmanager
+    def _stream(self) -> Iterator[BinaryIO]:
+        if self._data is not None:
+            yield io.BytesIO(self._data)
+        else:
+            assert self.path is not None
+            with open(self.path, "rb") as stream:
+                yield stream
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Put the file's name in front of errors about its content."""
+        try:
+            yield
+        except GlcError as error:
+            if self.path is None or str(self.path) in str(error):
+                raise
+            raise type(error)(f"{self.path}: {error}") from error
+
+    # -- what the file says -----------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array it restores."""
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the array it restores."""
+        import numpy as np
+
+        return np.dtype(self.layout.dtype)
+
+    @property
+    def axes(self) -> str:
+        """One letter for each dimension of :attr:`shape`; a last ``C`` of 3 or 4 is colour."""
+        axes = self.layout.axes
+        return axes[:-1] + "C" if axes.endswith("S") and "C" not in axes else axes
+
+    @property
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """Shape at every level of resolution, the full one first."""
+        sides = [{"Y": grid.height, "X": grid.width} for grid in self.container.grids]
+        return tuple(tuple(side.get(a, n) for a, n in zip(self.layout.axes, self.shape, strict=True)) for side in sides)
+
+    @property
+    def decoded_tiles(self) -> int:
+        """How many tiles were decoded so far; those still at hand are not decoded again."""
+        return self._decoded.count
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec."""
+        return self.container.header.codec
+
+    @property
+    def quality(self) -> float:
+        """Quality it was encoded with, 0 to 100."""
+        return self.container.header.quality
+
+    @property
+    def model_tag(self) -> str:
+        """First six hexadecimal digits of the SHA-256 of the model."""
+        return self.container.header.model.hex()
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Layer metadata; empty if the file carries none."""
+        return self.container.metadata
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, headers included."""
+        return self.container.size
+
+    @property
+    def bpp(self) -> float:
+        """Bits of the whole file per pixel; every channel of every plane has its own, the samples of RGB share one."""
+        return 8 * self.size / (math.prod(self.shape) // self.layout.samples)
+
+    @cached_property
+    def model(self) -> ModelFile:
+        """The installed model that made the file.
+
+        Raises
+        ------
+        MissingModelError
+            If it is not installed.
+        DamagedFileError
+            If it belongs to another codec than the file names.
+        """
+        from ..models import find_model_by_hash
+
+        with self._named_errors():
+            model = find_model_by_hash(self.model_tag)
+            if model.codec != self.codec:
+                raise DamagedFileError(
+                    f"the header names codec {self.codec!r} and a model of codec {model.codec!r}, {model.name}"
+                )
+            return model
+
+    @cached_property
+    def _codec(self) -> Codec:
+        from ..codecs.loading import loaded_codec
+
+        with self._named_errors():
+            return loaded_codec(self.model, self._device)
+
+    def streams(self) -> dict[str, int]:
+        """Bytes of each stream, headers and checksums included; they add up to :attr:`size`.
+
+        Raises
+        ------
+        MissingModelError
+            If the model is not installed: only a model knows where its streams end.
+        DamagedFileError
+            If a tile is damaged or too short for its streams.
+        """
+        container = self.container
+        header = container.header.metadata_size
+        metadata = header + 2 if header else 0
+        checks = 2 * container.chunks
+        sizes = {"header": container.offsets[0] - metadata, "metadata": metadata, "checks": checks}
+        for index in range(container.chunks):
+            _, level, tile, _ = container.place(index)
+            box = container.grids[level][tile]
+            with self._named_errors():
+                of_chunk = self._codec.stream_sizes(self._payload(index), container.header, box)
+            for name, count in of_chunk.items():
+                sizes[name] = sizes.get(name, 0) + count
+        return sizes
+
+    def facts(self) -> dict[str, Any]:
+        """Codec, model, quality, bytes and bpp, for display; see also :meth:`index_facts`."""
+        return {
+            "codec": self.codec,
+            "model": self.model_tag,
+            "quality": self.quality,
+            "bytes": self.size,
+            "bpp": self.bpp,
+        }
+
+    def index_facts(self) -> dict[str, Any]:
+        """How the index maps of a ``vqgan`` file are coded; empty for other codecs."""
+        header = self.container.header
+        return {"index_coder": header.index_coder, "packets": header.packets} if self.codec == "vqgan" else {}
+
+    def __repr__(self) -> str:
+        name = "bytes" if self.path is None else str(self.path)
+        return (
+            f"<GlcFile {name}: {self.shape} {self.axes}, codec {self.codec}, model {self.model_tag}, "
+            f"quality {self.quality:g}, {self.size} bytes, {self.bpp:.4f} bpp>"
+        )
+
+    # -- pixels -----------------------------------------------------------------------------------------
+
+    def read(
+        self,
+        region: tuple[slice | int, ...] | None = None,
+        *,
+        preview: bool = False,
+        progress: Progress | None = None,
+        level: int = 0,
+    ) -> NDArray[Any]:
+        """Decode the array or a region of it.
+
+        Parameters
+        ----------
+        region
+            Slices of step 1 and integers as for numpy, in the order of :attr:`axes`, the samples of RGB left out;
+            ``None`` for all. Only the tiles the region depends on are read and decoded.
+        preview
+            Decode the hyper streams only: a coarse picture.
+        progress
+            Called with units of work done and in all; whatever it raises stops the work.
+        level
+            0 for full resolution; 1 for one half, and so on, where the file has levels. The region counts in pixels of
+            the level.
+
+        Returns
+        -------
+        NDArray
+            Of the type and axes that were encoded; integers take their axis away.
+
+        Raises
+        ------
+        OptionError
+            If the region is empty or has a step, or there is no such level.
+        LimitError
+            If it holds more pixels than :class:`~napari_glc.Limits` allows.
+        DamagedFileError
+            If a tile is damaged; the message locates it.
+        MissingModelError
+            If the model is not installed.
+        """
+        from ..imaging.assembly import Region, assembled
+
+        if not 0 <= level < len(self.container.grids):
+            raise OptionError(f"there is no level {level}; the file has {len(self.container.grids)}")
+        wanted = Region.of(self.layout, self.levels[level], region)
+        if wanted.pixels > get_limits().pixels:
+            raise beyond(f"read regions: {wanted.pixels} pixels in one read are", "pixels")
+        report = progress or _no_progress
+
+        def plane(number: int, done: int, total: int) -> NDArray[np.uint8]:
+            return self._plane(
+                number, level, wanted.box, lambda n, of: report(done * of + n, total * of), preview=preview
+            )
+
+        return assembled(self.layout, wanted, plane)
+
+    def dask(self, level: int = 0) -> Any:
+        """The array as a dask array that decodes what is computed, with a bounded memory of what was decoded.
+
+        A chunk is a plane, or a rectangle of tiles of up to 1536 pixels a side where a plane is larger: around a
+        region, its decoder needs nearly 300 pixels on each side, so smaller chunks would cost more than they save.
+
+        Parameters
+        ----------
+        level
+            See :meth:`read`.
+
+        Raises
+        ------
+        MissingDependencyError
+            If dask is not installed.
+        """
+        from .lazy import lazy_array
+
+        return lazy_array(self, level)
+
+    def _plane(
+        self, plane: int, level: int, box: Box, progress: Progress, *, preview: bool = False
+    ) -> NDArray[np.uint8]:
+        """Pixels ``(h, w, 3)`` of a part of a plane."""
+        first = self.container.first_chunk(plane, level)
+        with self._named_errors():
+            return self._codec.decode(
+                lambda chunk: self._payload(first + chunk),
+                self.container.header,
+                self.container.grids[level],
+                box,
+                progress,
+                preview=preview,
+                cache=self._decoded.of((plane, level, preview)),
+            )
+
+    def recover(
+        self,
+        method: str | None = None,
+        *,
+        sampling: Sampling | None = None,
+        progress: Progress | None = None,
+    ) -> Recovered:
+        """Decode a file some of whose packets are lost or damaged.
+
+        Parameters
+        ----------
+        method
+            How lost indices are filled: by the transformer ``"both-sides"`` (from the indices before and after)
+            or ``"transformer"`` (from those before, as published), ``"nearest"``, ``"frequent"`` or ``"none"``
+            (mid-grey). ``None``: both sides, or nearest where the model has no transformer that can.
+        sampling
+            For the transformer; ``None`` takes the most probable index.
+        progress
+            See :meth:`read`.
+
+        Returns
+        -------
+        Recovered
+            The picture, and which of its pixels were lost. An intact file gives what :meth:`read` gives.
+
+        Raises
+        ------
+        OptionError
+            If the file's codec has no packets, or the method is unknown.
+        LimitError
+            If the picture holds more pixels, or needs more indices predicted, than
+            :class:`~napari_glc.Limits` allows.
+        DamagedFileError
+            If no packet is left.
+        """
+        import numpy as np
+
+        from ..codecs.vqgan.codec import VqganCodec
+        from ..codecs.vqgan.filling import Recovered, best_method, fill_map
+        from ..imaging.assembly import Region, assembled
+
+        header, grid, codec = self.container.header, self.container.grid, self._codec
+        if not isinstance(codec, VqganCodec):
+            raise OptionError(f"only files of codec 'vqgan' have packets to recover from, not those of {self.codec!r}")
+        if header.planes > 1:
+            raise OptionError(f"the file has {header.planes} planes; what is lost can be recovered in files of one")
+        if grid.plane.height * grid.plane.width > get_limits().pixels:
+            raise beyond(f"{header.height} x {header.width} pixels in one read are", "pixels")
+        report, method = progress or _no_progress, method or best_method(codec)
+        with self._named_errors():
+            found = codec.read_map(self._payload, header, grid, grid.plane, report, strict=False)
+            filled = fill_map(codec, found, self.quality, method, sampling, report)
+            plane = codec.render(filled, self.quality, grid.plane, grid, report)
+        factor = codec.config.factor
+        lost = found.lost.repeat(factor, 0).repeat(factor, 1)[: header.height, : header.width]
+        return Recovered(
+            pixels=assembled(self.layout, Region.of(self.layout, self.shape, None), lambda *_: plane),
+            lost=lost,
+            lost_packets=len(found.lost_packets),
+            packets=found.packets,
+            lost_share=float(np.mean(found.lost)),
+            method=method,
+        )
+
+    def lost_packets(self) -> list[int]:
+        """Packets whose bytes are missing or damaged, counted through the whole file; empty if it is intact.
+
+        Reads every byte of the file and decodes nothing.
+        """
+        lost = []
+        for index in range(self.container.chunks):
+            try:
+                self._payload(index)
+            except (DamagedFileError, TruncatedFileError):
+                lost.append(index)
+        return lost
+
+    def _payload(self, index: int) -> bytes:
+        if index in self._payloads:
+            self._payloads.move_to_end(index)
+            return self._payloads[index]
+        with self._named_errors(), self._stream() as stream:
+            payload = read_chunk(stream, self.container, index)
+        self._payloads[index] = payload
+        if len(self._payloads) > _CACHED_TILES:
+            self._payloads.popitem(last=False)
+        return payload
+
+    def verify(self, progress: Progress | None = None) -> None:
+        """Check all checksums and, with the model at hand, that every tile decodes to its symbols.
+
+        Raises
+        ------
+        GlcError
+            The first thing that is wrong.
+        """
+        for index in range(self.container.chunks):
+            self._payload(index)
+        report, grids = progress or _no_progress, self.container.grids
+        work = [
+            (plane, level, box)
+            for plane in range(self.container.header.planes)
+            for level, grid in enumerate(grids)
+            for box, _ in grid.groups(_VERIFIED_SIDE)
+        ]
+        for done, (plane, level, box) in enumerate(work):
+            self._plane(plane, level, box, lambda n, of, done=done: report(done * of + n, len(work) * of))  # type: ignore[misc]
+
+
+def _layout(container: Container) -> Layout:
+    """The array the planes of a file make up."""
+    from ..imaging.layout import Layout
+
+    header = container.header
+    if container.array is not None:
+        return Layout.from_json(
+            container.array, header.height, header.width, header.planes, rgb=header.kind.channels == 3
+        )
+    colour = header.kind.channels > 1
+    return Layout("YXS" if colour else "YX", (header.height, header.width) + ((3,) if colour else ()), "uint8")

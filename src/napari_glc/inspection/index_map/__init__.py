@@ -1,0 +1,1 @@
+"""Index maps: colours, statistics, one codeword at a time."""

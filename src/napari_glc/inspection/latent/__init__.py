@@ -1,0 +1,1 @@
+"""Latents: channels, positions, attention."""

@@ -1,0 +1,1 @@
+"""Rate exploration: steps of quality, rate-distortion curves, maps of bits and errors."""

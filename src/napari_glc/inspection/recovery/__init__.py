@@ -1,0 +1,1 @@
+"""Simulated loss of indices and what recovers them."""

@@ -1,0 +1,1 @@
+"""Other people's registries: imageio, Zarr, numcodecs."""
