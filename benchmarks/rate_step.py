@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 import imageio.v3 as iio
-from napari_glc.inspection.rate.session.session import RateSession
 
 import napari_glc
 from napari_glc._napari.samples import sample_path
+from napari_glc.inspection.rate.session import RateSession
 
 
 def main() -> None:

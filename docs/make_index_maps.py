@@ -17,11 +17,11 @@ from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
-from napari_glc.evaluation.rates.erasures import evaluate_losses
 from skimage.transform import resize
 
 import napari_glc
 from napari_glc.container import INDEX_CODERS
+from napari_glc.evaluation.erasures import evaluate_losses
 from napari_glc.evaluation.rates import evaluate_folder, means
 
 QUALITIES = [100 * level / 8 for level in range(9)]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from imageio.v3 import imread
-from napari_glc.inspection.rate.session.curves import RatePoint
 
 import napari_glc
 from napari_glc._qt.coding.comparison import wiped
@@ -18,6 +17,7 @@ from napari_glc._qt.rate import curve_panel
 from napari_glc._qt.rate import widget as rate_widget
 from napari_glc._qt.rate.curve_plot import CurvePlot
 from napari_glc._qt.rate.widget import RateWidget
+from napari_glc.inspection.rate.curves import RatePoint
 from napari_glc.metrics.fidelity import psnr
 
 

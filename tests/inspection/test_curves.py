@@ -7,7 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from napari_glc.inspection.rate.session.curves import (
+
+import napari_glc
+from napari_glc.errors import Cancelled, OptionError
+from napari_glc.inspection.rate.curves import (
     BASELINES,
     RatePoint,
     available_baselines,
@@ -17,10 +20,7 @@ from napari_glc.inspection.rate.session.curves import (
     rate_curve,
     write_curve,
 )
-from napari_glc.inspection.rate.session.session import RateSession
-
-import napari_glc
-from napari_glc.errors import Cancelled, OptionError
+from napari_glc.inspection.rate.session import RateSession
 from napari_glc.metrics import compare
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from napari_glc.evaluation.rates.erasures import evaluate_losses
 
 import napari_glc
 from napari_glc import recovery
@@ -16,6 +15,7 @@ from napari_glc.codecs.vqgan.codec import DamagedMap
 from napari_glc.codecs.vqgan.filling import fill_map
 from napari_glc.container import Box, TileGrid
 from napari_glc.errors import Cancelled, OptionError, UnsupportedArrayError
+from napari_glc.evaluation.erasures import evaluate_losses
 from napari_glc.files.damaging import damage
 from napari_glc.files.opened import GlcFile
 from napari_glc.inspection.recovery import simulation as losses

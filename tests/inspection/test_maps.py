@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari_glc.inspection.rate.session.maps import absolute_error, bit_map, detail_beyond, detail_unlike, local_energy
-from napari_glc.inspection.rate.session.session import RateSession
 from scipy.ndimage import gaussian_filter
 
 import napari_glc
 from napari_glc.errors import UnsupportedArrayError
+from napari_glc.inspection.rate.maps import absolute_error, bit_map, detail_beyond, detail_unlike, local_energy
+from napari_glc.inspection.rate.session import RateSession
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari_glc.inspection.rate.session.session import RateSession
 
 import napari_glc
 from napari_glc.errors import Cancelled, OptionError
+from napari_glc.inspection.rate.session import RateSession
 
 
 @pytest.fixture(scope="module")
