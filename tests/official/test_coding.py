@@ -29,6 +29,7 @@ from napari_glc.inspection.latent.attention_kinds import attention_kind
 from napari_glc.inspection.latent.latents import coded_latent, indexed_latent, symbol_bits
 from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
 from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
+from napari_glc.networks.fixed_products import using
 from napari_glc.networks.glc import GlcNetwork
 
 
@@ -123,10 +124,11 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross):
     def disturb(_module: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
         return output * (1 + 1e-10 * (2 * torch.rand(output.shape, generator=generator, dtype=output.dtype) - 1))
 
-    hooks = [m.register_forward_hook(disturb) for m in codec.coder.prior.modules() if not list(m.children())]
+    hooks = [m.register_forward_hook(disturb) for m in codec.coder.prior.twin.modules() if not list(m.children())]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    read = codec.coder.read(payload, area.height, area.width, 100)
+    with using("float64"):
+        read = codec.coder.read(payload, area.height, area.width, 100)
     torch.set_num_threads(threads)
     for hook in hooks:
         hook.remove()

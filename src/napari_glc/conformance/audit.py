@@ -16,6 +16,7 @@ from ..codecs.glc.symbols import RATE_STEPS
 from ..codecs.loading import loaded_codec
 from ..codecs.vqgan.codec import VqganCodec
 from ..errors import GlcError, ModelError
+from ..networks.fixed_products import products, using
 from .vectors import PLANS, Vector, read_vectors, source_picture
 
 __all__ = ["Finding", "audit", "symbol_digest"]
@@ -107,6 +108,8 @@ def _settings() -> dict[str, AbstractContextManager[None]]:
     }
     if torch.backends.mkldnn.is_available():
         settings["without oneDNN"] = _without_onednn()
+    if products() != "float64":
+        settings["in float64"] = using("float64")
     return settings
 
 
