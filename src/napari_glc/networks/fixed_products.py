@@ -114,7 +114,11 @@ def using(kind: Kind) -> Iterator[None]:
 
 def products() -> Kind:
     """The way to multiply now."""
-    return _forced[-1] if _forced else best_products().kind
+    if _forced:
+        return _forced[-1]
+    # without oneDNN, which a program may turn off at any time, 8-bit products come from a plain loop
+    kind = best_products().kind
+    return "float32" if kind == "int8" and not torch.backends.mkldnn.enabled else kind
 
 
 @cache
