@@ -58,7 +58,7 @@ def test_a_piece_computes_on_one_core_and_nobody_elses_settings_change():
     for number in (2, 3):
         torch.set_num_threads(number)
         assert told() == number
-        assert side_by_side(inside, range(3)) == [(1, 1)] * 3
+        assert side_by_side(inside, range(3)) == [(1, 2)] * 3
         assert torch.get_num_threads() == number
         assert told() == number
 
@@ -72,11 +72,21 @@ def test_with_one_thread_everything_happens_in_the_callers():
     assert side_by_side(abs, []) == []
 
 
-def test_pieces_of_pieces_stay_in_their_thread():
-    def outer(_: int) -> bool:
-        return side_by_side(lambda _: threading.get_ident(), range(2)) == [threading.get_ident()] * 2
+def test_pieces_of_pieces_are_taken_by_whoever_is_idle():
+    together = threading.Barrier(2, timeout=60)
 
-    assert side_by_side(outer, range(4)) == [True] * 4
+    def inner(item: int) -> int:
+        if item < 2:
+            together.wait()
+        assert torch.get_num_threads() == 1
+        return threading.get_ident()
+
+    (used,) = side_by_side(lambda _: side_by_side(inner, range(6)), [0])
+    assert len(set(used)) == 2
+    assert threading.get_ident() not in used
+    # more pieces than threads, each with pieces of its own: nobody waits for ever
+    found = side_by_side(lambda outer: side_by_side(lambda i: outer * i, range(5)), range(7))
+    assert found == [[outer * i for i in range(5)] for outer in range(7)]
 
 
 def test_surroundings_come_along():

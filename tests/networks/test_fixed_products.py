@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from napari_glc._base import threads
 from napari_glc.entropy.scales import level_thresholds
 from napari_glc.networks import fixed_products
 from napari_glc.networks.blocks import ConvFFN, DepthConv, ResidualBlockUpsample
@@ -143,10 +145,10 @@ def _prior(form: FixedFormat, seed: int = 5) -> FixedPrior:
     return FixedPrior(GlcNetwork(SMALL), form)
 
 
-def _coded(prior: FixedPrior) -> list[torch.Tensor]:
+def _coded(prior: FixedPrior, height: int = 5) -> list[torch.Tensor]:
     """All a coder is told of a plane of random words and symbols, and the coefficients."""
     generator = torch.Generator().manual_seed(6)
-    parameters = prior.parameters_of(torch.randint(256, (5, 7), generator=generator), 77, 200)
+    parameters = prior.parameters_of(torch.randint(256, (height, 7), generator=generator), 77, 200)
     told = [parameters.quant_step]
 
     def code(step: int, scale: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
@@ -165,6 +167,21 @@ def test_the_whole_prior(form):
         expected = _coded(prior)
     assert len(found) == 2 + 2 * STEPS
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_bands_side_by_side_are_the_whole(monkeypatch):
+    monkeypatch.setattr(threads, "_cores", lambda: 3)
+    for form, kind, blocks in ((EIGHT_BITS, "int8", 2), (SIXTEEN_BITS, "int8", 3), (SIXTEEN_BITS, "float64", 2)):
+        torch.manual_seed(8)
+        prior = FixedPrior(GlcNetwork(replace(SMALL, prior_blocks=blocks)), form)
+        found = []
+        for count in (1, 3):
+            before = torch.get_num_threads()
+            torch.set_num_threads(count)
+            with using(kind):
+                found.append(_coded(prior, height=13))
+            torch.set_num_threads(before)
+        assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
 def test_autocast_and_coarse_float32_change_nothing(form, monkeypatch):
@@ -195,7 +212,7 @@ def test_numbers_beyond_int32_are_left_to_float64(generator):
     found = []
     for kind in ("int8", "float64"):
         with using(kind):
-            found.append(prior._run("fuse", features).context)
+            found.append(prior._run("fuse", features)[-1])
     assert torch.equal(*found)
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
 from typing import Generic, TypeVar
 
 from .interruption import asking, interruptible
@@ -34,22 +34,24 @@ _mine = threading.local()
 
 
 def threads() -> int:
-    """How many pieces of work go on at a time if this thread asks for them; 1 within such a piece."""
+    """How many pieces of work may go on at a time for this thread."""
     import torch
 
-    return 1 if getattr(_mine, "working", False) else min(torch.get_num_threads(), _cores())
+    limit: int | None = getattr(_mine, "limit", None)
+    return min(torch.get_num_threads(), _cores()) if limit is None else limit
 
 
 def side_by_side(work: Callable[[_I], _R], items: Iterable[_I], done: Callable[[int], None] | None = None) -> list[_R]:
     """Results of a function for all items, computed by as many threads as PyTorch has.
 
     The function may use PyTorch at will: within it, operations are not divided any further. It is in the same
-    inference mode as the caller, and what stops the caller's work stops it (:mod:`.interruption`).
+    inference mode as the caller, and what stops the caller's work stops it (:mod:`.interruption`). It may divide its
+    own work again: whoever is idle helps.
 
     Parameters
     ----------
     work
-        Called with one item at a time; within another piece of work, in the same thread.
+        Called with one item at a time.
     items
         What it is called with.
     done
@@ -65,38 +67,44 @@ def side_by_side(work: Callable[[_I], _R], items: Iterable[_I], done: Callable[[
     BaseException
         What the first piece of work that failed raised, after all have ended.
     """
-    items = list(items)
-    if threads() == 1:
-        found = []
-        for item in items:
-            found.append(work(item))
-            if done is not None:
-                done(len(found))
-        return found
-    piece = _Piece(work)
-    pool = _pool()
-    limit = threads()
-    waiting = list(enumerate(items))[::-1]
-    running: dict[Future[_R], int] = {}
+    waiting = deque(enumerate(items))
+    count = len(waiting)
+    limit, helping = threads(), getattr(_mine, "limit", None) is not None or threads() == 1
+    piece = _Piece(work, limit)
     results: dict[int, _R] = {}
+    running: dict[Future[_R], tuple[int, _I]] = {}
+
+    def add(number: int, result: _R) -> None:
+        results[number] = result
+        if done is not None:
+            done(len(results))
+
     try:
         while waiting or running:
-            while waiting and len(running) < limit:
-                number, item = waiting.pop()
+            while waiting and len(running) < limit - helping:
+                number, item = waiting.popleft()
                 # each item with the context variables of the caller
-                future = pool.submit(contextvars.copy_context().run, piece.__call__, item)
-                running[future] = number
+                running[_pool().submit(contextvars.copy_context().run, piece.__call__, item)] = number, item
+            if helping and not waiting:
+                # what nobody has begun comes back
+                waiting.extend([running.pop(future) for future in list(running) if future.cancel()])
+            if helping and waiting:
+                number, item = waiting.popleft()
+                add(number, piece.here(item))
+                continue
             for ended in wait(running, return_when=FIRST_COMPLETED).done:
-                number = running.pop(ended)
+                number, _ = running.pop(ended)
                 # one that was stopped, was so because of another, which says why
                 if not isinstance(ended.exception(), _Stopped):
-                    results[number] = ended.result()
-                    if done is not None:
-                        done(len(results))
+                    add(number, ended.result())
     finally:
         piece.stopped.set()
+        for future in running:
+            future.cancel()
         wait(running)
-    return [results[number] for number in range(len(items))]
+    if len(results) < count:
+        raise _Stopped  # this thread's own work is a piece, too, and another one of those failed
+    return [results[number] for number in range(count)]
 
 
 class _Stopped(BaseException):
@@ -106,10 +114,10 @@ class _Stopped(BaseException):
 class _Piece(Generic[_I, _R]):
     """A function in the surroundings of the thread that asked for it."""
 
-    def __init__(self, work: Callable[[_I], _R]) -> None:
+    def __init__(self, work: Callable[[_I], _R], limit: int) -> None:
         import torch
 
-        self.work, self.stopped, self.ask = work, threading.Event(), asking()
+        self.work, self.limit, self.stopped, self.ask = work, limit, threading.Event(), asking()
         self.inference, self.gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
         self.one_at_a_time = threading.Lock()
 
@@ -129,11 +137,13 @@ class _Piece(Generic[_I, _R]):
     def __call__(self, item: _I) -> _R:
         import torch
 
-        with ExitStack() as stack:
-            stack.enter_context(torch.inference_mode(self.inference))
-            stack.enter_context(torch.set_grad_enabled(self.gradients))
-            stack.enter_context(interruptible(self._check))
-            self._check()
+        _mine.limit = self.limit
+        with torch.inference_mode(self.inference), torch.set_grad_enabled(self.gradients):
+            return self.here(item)
+
+    def here(self, item: _I) -> _R:
+        """The same in the thread that asks."""
+        with interruptible(self._check):
             return self.work(item)
 
 
@@ -168,7 +178,6 @@ def _become_worker() -> None:
     """
     import torch
 
-    _mine.working = True
     with _starting:
         before = torch.get_num_threads()
         torch.set_num_threads(1)

@@ -8,14 +8,15 @@ them several times faster where the processor multiplies 8-bit numbers well. Whi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import fields
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from .._base.threads import side_by_side, threads
 from .fixed_arithmetic import SIXTEEN_BITS, FixedFormat, to_fixed
 from .fixed_blocks import integer_blocks
 from .fixed_point import FixedConv2d, to_fixed_point
@@ -35,19 +36,24 @@ class StepCoder(Protocol):
 
 
 class _Stages(Protocol):
-    """The three parts of the prior, on int32 ``(1, C, H, W)``, channels last in memory."""
+    """The three parts of the prior, on int32 ``(1, C, H, W)``, channels last in memory; each keeps some rows."""
 
-    def hyper(self, words: Tensor) -> Tensor:
-        """Features of the hyper decoder."""
+    def hyper(self, words: Tensor, kept: slice = ...) -> tuple[Tensor]:
+        """Features of the hyper decoder; `kept` counts rows of these."""
         ...
 
-    def fuse(self, features: Tensor) -> PriorParameters:
-        """Fusion and reduction."""
+    def fuse(self, features: Tensor, kept: slice = ...) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Fusion and reduction: quantisation step, scale, mean and context."""
         ...
 
-    def spatial(self, step: int, y_hat: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def spatial(self, y_hat: Tensor, context: Tensor, step: int, kept: slice = ...) -> tuple[Tensor, Tensor]:
         """Scales and means of what is coded in a step from the second on, ``(1, N/4, H, W)`` each."""
         ...
+
+
+_ALL = slice(None)
+_LEAST_BAND = 4
+"""A band is at least so many times as high as its stage reaches: what it sees beyond itself is computed twice."""
 
 
 class _FloatStages:
@@ -56,23 +62,23 @@ class _FloatStages:
     def __init__(self, twin: Prior) -> None:
         self.twin = twin
 
-    def hyper(self, words: Tensor) -> Tensor:
-        return _integers(self.twin.hyper_dec(words.double()))
+    def hyper(self, words: Tensor, kept: slice = _ALL) -> tuple[Tensor]:
+        return (_integers(self.twin.hyper_dec(words.double()), kept),)
 
-    def fuse(self, features: Tensor) -> PriorParameters:
+    def fuse(self, features: Tensor, kept: slice = _ALL) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         found = self.twin.parameters_from_features(features.double())
-        parts = (found.quant_step, found.scale, found.mean, found.context)
-        return PriorParameters(*[_integers(part) for part in parts])
+        step, scale, mean = (_integers(x, kept) for x in (found.quant_step, found.scale, found.mean))
+        return step, scale, mean, _integers(found.context, kept)
 
-    def spatial(self, step: int, y_hat: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def spatial(self, y_hat: Tensor, context: Tensor, step: int, kept: slice = _ALL) -> tuple[Tensor, Tensor]:
         adaptor = self.twin.get_submodule(f"y_spatial_prior_adaptor_{step}")
         seen = torch.cat((y_hat, context), dim=1).double()
         scale, mean = self.twin.y_spatial_prior(adaptor(seen)).chunk(2, dim=1)
-        return step_quarters(_integers(scale), step), step_quarters(_integers(mean), step)
+        return step_quarters(_integers(scale, kept), step), step_quarters(_integers(mean, kept), step)
 
 
-def _integers(x: Tensor) -> Tensor:
-    return x.round().int().contiguous(memory_format=torch.channels_last)
+def _integers(x: Tensor, kept: slice) -> Tensor:
+    return x[:, :, kept].round().int().contiguous(memory_format=torch.channels_last)
 
 
 class IntegerPrior(nn.Module):
@@ -97,7 +103,7 @@ class IntegerPrior(nn.Module):
         )
         self.shared = integer_blocks(twin.y_spatial_prior)
 
-    def hyper(self, words: Tensor) -> Tensor:
+    def hyper(self, words: Tensor, kept: slice = _ALL) -> tuple[Tensor]:
         """See :class:`_Stages`."""
         height, width = words.shape[2:]
         x = _matrix(words).clone()
@@ -105,25 +111,25 @@ class IntegerPrior(nn.Module):
             x = block(x, height, width)
             factor = 2 if len(x) > height * width else 1
             height, width = factor * height, factor * width
-        return _plane(x, height, width)
+        return (_plane(x, height, width)[:, :, kept],)
 
-    def fuse(self, features: Tensor) -> PriorParameters:
+    def fuse(self, features: Tensor, kept: slice = _ALL) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See :class:`_Stages`."""
         height, width = features.shape[2:]
         x = _matrix(features).clone()
         for block in self.fusion:
             x = block(x, height, width)
         context = self.reduction(Digits(x, self.reduction.form), "a").clone()
-        quant_step, scale, mean = _plane(x, height, width).chunk(3, dim=1)
-        return PriorParameters(quant_step, scale, mean, _plane(context, height, width))
+        quant_step, scale, mean = _plane(x, height, width)[:, :, kept].chunk(3, dim=1)
+        return quant_step, scale, mean, _plane(context, height, width)[:, :, kept]
 
-    def spatial(self, step: int, y_hat: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def spatial(self, y_hat: Tensor, context: Tensor, step: int, kept: slice = _ALL) -> tuple[Tensor, Tensor]:
         """See :class:`_Stages`."""
         height, width = y_hat.shape[2:]
         x = torch.cat((_matrix(y_hat), _matrix(context)), dim=1)
         for block in (*self.steps[step - 1], *self.shared):  # type: ignore[misc]
             x = block(x, height, width)
-        scale, mean = _plane(x, height, width).chunk(2, dim=1)
+        scale, mean = _plane(x, height, width)[:, :, kept].chunk(2, dim=1)
         return step_quarters(scale, step), step_quarters(mean, step)
 
 
@@ -134,6 +140,10 @@ def _matrix(plane: Tensor) -> Tensor:
 
 def _plane(matrix: Tensor, height: int, width: int) -> Tensor:
     return matrix.view(1, height, width, -1).permute(0, 3, 1, 2)
+
+
+def _joined(bands: Sequence[Tensor]) -> Tensor:
+    return torch.cat([band.permute(0, 2, 3, 1) for band in bands], dim=1).permute(0, 3, 1, 2)
 
 
 class FixedPrior(nn.Module):
@@ -150,6 +160,8 @@ class FixedPrior(nn.Module):
     def __init__(self, net: Prior, form: FixedFormat = SIXTEEN_BITS) -> None:
         super().__init__()
         self.form, self.config = form, net.config
+        # rows beyond a band that change it: the hyper decoder sees half a row of words and two quarters of one
+        self._reaches = {"hyper": 1, "fuse": 2, "spatial": 1 + net.config.prior_blocks}
         prior = Prior(net.config)
         wanted = prior.state_dict().keys()
         prior.load_state_dict({k: v for k, v in net.state_dict().items() if k in wanted})
@@ -173,14 +185,14 @@ class FixedPrior(nn.Module):
         words = self._words(indices)
         y_hat = torch.randint(-4, 5, (1, self.config.channels, 4, 8), generator=generator).int() * int(self.form.one)
         y_hat = y_hat.contiguous(memory_format=torch.channels_last)
-        found, wanted = self.integers, _FloatStages(self.twin)
+        narrow, exact = self.integers, _FloatStages(self.twin)
         with suppress(TooLargeError):  # no disagreement: float64 takes over whenever that happens
-            features = wanted.hyper(words)
-            fused, known = found.fuse(features), wanted.fuse(features)
-            pairs = [(found.hyper(words), features)]
-            pairs += [(getattr(fused, part.name), getattr(known, part.name)) for part in fields(known)]
+            (features,) = exact.hyper(words)
+            known = exact.fuse(features)
+            pairs = [*zip(narrow.hyper(words), (features,), strict=True)]
+            pairs += zip(narrow.fuse(features), known, strict=True)
             for step in range(1, STEPS):
-                steps = (stages.spatial(step, y_hat, known.context) for stages in (found, wanted))
+                steps = (stages.spatial(y_hat, known[-1], step) for stages in (narrow, exact))
                 pairs += zip(*steps, strict=True)
             return all(torch.equal(one, other) for one, other in pairs)
         return True
@@ -206,16 +218,15 @@ class FixedPrior(nn.Module):
         rate, rate_steps
             Rate position as a fraction of the way from the first to the last rate point.
         """
-        features = self._run("hyper", self._words(hyper_indices))
+        (features,) = self._run("hyper", self._words(hyper_indices), factor=4)
         if self.gains is not None:
             low, fraction = divmod(rate * (self.config.rate_points - 1), rate_steps)
             high = min(low + 1, self.config.rate_points - 1)
             gain = self.gains[low] * (rate_steps - fraction) + self.gains[high] * fraction
             # integers below 2**53 throughout; the added half unit keeps the quotient off rounding borders
             features = torch.floor((features.double() * gain + 0.5) / (self.form.one * rate_steps)).int()
-        found: PriorParameters = self._run("fuse", features)
-        bounded = found.quant_step.clamp_min(round(MIN_QUANT_STEP * self.form.one))
-        return PriorParameters(bounded, found.scale, found.mean, found.context)
+        quant_step, scale, mean, context = self._run("fuse", features)
+        return PriorParameters(quant_step.clamp_min(round(MIN_QUANT_STEP * self.form.one)), scale, mean, context)
 
     @torch.inference_mode()
     def code_steps(self, parameters: PriorParameters, code: StepCoder) -> Tensor:
@@ -225,15 +236,34 @@ class FixedPrior(nn.Module):
             if step == 0:
                 scale, mean = (step_quarters(x, 0) for x in (parameters.scale, parameters.mean))
             else:
-                scale, mean = self._run("spatial", step, y_hat, parameters.context)
+                scale, mean = self._run("spatial", y_hat, parameters.context, step=step)
             symbols = code(step, scale, mean)
             scatter_step(symbols.int() * int(self.form.one) + mean, step, y_hat)
         return y_hat
 
-    def _run(self, stage: str, *inputs: Any) -> Any:
-        """A stage in narrow integers if they are quick here and its numbers fit, else in float64."""
+    def _run(self, stage: str, *planes: Tensor, factor: int = 1, **options: int) -> tuple[Tensor, ...]:
+        """A stage in bands of rows side by side; `factor` is how much higher its output is than its input."""
+        height, reach = planes[0].shape[2], self._reaches[stage]
+        count = max(1, min(threads(), height // (_LEAST_BAND * reach)))
+        # bands begin on even rows, so that each has the cells of the coding steps as the plane has them
+        borders = [height * number // count // 2 * 2 for number in range(count)] + [height]
+
+        def band(number: int) -> tuple[Tensor, ...]:
+            top, bottom = borders[number], borders[number + 1]
+            above, below = max(0, top - reach), min(height, bottom + reach)
+            kept = slice(factor * (top - above), factor * (bottom - above))
+            return self._compute(stage, [plane[:, :, above:below] for plane in planes], kept, options)
+
+        found = side_by_side(band, range(count))
+        return found[0] if count == 1 else tuple(_joined(parts) for parts in zip(*found, strict=True))
+
+    def _compute(self, stage: str, planes: list[Tensor], kept: slice, options: dict[str, int]) -> tuple[Tensor, ...]:
+        """In narrow integers if they are quick here and the numbers fit, else in float64."""
+        found: tuple[Tensor, ...]
         with torch.autocast("cpu", enabled=False):
             if self.arithmetic != "float64" and self.agrees:
                 with suppress(TooLargeError):
-                    return getattr(self.integers, stage)(*inputs)
-            return getattr(_FloatStages(self.twin), stage)(*inputs)
+                    found = getattr(self.integers, stage)(*planes, kept=kept, **options)
+                    return found
+            found = getattr(_FloatStages(self.twin), stage)(*planes, kept=kept, **options)
+            return found
