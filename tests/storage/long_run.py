@@ -34,7 +34,7 @@ class Usage:
     memory
         Resident bytes; 0 where they cannot be read.
     held
-        Bytes of objects, arrays and tensors that are alive; of objects and arrays, those made since `tracemalloc` began.
+        Bytes of living tensors, and of living objects and arrays made since `tracemalloc` began.
     handles, threads
         Open files; threads of the system.
     """
@@ -108,9 +108,10 @@ def layers(folder: Path, count: int, warm_up: int) -> tuple[Usage, Usage]:
 
 
 def report(name: str, before: Usage, after: Usage, seconds: float) -> None:
+    held = (after.held - before.held) / 2**10
     print(
         f"{name}, {seconds:.0f} s: memory {before.memory / 2**20:.1f} -> {after.memory / 2**20:.1f} MiB "
-        f"({100 * after.grown(before):+.1f} %), held {(after.held - before.held) / 2**10:+.1f} KiB, handles {before.handles} -> {after.handles}, "
+        f"({100 * after.grown(before):+.1f} %), held {held:+.1f} KiB, handles {before.handles} -> {after.handles}, "
         f"threads {before.threads} -> {after.threads}",
         flush=True,
     )
