@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import DamagedFileError
 from .scales import SCALES, SKIPPED_LEVEL
 
-__all__ = ["MAX_SYMBOL", "GaussianReader", "write_gaussian"]
+__all__ = ["MAX_SYMBOL", "GaussianReader", "symbol_bits", "write_gaussian"]
 
 MAX_SYMBOL = 255
 """Largest magnitude of a symbol."""
@@ -87,3 +87,15 @@ class GaussianReader:
         """
         if not self._coder.is_empty():
             raise DamagedFileError("a symbol stream holds more than its symbols")
+
+
+def symbol_bits(symbols: NDArray[np.integer], levels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Bits the coder spends on symbols, given their scales."""
+    from scipy.special import ndtr
+
+    magnitude = -np.abs(symbols.astype(np.float64))
+    scale = SCALES[levels]
+    probability = ndtr((magnitude + 0.5) / scale) - ndtr((magnitude - 0.5) / scale)
+    bits: NDArray[np.float64] = -np.log2(np.maximum(probability, 2.0**-24))
+    bits[levels == SKIPPED_LEVEL] = 0
+    return bits

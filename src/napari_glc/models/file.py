@@ -73,14 +73,6 @@ class ModelFile:
         """Bytes of the file."""
         return self.path.stat().st_size
 
-    @property
-    def sees_whole_planes(self) -> bool:
-        """Whether its networks cannot work block by block, because they normalise over the whole picture."""
-        try:
-            return bool(json.loads(self.config)["autoencoder"]["kind"] == "vqgan")
-        except (ValueError, LookupError, TypeError, RecursionError):
-            return False
-
     def network_config(self, kind: type[Any]) -> Any:
         """The configuration as an instance of `kind`.
 

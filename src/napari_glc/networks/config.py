@@ -60,6 +60,11 @@ class AutoencoderConfig:
         return 16 if self.kind == "compact" else 2 ** (len(self.multipliers) - 1)
 
     @property
+    def sees_whole_planes(self) -> bool:
+        """Whether it normalises over the whole picture, so that no part of one can be computed by itself."""
+        return self.kind == "vqgan"
+
+    @property
     def encoder_reach(self) -> int | None:
         """Latent positions beyond which a pixel does not change the latent.
 
@@ -118,6 +123,11 @@ class GlcConfig:
     def factor(self) -> int:
         """Pixels per latent position in each direction."""
         return self.autoencoder.factor
+
+    @property
+    def sees_whole_planes(self) -> bool:
+        """See :attr:`AutoencoderConfig.sees_whole_planes`."""
+        return self.autoencoder.sees_whole_planes
 
     @property
     def hyper_factor(self) -> int:
@@ -197,6 +207,11 @@ class VqganConfig:
     def factor(self) -> int:
         """Pixels per index in each direction, f."""
         return self.autoencoder.factor
+
+    @property
+    def sees_whole_planes(self) -> bool:
+        """See :attr:`AutoencoderConfig.sees_whole_planes`."""
+        return self.autoencoder.sees_whole_planes
 
     def to_json(self) -> str:
         """Serialise to compact JSON with sorted keys."""

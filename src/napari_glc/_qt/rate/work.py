@@ -26,10 +26,9 @@ from ...inspection.rate.curves import (
     available_baselines,
     baseline_curve,
     decoded_baseline,
-    qualities_of,
     rate_curve,
 )
-from ...inspection.rate.maps import bit_map, detail_beyond, detail_unlike
+from ...inspection.rate.maps import detail_beyond, detail_unlike
 from ...inspection.rate.session import RateSession, RateStep
 from ...metrics.fidelity import ms_ssim
 from ..common.jobs import Report
@@ -263,12 +262,12 @@ def _giving_way(desk: Desk, report: Report, place: _Place) -> Callable[[int, int
 
 def _fulfil(session: RateSession, wish: Wish, tick: Callable[[int, int], None]) -> Shown:
     step = session.at(wish.quality, tick)
-    bits = bit_map(session, step) if wish.bits else None
+    bits = step.bits() if wish.bits else None
     invention = None
     if wish.invention == UNLIKE:
         invention = detail_unlike(session.picture, step.pixels, session.factor)
-    elif wish.invention == BEYOND and session.codec == "glc":
-        preview = decode(step.data, device=str(session.coder.walk.device), preview=True, progress=tick)
+    elif wish.invention == BEYOND and session.entry.capabilities.preview:
+        preview = decode(step.data, device=session.device, preview=True, progress=tick)
         invention = detail_beyond(step.pixels, preview, session.factor)
     return Shown(step, bits, invention, wish)
 
@@ -276,7 +275,7 @@ def _fulfil(session: RateSession, wish: Wish, tick: Callable[[int, int], None]) 
 def _length(order: Order, session: RateSession, codecs: Sequence[str]) -> int:
     from ...inspection.rate.curves import BASELINES
 
-    return sum(len(BASELINES[c]) if c in BASELINES else len(qualities_of(session)) for c in codecs)
+    return sum(len(BASELINES[c]) if c in BASELINES else len(session.qualities) for c in codecs)
 
 
 def _curves(

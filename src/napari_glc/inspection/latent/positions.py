@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .latents import CodedLatent, IndexedLatent, symbol_bits
+from ...entropy.gaussian import symbol_bits
+from .latents import CodedLatent, IndexedLatent
 
 __all__ = ["CodedPosition", "IndexedPosition", "coded_position", "indexed_position"]
 

@@ -129,7 +129,7 @@ def _attached(
         raise OptionError(
             f"{path} is a second stage: it predicts indices of a VQGAN with {tokens} codes. Name that model with --for"
         )
-    first: ModelFile = find_model(attach_to, "vqgan")
+    first: ModelFile = find_model(attach_to)
     if first.codec != "vqgan":
         raise OptionError(f"model {first.name!r} of codec {first.codec!r} has no indices to predict")
     whole: VqganConfig = first.network_config(VqganConfig)
