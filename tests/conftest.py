@@ -13,8 +13,8 @@ import torch
 import napari_glc
 from napari_glc.codecs.glc.codec import GlcCodec
 from napari_glc.codecs.loading import loaded_codec
+from napari_glc.codecs.registry import model_of
 from napari_glc.codecs.vqgan.codec import VqganCodec
-from napari_glc.models import find_model
 
 DATA = Path(__file__).parent / "data"
 SAMPLES = Path(napari_glc.__file__).parent / "samples"
@@ -53,7 +53,7 @@ def encoded_parrots(parrots: np.ndarray) -> bytes:
 @pytest.fixture(scope="session")
 def codec() -> GlcCodec:
     """The embedded model on the CPU."""
-    codec = loaded_codec(find_model(None), "cpu")
+    codec = loaded_codec(model_of("glc", None), "cpu")
     assert isinstance(codec, GlcCodec)
     return codec
 
@@ -61,6 +61,6 @@ def codec() -> GlcCodec:
 @pytest.fixture(scope="session")
 def vqgan() -> VqganCodec:
     """The embedded index-map model on the CPU."""
-    codec = loaded_codec(find_model(None, "vqgan"), "cpu")
+    codec = loaded_codec(model_of("vqgan", None), "cpu")
     assert isinstance(codec, VqganCodec)
     return codec

@@ -21,12 +21,13 @@ from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.codecs.vqgan.codec import VqganCodec
 from napari_glc.container import Box, Header, TileGrid
 from napari_glc.container.header import ArrayKind
+from napari_glc.entropy.gaussian import symbol_bits
 from napari_glc.errors import GlcError, LimitError, MissingModelError, ModelError, OptionError
 from napari_glc.inspection.index_map.codewords import codeword_patches
 from napari_glc.inspection.index_map.maps import picture_map, position_bits
 from napari_glc.inspection.latent.attention import encoder_attention, encoder_attention_input, patch_attention
 from napari_glc.inspection.latent.attention_kinds import attention_kind
-from napari_glc.inspection.latent.latents import coded_latent, indexed_latent, symbol_bits
+from napari_glc.inspection.latent.latents import coded_latent, indexed_latent
 from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
 from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
 from napari_glc.networks.glc import GlcNetwork
@@ -177,9 +178,8 @@ def test_index_coders_of_a_single_codebook(narrow, crop, kind, coder):
     assert isinstance(codec, VqganCodec)
     file = napari_glc.GlcFile(data, device="cpu")
     found = codec.read_map(
-        file._payload,
-        file.container.header,
-        file.container.grid,
+        file.chunk,
+        file.coding(),
         file.container.grid.plane,
         lambda *_: None,
         strict=True,
@@ -203,10 +203,7 @@ def test_a_second_stage_fills_lost_indices(narrow, crop, tmp_path, capsys):
         opened.recover("both-sides")
     # the prediction of the last lost index is minGPT's, given what precedes it in its window
     codec = loaded_codec(model, "cpu")
-    found = codec.read_map(
-        opened._payload, opened.container.header, opened.container.grid, Box(0, 0, *crop.shape[:2]), lambda *_: None,
-        strict=False,
-    )  # fmt: skip
+    found = codec.read_map(opened.chunk, opened.coding(), Box(0, 0, *crop.shape[:2]), lambda *_: None, strict=False)
     from napari_glc.codecs.vqgan.filling import fill_map
 
     filled = fill_map(codec, found, 50, "transformer").indices
@@ -270,7 +267,7 @@ def test_latent_and_attention_of_an_imported_glc(narrow, motocross):
     assert found.latent.shape == (32, 8, 8)
     assert found.hyper_indices.shape == (2, 2)
     spent = symbol_bits(found.symbols, found.levels).sum() / 8
-    assert spent == pytest.approx(found.payload_bytes[0] - 2 - 4 * 6 / 8, rel=0.03)
+    assert spent == pytest.approx(found.payload_bytes[0] - 1 - 4 * 6 / 8, rel=0.03)
 
     kind = attention_kind(narrow("glc"))
     assert (kind.where, len(kind.layers)) == ("encoder", 3)
@@ -304,7 +301,7 @@ def test_index_map_and_codewords_of_an_imported_vqgan(narrow, crop):
 
 def _payloads(data: bytes) -> list[bytes]:
     file = napari_glc.GlcFile(data)
-    return [file._payload(i) for i in range(file.container.chunks)]
+    return [file.chunk(i) for i in range(file.container.chunks)]
 
 
 def test_an_imported_model_can_be_given_by_path(narrow, crop, tmp_path: Path):

@@ -92,15 +92,15 @@ def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots
 
 def test_a_training_can_start_from_a_model(material, tmp_path):
     config = TrainingConfig.load(embedded_config("glc-small"), material).shortened(steps=1)
-    trainer = make_trainer(config, tmp_path / "run", start=find_model(None))
-    weights = find_model(None).load()
+    trainer = make_trainer(config, tmp_path / "run", start=find_model("glc-small"))
+    weights = find_model("glc-small").load()
     for name, value in trainer.net.state_dict().items():
         assert torch.equal(value, weights[name]), name
     assert all(np.isfinite(record["loss"]) for record in trainer.run())
 
     other = dataclasses.replace(config, network=GlcConfig(prior_blocks=1))
     with pytest.raises(ModelError, match="another network"):
-        make_trainer(other, tmp_path / "other", start=find_model(None))
+        make_trainer(other, tmp_path / "other", start=find_model("glc-small"))
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
