@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .._base.progress import Progress
 from ..container import Box, Header, TileGrid
 
 __all__ = ["Codec", "Encoded", "Plane", "Progress", "ReadChunk", "TileCache"]
@@ -16,9 +17,6 @@ __all__ = ["Codec", "Encoded", "Plane", "Progress", "ReadChunk", "TileCache"]
 Plane = NDArray[np.uint8]
 """One picture the networks see: ``(H, W, 3)`` uint8 RGB. To encode, anything with that shape that gives such arrays
 when it is sliced will do."""
-
-Progress = Callable[[int, int], None]
-"""Called with units of work done and in all; whatever it raises stops the work."""
 
 ReadChunk = Callable[[int], bytes]
 """Returns the payload of a chunk, its checksum verified. Chunk ``tile * packets + packet``."""

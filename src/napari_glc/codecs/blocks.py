@@ -115,7 +115,7 @@ class BlockWalk:
         network
             From pictures ``(1, 3, h, w)`` in [-1, 1] to ``(1, C, h/f, w/f)``.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         box
             The part, its corner on whole steps; ``None`` for the plane. More of the plane is seen.
         """

@@ -74,7 +74,7 @@ class GlcCodec:
         grid
             The tiles.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         tiles
             Those wanted, which make up a rectangle; ``None`` for all.
         """
@@ -110,7 +110,7 @@ class GlcCodec:
         quality
             0 to 100.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         latents
             From :meth:`latents`, if they are at hand.
         box
@@ -172,7 +172,7 @@ class GlcCodec:
         box
             The region, within the plane.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         preview
             Decode the hyper streams only: a coarse picture from a fraction of the bytes.
         cache
@@ -235,7 +235,7 @@ class GlcCodec:
         box, grid
             The region, and the tiles of the plane.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         """
         position = _position(quality, self.config)
         return self.walk.synthesise(

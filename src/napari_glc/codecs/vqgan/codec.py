@@ -154,7 +154,7 @@ class VqganCodec:
         grid
             The tiles.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         tiles
             Those wanted, which make up a rectangle; ``None`` for all.
         """
@@ -218,7 +218,7 @@ class VqganCodec:
         quality
             Tells the codebook.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         latents
             From :meth:`latents`, if they are at hand.
         box
@@ -265,7 +265,7 @@ class VqganCodec:
         box
             The region, within the plane.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         preview
             An index map has no coarse part, so this changes nothing.
         cache
@@ -367,7 +367,7 @@ class VqganCodec:
         box, grid
             The region, and the tiles of the plane.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         """
         level = self.level(quality)
         book = self.net.codebook(level)

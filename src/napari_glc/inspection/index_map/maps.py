@@ -127,7 +127,7 @@ def plane_latent(codec: VqganCodec, picture: NDArray[np.uint8], progress: Progre
     picture
         uint8, ``(H, W)`` or ``(H, W, 3)``.
     progress
-        See :data:`~napari_glc.codecs.base.Progress`.
+        See :data:`~napari_glc._base.progress.Progress`.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def map_of_latent(
     shape
         Rows and columns of the picture.
     progress
-        See :data:`~napari_glc.codecs.base.Progress`.
+        See :data:`~napari_glc._base.progress.Progress`.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def file_map(file: GlcFile, progress: Progress) -> tuple[VqganCodec, IndexMap]:
     file
         The file.
     progress
-        See :data:`~napari_glc.codecs.base.Progress`.
+        See :data:`~napari_glc._base.progress.Progress`.
 
     Returns
     -------
@@ -228,7 +228,7 @@ def position_bits(codec: VqganCodec, found: IndexMap, progress: Progress) -> Pos
     found
         The map.
     progress
-        See :data:`~napari_glc.codecs.base.Progress`.
+        See :data:`~napari_glc._base.progress.Progress`.
     """
     name = "transformer"
     try:
