@@ -12,7 +12,6 @@ beyond the picture at the right and bottom border.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,8 +23,8 @@ from numpy.typing import NDArray
 from ...codecs.glc.symbols import RATE_STEPS, Part
 from ...container import Box, TileGrid
 from ...container.header import DEFAULT_TILE
-from ...entropy.gaussian import MAX_SYMBOL
-from ...entropy.scales import SCALES, SKIPPED_LEVEL
+from ...entropy.packed import index_bits
+from ...entropy.scales import SCALES
 from ...networks.quadtree import spread_quarters, step_mask
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ __all__ = [
     "dense_parts",
     "indexed_latent",
     "latent_colours",
-    "symbol_bits",
 ]
 
 Map = NDArray[np.float32]
@@ -96,9 +94,9 @@ class CodedLatent:
         return SCALES[self.levels].astype(np.float32)
 
     @property
-    def hyper_bits(self) -> float:
+    def hyper_bits(self) -> int:
         """Bits of one hyper index; sixteen latent positions share it."""
-        return math.log2(self.hyper_codewords)
+        return index_bits(self.hyper_codewords)
 
 
 @dataclass(frozen=True)
@@ -300,31 +298,6 @@ def indexed_latent(codec: VqganCodec, plane: Plane, quality: float, progress: Pr
         level,
         codec.config.codebooks[level],
     )
-
-
-def symbol_bits(symbols: NDArray[np.int16], levels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Bits an ideal coder spends on symbols, given their scales.
-
-    Parameters
-    ----------
-    symbols, levels
-        Of equal shape.
-
-    Returns
-    -------
-    NDArray[np.float64]
-        ``-log2`` of the probability of each symbol; exactly 0 where the level says that nothing is coded.
-    """
-    from scipy.special import ndtr
-
-    # by symmetry the left tail serves both signs, where differences of small numbers stay exact
-    magnitude = -np.abs(symbols.astype(np.float64))
-    scale: NDArray[np.float64] = SCALES[levels]
-    probability = ndtr((magnitude + 0.5) / scale) - ndtr((magnitude - 0.5) / scale)
-    least = 2.0**-24 / (2 * MAX_SYMBOL + 1)  # the coder leaves no symbol without probability
-    bits: NDArray[np.float64] = -np.log2(np.maximum(probability, least))
-    bits[levels == SKIPPED_LEVEL] = 0
-    return bits
 
 
 def _array(tensor: torch.Tensor) -> Map:

@@ -11,56 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from ...entropy.gaussian import MAX_SYMBOL
-from ...entropy.scales import SCALES, SKIPPED_LEVEL
+from ...entropy.gaussian import symbol_bits
+from ...entropy.packed import index_bits
 from ...errors import UnsupportedArrayError
 
 if TYPE_CHECKING:
     from ...codecs.glc.symbols import TileSymbols
     from .session import RateSession, RateStep
 
-__all__ = ["absolute_error", "bit_map", "detail_beyond", "detail_unlike", "gaussian_bits", "local_energy", "tile_bits"]
+__all__ = ["absolute_error", "bit_map", "detail_beyond", "detail_unlike", "local_energy", "tile_bits"]
 
 Map = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
-_LEAST = 2.0**-24
-"""Least probability the coder gives a symbol."""
 _DETAIL_SIGMA = 4.0
 """Standard deviation in pixels of the Gaussian below which structure counts as detail."""
-
-
-def _gaussian_table() -> Map:
-    """Bits of every magnitude 0 to 255 at every level, ``(64, 256)``."""
-    from scipy.special import ndtr
-
-    magnitude = np.arange(MAX_SYMBOL + 1)
-    scale = SCALES[:, np.newaxis]
-    # of the left tail, where differences of small numbers are exact
-    inside = ndtr((0.5 - magnitude) / scale) - ndtr((-0.5 - magnitude) / scale)
-    bits: Map = -np.log2(np.maximum(inside, _LEAST))
-    return bits
-
-
-_BITS = _gaussian_table()
-
-
-def gaussian_bits(symbols: NDArray[np.int32], levels: NDArray[np.int64]) -> Map:
-    """Information of symbols under their zero-mean Gaussians.
-
-    Parameters
-    ----------
-    symbols
-        Within ±255.
-    levels
-        Levels of :data:`~napari_glc.entropy.scales.SCALES`, of the same shape.
-
-    Returns
-    -------
-    NDArray
-        Bits, of the same shape; zero at the skipped level.
-    """
-    return np.where(levels == SKIPPED_LEVEL, 0.0, _BITS[levels, np.abs(symbols)])
 
 
 def tile_bits(tile: TileSymbols, hyper_codewords: int) -> Map:
@@ -74,9 +39,9 @@ def tile_bits(tile: TileSymbols, hyper_codewords: int) -> Map:
         Size of the hyper codebook; an index takes its logarithm, spread over the 4 x 4 positions it serves.
     """
     height, width = tile.y_hat.shape[-2:]
-    total = np.full((height, width), np.ceil(np.log2(hyper_codewords)) / 16)
+    total = np.full((height, width), index_bits(hyper_codewords) / 16)
     for symbols, levels in tile.parts:
-        total += gaussian_bits(symbols, levels).reshape(-1, height, width).sum(axis=0)
+        total += symbol_bits(symbols, levels).reshape(-1, height, width).sum(axis=0)
     return total
 
 
