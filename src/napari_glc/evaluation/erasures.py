@@ -6,12 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .._base.progress import Progress, no_progress
 from ..errors import OptionError
-
-if TYPE_CHECKING:
-    from ..codecs.base import Progress
 
 __all__ = ["evaluate_losses"]
 
@@ -96,7 +94,7 @@ def evaluate_losses(
         for quality in qualities:
             if progress is not None:
                 progress(number, len(paths))
-            indices = codec.index_map(plane, quality, _ignore)
+            indices = codec.index_map(plane, quality, no_progress)
             area = Box(0, 0, *indices.shape)
             for ratio in ratios:
                 packet = packet_map(area.height, area.width, packets)
@@ -109,7 +107,7 @@ def evaluate_losses(
                     started = time.perf_counter()
                     filled = fill_map(codec, replace(found), quality, method)
                     seconds = time.perf_counter() - started
-                    decoded = from_plane(codec.render(filled, quality, grid.plane, grid, _ignore), kind)
+                    decoded = from_plane(codec.render(filled, quality, grid.plane, grid, no_progress), kind)
                     fidelity = compare(original, decoded)
                     row: Row = {
                         "image": path.name,
@@ -126,7 +124,3 @@ def evaluate_losses(
                         save_to.mkdir(parents=True, exist_ok=True)
                         write_picture(save_to / f"{path.stem}_q{quality:g}_loss{ratio:g}_{method}.png", decoded)
     return rows
-
-
-def _ignore(done: int, total: int) -> None:
-    """Ignore progress."""

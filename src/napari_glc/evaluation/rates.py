@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..codecs.base import Progress
+    from .._base.progress import Progress
 
 __all__ = ["evaluate_folder", "feature_distances", "means", "pictures_in"]
 

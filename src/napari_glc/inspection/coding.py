@@ -29,7 +29,7 @@ from ..metrics import Fidelity, compare
 from ..models import find_model
 
 if TYPE_CHECKING:
-    from ..codecs.base import Progress
+    from .._base.progress import Progress
 
 __all__ = ["UNITS", "CodingOptions", "CodingResult", "code_plane", "code_stack"]
 

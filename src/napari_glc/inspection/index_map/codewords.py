@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..._base.progress import Progress
 from ...codecs.vqgan.codec import VqganCodec
 
 __all__ = ["codeword_patches", "order_codewords"]
@@ -78,7 +79,7 @@ def order_codewords(words: NDArray[np.floating]) -> NDArray[np.int64]:
 
 @torch.inference_mode()
 def codeword_patches(
-    codec: VqganCodec, level: int, indices: Sequence[int] | NDArray[np.int64], progress: Callable[[int, int], None]
+    codec: VqganCodec, level: int, indices: Sequence[int] | NDArray[np.int64], progress: Progress
 ) -> NDArray[np.uint8]:
     """What codewords look like: each decoded amid a map of nothing but itself.
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...codecs.base import Progress
+from ..._base.progress import Progress
 from ...codecs.vqgan.codec import VqganCodec
 from ...codecs.vqgan.index_coders import AdaptiveCoder, TransformerCoder
 from ...codecs.vqgan.packets import packet_map

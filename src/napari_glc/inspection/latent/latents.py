@@ -20,7 +20,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...codecs.glc.symbols import RATE_STEPS, Part
+from ..._base.progress import Progress, no_progress
+from ..._base.quality import MAX_STEPS, steps
+from ...codecs.glc.symbols import Part
 from ...container import Box, TileGrid
 from ...container.header import DEFAULT_TILE
 from ...entropy.packed import index_bits
@@ -28,7 +30,7 @@ from ...entropy.scales import SCALES
 from ...networks.quadtree import spread_quarters, step_mask
 
 if TYPE_CHECKING:
-    from ...codecs.base import Plane, Progress
+    from ...codecs.base import Plane
     from ...codecs.glc.codec import GlcCodec
     from ...codecs.vqgan.codec import VqganCodec
 
@@ -43,10 +45,6 @@ __all__ = [
 ]
 
 Map = NDArray[np.float32]
-
-
-def _quiet(done: int, total: int) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def latent_colours(latent: Map, percentile: float = 1.0) -> LatentColours:
 
 @torch.inference_mode()
 def coded_latent(
-    codec: GlcCodec, plane: Plane, quality: float, tile: int = DEFAULT_TILE, progress: Progress = _quiet
+    codec: GlcCodec, plane: Plane, quality: float, tile: int = DEFAULT_TILE, progress: Progress = no_progress
 ) -> CodedLatent:
     """Code a plane and take the stream apart again.
 
@@ -202,8 +200,8 @@ def coded_latent(
     grid = TileGrid(height, width, tile)
     blocks = len(walk.blocks(walk.aligned(grid.plane)))
     total = blocks + 2 * len(grid)
-    rate = round(quality * RATE_STEPS / 100)
-    position = rate / RATE_STEPS * (config.rate_points - 1)
+    rate = steps(quality)
+    position = rate / MAX_STEPS * (config.rate_points - 1)
 
     def analyse(picture: torch.Tensor) -> torch.Tensor:
         latent = net.analyse(picture)
@@ -270,7 +268,7 @@ def dense_parts(
 
 
 @torch.inference_mode()
-def indexed_latent(codec: VqganCodec, plane: Plane, quality: float, progress: Progress = _quiet) -> IndexedLatent:
+def indexed_latent(codec: VqganCodec, plane: Plane, quality: float, progress: Progress = no_progress) -> IndexedLatent:
     """Find the nearest codewords of a plane's latent.
 
     Parameters

@@ -17,7 +17,7 @@ from ...errors import OptionError
 from ...metrics.fidelity import ms_ssim, psnr
 
 if TYPE_CHECKING:
-    from ...codecs.base import Progress
+    from ..._base.progress import Progress
     from .session import RateSession
 
 __all__ = [

@@ -26,18 +26,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._base.progress import Progress, no_progress
+from ..._base.quality import checked_quality
 from ...codecs.loading import loaded_codec
 from ...container import Header, TileGrid, pack
 from ...container.header import DEFAULT_TILE
 from ...errors import OptionError
-from ...files.encoding import checked_quality, prepared
+from ...files.encoding import prepared
 from ...imaging.planes import from_plane
 from ...metrics.fidelity import psnr
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...codecs.base import Encoded, Plane, Progress
+    from ...codecs.base import Encoded, Plane
     from ...codecs.glc.codec import GlcCodec
     from ...codecs.glc.symbols import TileSymbols
     from ...codecs.vqgan.codec import VqganCodec
@@ -148,7 +150,7 @@ class RateSession:
         self.coder: GlcCodec | VqganCodec = coder
         self.grid = TileGrid(self._header.height, self._header.width, self._header.tile)
         self.picture: NDArray[np.uint8] = from_plane(self._plane, self._header.kind)
-        self._latents: list[Tensor] = coder.latents(self._plane, progress or _no_progress)
+        self._latents: list[Tensor] = coder.latents(self._plane, progress or no_progress)
         # a codebook serves a range of qualities, and coding its map is the longest part
         self._levels: dict[int, tuple[Encoded, Plane, NDArray[np.int64]]] = {}
 
@@ -181,7 +183,7 @@ class RateSession:
 
         started = time.perf_counter()
         header = dataclasses.replace(self._header, quality=checked_quality(quality))
-        report, coder = progress or _no_progress, self.coder
+        report, coder = progress or no_progress, self.coder
         parts: dict[str, Any]
         if isinstance(coder, GlcCodec):
             header, chunks, plane, parts = self._glc(coder, header, report)
@@ -233,7 +235,3 @@ class RateSession:
         encoded, plane, indices = self._levels[level]
         chosen = dataclasses.replace(header, index_coder=encoded.header.index_coder)
         return chosen, encoded.chunks, plane, {"indices": indices}
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Ignore progress."""

@@ -14,20 +14,17 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import recovery
+from ..._base.progress import Progress, no_progress
 from ...codecs.vqgan.filling import METHODS, fill_map
 from ...errors import OptionError
 from ...metrics import Fidelity, compare, psnr
 from .plan import PATTERNS, LossPlan, lost_by, positions_of_mask
 from .source import IndexMap, MapSource, Pixels
-
-if TYPE_CHECKING:
-    from ...codecs.base import Progress
 
 __all__ = [
     "PATTERNS",
@@ -45,10 +42,6 @@ LIVE_SECONDS = 0.25
 """Least time between two intermediate pictures."""
 _LIVE_SHARE = 3
 """An intermediate picture comes this many times its own cost after the one before, lest showing outweigh the work."""
-
-
-def _ignore(done: int, total: int) -> None:
-    """Ignore progress."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +137,7 @@ def simulate(
     plan: LossPlan,
     painted: NDArray[np.generic] | None = None,
     *,
-    progress: Progress = _ignore,
+    progress: Progress = no_progress,
     shown: Callable[[Pixels], None] | None = None,
 ) -> RecoveryResult:
     """Lose what a plan says and recover it.
@@ -235,7 +228,7 @@ def sweep(
     methods: Sequence[str],
     plan: LossPlan,
     *,
-    progress: Progress = _ignore,
+    progress: Progress = no_progress,
 ) -> list[SweepPoint]:
     """Recover at several loss ratios in several ways; all methods see the same losses.
 

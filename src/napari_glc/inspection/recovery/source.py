@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._base.progress import Progress, no_progress
+from ..._base.quality import checked_quality
 from ...codecs.loading import loaded_codec
 from ...codecs.vqgan.codec import DamagedMap, VqganCodec
 from ...codecs.vqgan.packets import packet_map
@@ -17,17 +19,12 @@ from ...errors import OptionError, UnsupportedArrayError
 from ...imaging.planes import from_plane, to_plane
 
 if TYPE_CHECKING:
-    from ...codecs.base import Progress
     from ...files.opened import GlcFile
 
 __all__ = ["MapSource", "source_of_file", "source_of_picture"]
 
 Pixels = NDArray[np.uint8]
 IndexMap = NDArray[np.int64]
-
-
-def _ignore(done: int, total: int) -> None:
-    """Ignore progress."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class MapSource:
         """Entries of the codebook."""
         return self.codec.config.codebooks[self.codec.level(self.quality)]
 
-    def render(self, indices: IndexMap, progress: Progress = _ignore) -> Pixels:
+    def render(self, indices: IndexMap, progress: Progress = no_progress) -> Pixels:
         """The picture of a complete map; unknown indices (-1) show as mid-grey.
 
         Parameters
@@ -99,7 +96,7 @@ class MapSource:
 
 
 def source_of_picture(
-    codec: VqganCodec, picture: Pixels, quality: float, *, packets: int = 8, progress: Progress = _ignore
+    codec: VqganCodec, picture: Pixels, quality: float, *, packets: int = 8, progress: Progress = no_progress
 ) -> MapSource:
     """Code a picture as an index map of one tile.
 
@@ -123,8 +120,7 @@ def source_of_picture(
     OptionError
         If the quality is out of its range.
     """
-    if not 0 <= quality <= 100:
-        raise OptionError(f"quality must lie within 0 to 100, not {quality!r}")
+    quality = checked_quality(quality)
     plane, kind = to_plane(picture)
     indices = codec.index_map(plane, quality, progress)
     area = Box(0, 0, *indices.shape)
@@ -139,7 +135,7 @@ def source_of_picture(
     )
 
 
-def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = _ignore) -> MapSource:
+def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = no_progress) -> MapSource:
     """Read the index map of a file, as far as it is intact.
 
     Parameters
