@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import fakes
@@ -229,10 +228,10 @@ def test_damaged_files_of_models_without_a_transformer_open_in_napari(narrow, cr
 
 def test_the_face_variant_of_glc(crop, tmp_path):
     """Hyper-latents of 128 pixels, so tiles are multiples of that."""
-    inner = replace(
-        OFFICIAL_FACE.autoencoder, latent_channels=32, codewords=64, channels=32, multipliers=(1, 2, 2, 3, 3, 4)
+    inner = OFFICIAL_FACE.autoencoder.replaced(
+        latent_channels=32, codewords=64, channels=32, multipliers=(1, 2, 2, 3, 3, 4)
     )
-    config = replace(OFFICIAL_FACE, hyper_codewords=64, autoencoder=inner)
+    config = OFFICIAL_FACE.replaced(hyper_codewords=64, autoencoder=inner)
     torch.manual_seed(4)
     torch.save({"net_g": GlcNetwork(config).state_dict()}, tmp_path / "face.pth")
     model = import_checkpoint(tmp_path / "face.pth")
