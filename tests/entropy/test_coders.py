@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 
 import constriction
 import numpy as np
@@ -110,8 +111,17 @@ def test_any_bytes_decode_to_some_symbols_or_a_clear_error(data):
 def test_packed_indices_come_back(size, values):
     indices = np.array(values, np.int64) % size
     data = write_packed(indices, size)
-    assert len(data) == packed_size(len(indices), size)
     np.testing.assert_array_equal(read_packed(data, len(indices), size), indices)
+    # as written by hand: most significant bits first, as few as tell so many values apart, zeros up to a whole byte
+    width = math.ceil(math.log2(size))
+    bits = "".join(f"{index:0{width}b}" for index in indices.tolist())
+    bits += "0" * (-len(bits) % 8)
+    assert data == bytes(int(bits[start : start + 8], 2) for start in range(0, len(bits), 8))
+    assert packed_size(len(indices), size) == len(data)
+    for wrong in (data + b"\0", data[:-1]):
+        if wrong != data:
+            with pytest.raises(DamagedFileError):
+                read_packed(wrong, len(indices), size)
 
 
 def test_an_index_beyond_the_codebook_is_damage():

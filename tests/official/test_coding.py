@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import fakes
 import imageio.v3 as iio
 import numpy as np
-import plain
 import pytest
 import torch
 
+import fakes
 import napari_glc
+import plain
 from napari_glc import Limits, set_limits
 from napari_glc.cli import main
 from napari_glc.codecs.glc.codec import GlcCodec
@@ -93,7 +93,7 @@ def test_kodak_through_the_command_with_every_official_network(official, name, c
     release_models()
 
 
-def test_files_of_glc_hold_what_the_network_says(narrow, motocross):
+def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads, jitter):
     """Any size, ragged windows, several tiles; the same symbols with other threads and under noise."""
     model = narrow("glc")
     picture = np.pad(motocross[:, :575], ((0, 90), (0, 0), (0, 0)), mode="reflect")
@@ -118,18 +118,8 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross):
 
     payload, told = coded[3]
     area = codec.area(grid[3])
-    generator = torch.Generator().manual_seed(3)
-
-    def disturb(_module: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
-        return output * (1 + 1e-10 * (2 * torch.rand(output.shape, generator=generator, dtype=output.dtype) - 1))
-
-    hooks = [m.register_forward_hook(disturb) for m in codec.coder.prior.modules() if not list(m.children())]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    read = codec.coder.read(payload, area.height, area.width, 100)
-    torch.set_num_threads(threads)
-    for hook in hooks:
-        hook.remove()
+    with two_threads(), jitter(codec.coder.prior, 1e-10):
+        read = codec.coder.read(payload, area.height, area.width, 100)
     for (a, b), (c, d) in zip(read.parts, told.parts, strict=True):
         np.testing.assert_array_equal(a, c)
         np.testing.assert_array_equal(b, d)

@@ -12,7 +12,7 @@ from .._base.caching import ByteCache
 from .._base.progress import no_progress
 from ..codecs.registry import sees_whole_planes
 from ..container import Box
-from ..errors import GlcError, MissingDependencyError
+from ..errors import GlcError
 
 if TYPE_CHECKING:
     from .opened import GlcFile
@@ -78,10 +78,8 @@ def _chunk_side(file: GlcFile) -> int:
 
 def lazy_array(file: GlcFile, level: int) -> Any:
     """See :meth:`GlcFile.dask`."""
-    try:
-        import dask.array as da
-    except ImportError as error:
-        raise MissingDependencyError("dask is not installed: pip install napari-glc[lazy]") from error
+    import dask.array as da
+
     source = LazyLevel(file, level)
     grid = file.container.grids[level]
     groups = [box for box, _ in grid.groups(_chunk_side(file))]

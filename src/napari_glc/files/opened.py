@@ -417,11 +417,6 @@ class GlcFile:
         ----------
         level
             See :meth:`read`.
-
-        Raises
-        ------
-        MissingDependencyError
-            If dask is not installed.
         """
         from .lazy import lazy_array
 
