@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+from toy_codec import toy_codec_registered, write_toy_model
 
 import napari_glc
 from napari_glc.codecs.glc.codec import GlcCodec
 from napari_glc.codecs.loading import loaded_codec
 from napari_glc.codecs.vqgan.codec import VqganCodec
-from napari_glc.models import find_model
+from napari_glc.codecs.entry import CodecEntry
+from napari_glc.codecs.registry import model_of
+from napari_glc.models.registry import FOLDER_VARIABLE
 
 DATA = Path(__file__).parent / "data"
 SAMPLES = Path(napari_glc.__file__).parent / "samples"
@@ -53,7 +57,7 @@ def encoded_parrots(parrots: np.ndarray) -> bytes:
 @pytest.fixture(scope="session")
 def codec() -> GlcCodec:
     """The embedded model on the CPU."""
-    codec = loaded_codec(find_model(None), "cpu")
+    codec = loaded_codec(model_of("glc", None), "cpu")
     assert isinstance(codec, GlcCodec)
     return codec
 
@@ -61,6 +65,16 @@ def codec() -> GlcCodec:
 @pytest.fixture(scope="session")
 def vqgan() -> VqganCodec:
     """The embedded index-map model on the CPU."""
-    codec = loaded_codec(find_model(None, "vqgan"), "cpu")
+    codec = loaded_codec(model_of("vqgan", None), "cpu")
     assert isinstance(codec, VqganCodec)
     return codec
+
+
+@pytest.fixture
+def toy(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodecEntry]:
+    """A third codec and its model, registered for one test; see ``toy_codec.py``."""
+    folder = tmp_path_factory.mktemp("models")
+    write_toy_model(folder)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    with toy_codec_registered() as entry:
+        yield entry
