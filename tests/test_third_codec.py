@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import zarr
-from toy_codec import ENTRY, toy_codec_registered, write_toy_model
 
 import napari_glc
 from napari_glc.cli import main
@@ -24,16 +21,7 @@ from napari_glc.inspection.rate.session import RateSession
 from napari_glc.interop.numcodecs_codec import GlcNumcodec
 from napari_glc.interop.zarr_codec import GlcZarrCodec
 from napari_glc.metrics import psnr
-
-
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    folder = tmp_path / "models"
-    folder.mkdir()
-    write_toy_model(folder)
-    monkeypatch.setenv("NAPARI_GLC_MODELS", str(folder))
-    with toy_codec_registered():
-        yield
+from toy_codec import ENTRY
 
 
 def test_it_encodes_and_decodes_with_its_option(toy, parrots):
