@@ -10,15 +10,15 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
-from toy_codec import toy_codec_registered, write_toy_model
 
 import napari_glc
+from napari_glc.codecs.entry import CodecEntry
 from napari_glc.codecs.glc.codec import GlcCodec
 from napari_glc.codecs.loading import loaded_codec
-from napari_glc.codecs.vqgan.codec import VqganCodec
-from napari_glc.codecs.entry import CodecEntry
 from napari_glc.codecs.registry import model_of
+from napari_glc.codecs.vqgan.codec import VqganCodec
 from napari_glc.models.registry import FOLDER_VARIABLE
+from toy_codec import toy_codec_registered, write_toy_model
 
 DATA = Path(__file__).parent / "data"
 SAMPLES = Path(napari_glc.__file__).parent / "samples"
