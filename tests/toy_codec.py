@@ -7,11 +7,12 @@ differences of the means of 8 x 8 pixels from them, in steps that quality sets, 
 
 from __future__ import annotations
 
+import copy
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -208,6 +209,38 @@ ENTRY = CodecEntry(
 )
 
 
+FILM = b"film"
+
+
+class SharingToyCodec(ToyCodec):
+    """Each plane says what mean is coded without any bits, once for all its tiles."""
+
+    def file_stream(self, options: ToyOptions) -> bytes:
+        return FILM
+
+    def plane_stream(self, plane: Plane, coding: PlaneCoding, progress: Progress) -> bytes:
+        return np.round(np.asarray(plane[:, :]).mean(axis=(0, 1))).astype(np.uint8).tobytes()
+
+    def _told(self, coding: PlaneCoding) -> ToyCodec:
+        assert coding.file_stream == FILM
+        told = copy.copy(self)
+        told._middle = np.frombuffer(coding.plane_stream, np.uint8).astype(np.float64)
+        return told
+
+    def encode(self, plane: Plane, coding: PlaneCoding, *others: Any) -> Encoded:
+        return ToyCodec.encode(self._told(coding), plane, coding, *others)
+
+    def decode(self, read_chunk: ReadChunk, coding: PlaneCoding, box: Box, *others: Any, **options: Any) -> Plane:
+        return ToyCodec.decode(self._told(coding), read_chunk, coding, box, *others, **options)
+
+
+SHARING_ENTRY = replace(
+    ENTRY,
+    implementation=f"{__name__}:SharingToyCodec",
+    capabilities=replace(ENTRY.capabilities, file_stream=True, plane_stream=True),
+)
+
+
 def write_toy_model(folder: Path) -> Path:
     """Write the default model into a model folder."""
     import torch
@@ -225,7 +258,7 @@ def toy_codec_registered() -> Iterator[CodecEntry]:
     try:
         yield ENTRY
     finally:
-        del registry._entries[ENTRY.name]
+        registry._entries.pop(ENTRY.name, None)
         watchers: list[Callable[[], None]] = registry._watchers
         for watcher in watchers:
             watcher()

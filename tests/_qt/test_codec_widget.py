@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import dask.array
@@ -20,6 +21,8 @@ from napari_glc._qt.common.jobs import _running
 from napari_glc.codecs import loading
 from napari_glc.inspection import coding
 from napari_glc.metrics import compare
+from napari_glc.models import embedded_models, registry
+from napari_glc.models.registry import FOLDER_VARIABLE
 
 
 @pytest.fixture
@@ -349,12 +352,19 @@ def test_devices_that_are_not_here_say_why(dock, monkeypatch):
 
 
 def test_a_codec_without_model_says_where_it_belongs(dock, layer, tmp_path, monkeypatch):
+    (map_model,) = (model for model in embedded_models() if model.codec == "vqgan")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    # an installation that somebody took the embedded weights out of
+    monkeypatch.setattr(registry, "_EMBEDDED", tmp_path / "embedded")
+    shutil.copy(map_model.path, tmp_path)
     widget = _opened(dock)
-    monkeypatch.setenv("NAPARI_GLC_MODELS", str(tmp_path))
-    monkeypatch.setattr(codec_widget.ModelChoice, "show_codec", lambda self, codec: self.clear())
-    widget._codec_changed()
+    assert widget.codec.currentData() == "glc"
+    assert widget.model.count() == 0
     assert not widget.run_button.isEnabled()
     assert str(tmp_path) in widget.status.text()
+    widget.codec.setCurrentIndex(widget.codec.findData("vqgan"))
+    assert widget.model.chosen.name == map_model.name
+    assert widget.run_button.isEnabled()
 
 
 def test_figures_can_be_copied(layer, dock, finish, qtbot):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "official"))
 import fakes
-
 import napari_glc
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc._qt.index_map.widget import IndexWidget

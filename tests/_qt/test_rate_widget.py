@@ -204,15 +204,15 @@ def test_maps_lie_on_the_picture_and_follow_the_slider(explore, viewer, finish, 
 
 def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_path, monkeypatch, qtbot):
     explored = explore()
-    monkeypatch.setattr(rate_widget, "CODEC_NAMES", ("glc",))
     monkeypatch.setattr(rate_widget, "available_baselines", lambda: ("jpeg",))
     explored.draw_curves()
     finish(explored)
     points = explored.curves.plot.points
-    assert [p.codec for p in points] == ["glc"] * 9 + ["jpeg"] * 5
-    fifty = next(p for p in points if p.quality == 50)
-    assert fifty.size == len(napari_glc.encode(small_parrots, quality=50, device="cpu"))
-    assert explored.curves.points.count() == 14
+    assert [p.codec for p in points] == ["glc"] * 9 + ["vqgan"] * 9 + ["jpeg"] * 5
+    for codec in ("glc", "vqgan"):
+        fifty = next(p for p in points if (p.codec, p.quality) == (codec, 50))
+        assert fifty.size == len(napari_glc.encode(small_parrots, codec=codec, quality=50, device="cpu"))
+    assert explored.curves.points.count() == 23
 
     explored.curves.choose(8)
     finish(explored)
@@ -221,10 +221,14 @@ def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_pat
     assert explored.curves.plot.here[:2] == (points[8].bpp, points[8].psnr)
     explored.curves.choose(10)
     finish(explored)
+    assert explored.codec.currentData() == "vqgan"
+    assert (explored._step.quality, explored._step.size) == (points[10].quality, points[10].size)
+    explored.curves.choose(19)
+    finish(explored)
     assert explored.status.text().startswith("JPEG at setting 5")
     jpeg = viewer.layers["parrots JPEG"]
-    assert jpeg.metadata["glc"]["bytes"] == points[10].size
-    assert psnr(small_parrots, jpeg.data) == points[10].psnr
+    assert jpeg.metadata["glc"]["bytes"] == points[19].size
+    assert psnr(small_parrots, jpeg.data) == points[19].psnr
 
     targets = iter((str(tmp_path / "c.csv"), str(tmp_path / "c.png"), ""))
     monkeypatch.setattr(curve_panel, "ask_for_path", lambda *words: next(targets))

@@ -6,12 +6,10 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from napari_glc import GlcFile
 from napari_glc.cli import main
@@ -20,14 +18,6 @@ from napari_glc.conformance.vectors import DATA, PLANS
 from napari_glc.models import embedded_models
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "conformance.py"
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_this_machine_reproduces_the_published_symbols():

@@ -72,7 +72,6 @@ def test_regions_that_are_none_are_refused(stack_file, region):
 
 
 def test_a_dask_array_decodes_what_is_computed_and_remembers_it(stack_file):
-    pytest.importorskip("dask.array")
     file = napari_glc.open(stack_file)
     lazy = file.dask()
     assert (lazy.shape, lazy.dtype) == (file.shape, file.dtype)

@@ -17,8 +17,6 @@ from napari_glc.networks.fixed_attention import MASKED
 from napari_glc.networks.fixed_point import from_fixed
 from napari_glc.networks.index_waves import IndexWaves
 
-from .test_determinism import _jitter, _one_thread, _without_onednn
-
 LEVEL = 7
 
 
@@ -70,20 +68,20 @@ def _read(coder: TransformerCoder, stream: bytes) -> np.ndarray:
     return coder.read([stream], packet_map(32, 48, 1), LEVEL, lambda: None)
 
 
-def test_indices_come_back_under_other_threads_and_libraries(vqgan, indices, stream):
+def test_indices_come_back_under_other_threads_and_libraries(vqgan, indices, stream, two_threads, without_onednn):
     coder = vqgan.coder("transformer")
     np.testing.assert_array_equal(_read(coder, stream), indices)
-    with _one_thread():
+    with two_threads():
         np.testing.assert_array_equal(_read(coder, stream), indices)
-    with _without_onednn():
+    with without_onednn():
         np.testing.assert_array_equal(_read(coder, stream), indices)
 
 
-def test_noise_of_1e_10_on_every_layer_changes_nothing_and_much_more_is_noticed(vqgan, indices, stream):
+def test_noise_of_1e_10_on_every_layer_changes_nothing_and_much_more_is_noticed(vqgan, indices, stream, jitter):
     coder = vqgan.coder("transformer")
-    with _jitter(coder.fixed, 1e-10):
+    with jitter(coder.fixed, 1e-10):
         np.testing.assert_array_equal(_read(coder, stream), indices)
-    with _jitter(coder.fixed, 1e-2), pytest.raises(napari_glc.GlcError):
+    with jitter(coder.fixed, 1e-2), pytest.raises(napari_glc.GlcError):
         _read(coder, stream)
 
 

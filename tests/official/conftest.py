@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -11,9 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
 import fakes
-
 from napari_glc.codecs.loading import release_models
 from napari_glc.models import ModelFile, import_checkpoint
 from napari_glc.models.registry import FOLDER_VARIABLE

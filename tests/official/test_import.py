@@ -6,11 +6,11 @@ import json
 import sys
 from pathlib import Path
 
-import fakes
 import pytest
 import torch
 from safetensors.torch import save_file
 
+import fakes
 from napari_glc.errors import GlcError, ModelError, OptionError
 from napari_glc.models import find_model, import_checkpoint, installed_models, provenance_of, remove_model
 from napari_glc.models.registry import FOLDER_VARIABLE

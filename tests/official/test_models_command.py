@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import fakes
 import imageio.v3 as iio
 import pytest
 import torch
 
+import fakes
 from napari_glc.cli import main
 from napari_glc.errors import ModelError, OptionError
 from napari_glc.models import published

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import fakes
 import numpy as np
-import plain
 import pytest
 import torch
 import torch.nn.functional as F
 
+import fakes
+import plain
 from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.codecs.registry import load_codec
 from napari_glc.models import import_checkpoint

@@ -179,6 +179,10 @@ class RateSteps(Codec, Protocol):
         """Pixels per latent position and direction."""
         ...
 
+    def level(self, quality: float) -> int:
+        """What of a quality matters: equal levels have equal payloads and pixels."""
+        ...
+
     def step(self, plane: Plane, coding: PlaneCoding, analysed: Any, progress: Progress) -> CodedStep:
         """The plane at a quality: there and back."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._base.progress import Progress
 from ..container import Box
+from ..entropy.packed import index_bits
 from ..entropy.scales import SCALES
 from .base import Codec, Plane
 
@@ -67,9 +67,9 @@ class CodedLatent:
         return SCALES[self.levels].astype(np.float32)
 
     @property
-    def hyper_bits(self) -> float:
-        """Bits of one hyper index; sixteen latent positions share it."""
-        return math.log2(self.hyper_codewords)
+    def hyper_bits(self) -> int:
+        """Bits of one hyper index, stored at fixed length; sixteen latent positions share it."""
+        return index_bits(self.hyper_codewords)
 
 
 class TransformCoded(Codec, Protocol):

@@ -6,13 +6,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from .._base.caching import ByteCache
 from .._base.progress import no_progress
 from ..codecs.registry import sees_whole_planes
 from ..container import Box
-from ..errors import GlcError, MissingDependencyError
+from ..errors import GlcError
 
 if TYPE_CHECKING:
     from .opened import GlcFile
@@ -42,7 +42,7 @@ class LazyLevel:
         self.shape, self.dtype = file.levels[level], file.dtype
         self.ndim = len(self.shape)
         self._lock = threading.Lock()
-        self._kept: LRUCache[tuple[int, Box], NDArray[np.uint8]] = LRUCache(_KEPT_BYTES, getsizeof=lambda a: a.nbytes)
+        self._kept: ByteCache[tuple[int, Box], NDArray[np.uint8]] = ByteCache(_KEPT_BYTES)
 
     def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[Any]:
         """Samples of a chunk, which dask asks for by slices and integers for all axes."""
@@ -63,8 +63,7 @@ class LazyLevel:
             pixels: NDArray[np.uint8] | None = self._kept.get((plane, box))
             if pixels is None:
                 pixels = self.file.plane_pixels(plane, self.level, box, no_progress)
-                if pixels.nbytes <= _KEPT_BYTES:
-                    self._kept[plane, box] = pixels
+                self._kept[plane, box] = pixels
             return pixels
 
 
@@ -79,10 +78,8 @@ def _chunk_side(file: GlcFile) -> int:
 
 def lazy_array(file: GlcFile, level: int) -> Any:
     """See :meth:`GlcFile.dask`."""
-    try:
-        import dask.array as da
-    except ImportError as error:
-        raise MissingDependencyError("dask is not installed: pip install napari-glc[lazy]") from error
+    import dask.array as da
+
     source = LazyLevel(file, level)
     grid = file.container.grids[level]
     groups = [box for box, _ in grid.groups(_chunk_side(file))]

@@ -11,9 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from cachetools import LRUCache
-
-from .._base.caching import DecodedTiles
+from .._base.caching import ByteCache, DecodedTiles
 from .._base.progress import Progress, no_progress
 from ..container import Box, Container, parse_head, read_chunk
 from ..container.limits import beyond, get_limits
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GlcFile", "Recovered"]
 
-_CACHED_CHUNKS = 64
+_CACHED_BYTES = 1 << 24
 _DECODED_BYTES = 1 << 27
 
 
@@ -90,7 +88,7 @@ class GlcFile:
         self.path = None if isinstance(source, bytes) else Path(source)
         self._data = source if isinstance(source, bytes) else None
         self._device, self._model = device, model
-        self._payloads: LRUCache[int, bytes] = LRUCache(_CACHED_CHUNKS)
+        self._payloads: ByteCache[int, bytes] = ByteCache(_CACHED_BYTES, len)
         self._decoded = DecodedTiles(_DECODED_BYTES)
         with self._named_errors(), self._stream() as stream:
             size = stream.seek(0, io.SEEK_END)
@@ -423,11 +421,6 @@ class GlcFile:
         ----------
         level
             See :meth:`read`.
-
-        Raises
-        ------
-        MissingDependencyError
-            If dask is not installed.
         """
         from .lazy import lazy_array
 

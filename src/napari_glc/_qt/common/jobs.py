@@ -48,7 +48,7 @@ class _Signals(QObject):
 class Report:
     """A job's line to the GUI; call it often.
 
-    Its call has the form of :data:`~napari_glc.codecs.base.Progress`.
+    Its call has the form of :data:`~napari_glc._base.progress.Progress`.
     """
 
     def __init__(self, signals: _Signals) -> None:

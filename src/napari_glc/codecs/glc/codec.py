@@ -67,6 +67,10 @@ class GlcCodec:
         """Pixels per latent position and direction."""
         return int(self.config.factor)
 
+    def level(self, quality: float) -> int:
+        """Every half step is another rate."""
+        return steps(quality)
+
     @property
     def encoder(self) -> nn.Module:
         """The autoencoder's encoder."""

@@ -13,6 +13,7 @@ from ..._base.progress import Progress
 from ..._base.quality import steps
 from ...container import TileGrid
 from ...entropy.gaussian import symbol_bits
+from ...entropy.packed import index_bits
 from ...networks.quadtree import spread_quarters, step_mask
 from ..base import Plane
 from ..transform_coded import CodedLatent
@@ -127,7 +128,7 @@ def tile_bits(tile: TileSymbols, hyper_codewords: int) -> NDArray[np.float64]:
         Size of the hyper codebook; an index takes its logarithm, spread over the 4 x 4 positions it serves.
     """
     height, width = tile.y_hat.shape[-2:]
-    total = np.full((height, width), np.ceil(np.log2(hyper_codewords)) / 16)
+    total = np.full((height, width), index_bits(hyper_codewords) / 16)
     for symbols, levels in tile.parts:
         total += symbol_bits(symbols, levels).reshape(-1, height, width).sum(axis=0)
     return total

@@ -142,9 +142,8 @@ class RateSession:
         self.grid = self._job.grid
         self.picture: NDArray[np.uint8] = from_plane(self._plane, self._job.kind)
         self._analysed = self.coder.analyse(self._plane, self.grid, progress or no_progress)
-        self._qualities = self.coder.qualities()
-        # one level serves a range of qualities, and coding it is the longest part
-        self._levels: dict[float, CodedStep] = {}
+        # where one level serves a range of qualities, it is coded once
+        self._levels: dict[int, CodedStep] = {}
 
     @property
     def codec(self) -> str:
@@ -161,7 +160,7 @@ class RateSession:
         """Qualities worth a point of a curve: nine where the rate is continuous, else one for each level."""
         if self.entry.capabilities.rate == "continuous":
             return tuple(12.5 * step for step in range(9))
-        return tuple(self._qualities)
+        return tuple(self.coder.qualities())
 
     def at(self, quality: float, progress: Progress | None = None) -> RateStep:
         """The picture at a quality.
@@ -197,7 +196,7 @@ class RateSession:
         coding = PlaneCoding(self.grid, quality, self._job.options)
         if self.entry.capabilities.rate == "continuous":
             return self.coder.step(self._plane, coding, self._analysed, progress)
-        level = min(self._qualities, key=lambda known: (abs(known - quality), -known))
+        level = self.coder.level(quality)
         if level not in self._levels:
-            self._levels[level] = self.coder.step(self._plane, replace(coding, quality=level), self._analysed, progress)
+            self._levels[level] = self.coder.step(self._plane, coding, self._analysed, progress)
         return self._levels[level]
