@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from napari_glc.codecs.entry import CodecEntry
     from napari_glc.codecs.glc.codec import GlcCodec
     from napari_glc.codecs.vqgan.codec import VqganCodec
 
@@ -157,8 +158,20 @@ def vqgan() -> VqganCodec:
 
 def _embedded(codec, kind):
     from napari_glc.codecs.loading import loaded_codec
-    from napari_glc.models import find_model
+    from napari_glc.codecs.registry import model_of
 
-    loaded = loaded_codec(find_model(None, codec), "cpu")
+    loaded = loaded_codec(model_of(codec, None), "cpu")
     assert isinstance(loaded, kind)
     return loaded
+
+
+@pytest.fixture
+def toy(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodecEntry]:
+    """A third codec and its model, registered for one test; see ``toy_codec.py``."""
+    from toy_codec import toy_codec_registered, write_toy_model
+
+    folder = tmp_path_factory.mktemp("models")
+    write_toy_model(folder)
+    monkeypatch.setenv("NAPARI_GLC_MODELS", str(folder))
+    with toy_codec_registered() as entry:
+        yield entry

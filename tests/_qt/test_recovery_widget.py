@@ -12,7 +12,7 @@ from napari_glc import recovery
 from napari_glc._qt.common.jobs import _running
 from napari_glc._qt.recovery import widget as recovery_widget
 from napari_glc._qt.recovery.widget import RecoveryWidget
-from napari_glc.codecs.vqgan.codec import DamagedMap
+from napari_glc.codecs.index_mapped import DamagedMap
 from napari_glc.codecs.vqgan.filling import fill_map
 from napari_glc.container import Box, TileGrid
 from napari_glc.files.damaging import damage

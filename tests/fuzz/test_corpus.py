@@ -50,7 +50,7 @@ def _with_models(data: bytes) -> Iterator[bytes]:
         if chunks:
             yield mutations.rebuilt(dataclasses.replace(container.header, model=model.tag), chunks)
         else:
-            yield data[:4] + model.tag + data[7:]
+            yield data[:5] + model.tag + data[8:]
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])

@@ -11,7 +11,7 @@ import pytest
 
 import napari_glc
 from napari_glc import recovery
-from napari_glc.codecs.vqgan.codec import DamagedMap
+from napari_glc.codecs.index_mapped import DamagedMap
 from napari_glc.codecs.vqgan.filling import fill_map
 from napari_glc.container import Box, TileGrid
 from napari_glc.errors import Cancelled, OptionError, UnsupportedArrayError

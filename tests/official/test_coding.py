@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -16,17 +15,18 @@ import napari_glc
 import plain
 from napari_glc import Limits, set_limits
 from napari_glc.cli import main
+from napari_glc.codecs.base import PlaneCoding
 from napari_glc.codecs.glc.codec import GlcCodec
 from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.codecs.vqgan.codec import VqganCodec
-from napari_glc.container import Box, Header, TileGrid
-from napari_glc.container.header import ArrayKind
+from napari_glc.container import Box, TileGrid
+from napari_glc.entropy.gaussian import symbol_bits
 from napari_glc.errors import GlcError, LimitError, MissingModelError, ModelError, OptionError
 from napari_glc.inspection.index_map.codewords import codeword_patches
 from napari_glc.inspection.index_map.maps import picture_map, position_bits
 from napari_glc.inspection.latent.attention import encoder_attention, encoder_attention_input, patch_attention
 from napari_glc.inspection.latent.attention_kinds import attention_kind
-from napari_glc.inspection.latent.latents import coded_latent, indexed_latent, symbol_bits
+from napari_glc.inspection.latent.latents import coded_latent, indexed_latent
 from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
 from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
 from napari_glc.networks.glc import GlcNetwork
@@ -102,7 +102,6 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads,
     assert isinstance(codec, GlcCodec)
     grid = TileGrid(*picture.shape[:2], 320)
     assert len(grid) == 4
-    header = Header(codec="glc", kind=ArrayKind.RGB8, model=model.tag, quality=50, height=602, width=575, tile=320)
     y = codec.coefficients(picture, 50, lambda done, total: None)
     # the plane was analysed as a whole, padded as the official code pads it
     padded = np.pad(picture, ((0, 38), (0, 1), (0, 0)), mode="edge")
@@ -113,7 +112,7 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads,
     rate = (state["q_enc"][1] + state["q_enc"][2]) / 2
     wanted = plain.latent_transform(state, "enc.enc", latent, rate)
     assert (y - wanted).abs().max() <= 1e-4 * wanted.abs().max()
-    coded = codec.write_tiles(y, header, grid, lambda done, total: None)
+    coded = codec.write_tiles(y, PlaneCoding(grid, 50), lambda done, total: None)
     assert sum(int((symbols != 0).sum()) for _, tile in coded for symbols, _ in tile.parts) > 1000
 
     payload, told = coded[3]
@@ -167,9 +166,8 @@ def test_index_coders_of_a_single_codebook(narrow, crop, kind, coder):
     assert isinstance(codec, VqganCodec)
     file = napari_glc.GlcFile(data, device="cpu")
     found = codec.read_map(
-        file._payload,
-        file.container.header,
-        file.container.grid,
+        file.chunk,
+        file.coding(),
         file.container.grid.plane,
         lambda *_: None,
         strict=True,
@@ -193,10 +191,7 @@ def test_a_second_stage_fills_lost_indices(narrow, crop, tmp_path, capsys):
         opened.recover("both-sides")
     # the prediction of the last lost index is minGPT's, given what precedes it in its window
     codec = loaded_codec(model, "cpu")
-    found = codec.read_map(
-        opened._payload, opened.container.header, opened.container.grid, Box(0, 0, *crop.shape[:2]), lambda *_: None,
-        strict=False,
-    )  # fmt: skip
+    found = codec.read_map(opened.chunk, opened.coding(), Box(0, 0, *crop.shape[:2]), lambda *_: None, strict=False)
     from napari_glc.codecs.vqgan.filling import fill_map
 
     filled = fill_map(codec, found, 50, "transformer").indices
@@ -222,10 +217,10 @@ def test_damaged_files_of_models_without_a_transformer_open_in_napari(narrow, cr
 
 def test_the_face_variant_of_glc(crop, tmp_path):
     """Hyper-latents of 128 pixels, so tiles are multiples of that."""
-    inner = replace(
-        OFFICIAL_FACE.autoencoder, latent_channels=32, codewords=64, channels=32, multipliers=(1, 2, 2, 3, 3, 4)
+    inner = OFFICIAL_FACE.autoencoder.replaced(
+        latent_channels=32, codewords=64, channels=32, multipliers=(1, 2, 2, 3, 3, 4)
     )
-    config = replace(OFFICIAL_FACE, hyper_codewords=64, autoencoder=inner)
+    config = OFFICIAL_FACE.replaced(hyper_codewords=64, autoencoder=inner)
     torch.manual_seed(4)
     torch.save({"net_g": GlcNetwork(config).state_dict()}, tmp_path / "face.pth")
     model = import_checkpoint(tmp_path / "face.pth")
@@ -260,7 +255,7 @@ def test_latent_and_attention_of_an_imported_glc(narrow, motocross):
     assert found.latent.shape == (32, 8, 8)
     assert found.hyper_indices.shape == (2, 2)
     spent = symbol_bits(found.symbols, found.levels).sum() / 8
-    assert spent == pytest.approx(found.payload_bytes[0] - 2 - 4 * 6 / 8, rel=0.03)
+    assert spent == pytest.approx(found.payload_bytes[0] - 1 - 4 * 6 / 8, rel=0.03)
 
     kind = attention_kind(narrow("glc"))
     assert (kind.where, len(kind.layers)) == ("encoder", 3)
@@ -294,7 +289,7 @@ def test_index_map_and_codewords_of_an_imported_vqgan(narrow, crop):
 
 def _payloads(data: bytes) -> list[bytes]:
     file = napari_glc.GlcFile(data)
-    return [file._payload(i) for i in range(file.container.chunks)]
+    return [file.chunk(i) for i in range(file.container.chunks)]
 
 
 def test_an_imported_model_can_be_given_by_path(narrow, crop, tmp_path: Path):

@@ -31,7 +31,6 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _train(options: argparse.Namespace) -> int:
     from ..codecs.loading import choose_device
-    from ..errors import OptionError
     from ..models import find_model
     from ..training.config import TrainingConfig, embedded_config
     from ..training.export import export_model
@@ -39,10 +38,7 @@ def _train(options: argparse.Namespace) -> int:
 
     device = choose_device(options.device)
     path = Path(options.config) if Path(options.config).is_file() else embedded_config(options.config)
-    try:
-        config = TrainingConfig.load(path, options.data)
-    except (TypeError, KeyError, ValueError) as error:
-        raise OptionError(f"{path}: {error}") from error
+    config = TrainingConfig.load(path, options.data)
     if options.smoke:
         config = config.shortened(steps=3)
     start = None if options.start is None else find_model(options.start)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._base.caching import ByteCache
+from .._base.progress import no_progress
+from ..codecs.registry import sees_whole_planes
 from ..container import Box
 from ..errors import GlcError
 
@@ -40,7 +42,7 @@ class LazyLevel:
         self.shape, self.dtype = file.levels[level], file.dtype
         self.ndim = len(self.shape)
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[int, Box], NDArray[np.uint8]] = OrderedDict()
+        self._kept: ByteCache[tuple[int, Box], NDArray[np.uint8]] = ByteCache(_KEPT_BYTES)
 
     def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[Any]:
         """Samples of a chunk, which dask asks for by slices and integers for all axes."""
@@ -58,22 +60,20 @@ class LazyLevel:
 
     def _plane(self, plane: int, box: Box) -> NDArray[np.uint8]:
         with self._lock:
-            if (plane, box) in self._kept:
-                self._kept.move_to_end((plane, box))
-                return self._kept[plane, box]
-            pixels = self.file._plane(plane, self.level, box, lambda done, total: None)
-            self._kept[plane, box] = pixels
-            while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
-                self._kept.popitem(last=False)
+            pixels: NDArray[np.uint8] | None = self._kept.get((plane, box))
+            if pixels is None:
+                pixels = self.file.plane_pixels(plane, self.level, box, no_progress)
+                self._kept[plane, box] = pixels
             return pixels
 
 
 def _chunk_side(file: GlcFile) -> int:
     """Pixels; as much as a plane where any part of it takes all of it."""
     try:
-        return max(file.container.grid.height, file.container.grid.width) if file.model.sees_whole_planes else _CHUNK
+        whole = sees_whole_planes(file.model)
     except GlcError:  # without the model, reading will say so
-        return _CHUNK
+        whole = False
+    return max(file.container.grid.height, file.container.grid.width) if whole else _CHUNK
 
 
 def lazy_array(file: GlcFile, level: int) -> Any:

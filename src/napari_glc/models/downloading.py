@@ -11,10 +11,10 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .._base.progress import Progress, no_progress
 from ..errors import ModelError, OptionError
 
 __all__ = ["DownloadError", "download"]
@@ -28,9 +28,7 @@ class DownloadError(ModelError):
     """A file could not be fetched; what came of it is kept."""
 
 
-def download(
-    url: str, target: Path, *, sha256: str = "", progress: Callable[[int, int], None] = lambda done, total: None
-) -> Path:
+def download(url: str, target: Path, *, sha256: str = "", progress: Progress = no_progress) -> Path:
     """Fetch a file, or the rest of it.
 
     Parameters
@@ -74,7 +72,7 @@ def download(
     return target
 
 
-def _fetch(url: str, part: Path, version: Path, progress: Callable[[int, int], None]) -> None:
+def _fetch(url: str, part: Path, version: Path, progress: Progress) -> None:
     have = part.stat().st_size if part.exists() and version.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "napari-glc"})
     if have:

@@ -1,20 +1,30 @@
-"""What a training does, as documented dataclasses read from one TOML file."""
+"""What a training does, read from one TOML file."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
+from msgspec import Meta
+
+from .._base.config import Config
 from ..errors import OptionError
 from ..networks.config import GlcConfig, VqganConfig
 
 __all__ = ["DataConfig", "StageConfig", "TrainingConfig", "embedded_config"]
 
+_NETWORKS: dict[str, type[GlcConfig] | type[VqganConfig]] = {"glc": GlcConfig, "vqgan": VqganConfig}
 
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
+Positive = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Weight = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class DataConfig(Config, frozen=True, kw_only=True):
     """Where the pictures come from and how they are cut.
 
     Parameters
@@ -32,9 +42,12 @@ class DataConfig:
     features: Path = Path("perceptual")
     zoom: tuple[float, float] = (0.8, 1.6)
 
+    def within(self, folder: Path) -> DataConfig:
+        """The same with paths relative to a folder."""
+        return self.replaced(archive=folder / self.archive, index=folder / self.index, features=folder / self.features)
 
-@dataclass(frozen=True, kw_only=True)
-class StageConfig:
+
+class StageConfig(Config, frozen=True, kw_only=True):
     """One stage of the training.
 
     Parameters
@@ -72,26 +85,26 @@ class StageConfig:
     """
 
     name: Literal["autoencoder", "latent", "joint", "codebooks", "generator", "transformer"]
-    steps: int
-    batch: int = 8
-    crop: int = 256
-    learning_rate: float = 4e-4
-    warmup: int = 200
-    weight_decay: float = 0.0
-    l1: float = 1.5
-    feature: float = 1.0
-    structure: float = 0.0
-    adversarial: float = 0.0
-    adversarial_from: int = 0
-    code: float = 0.0
-    latent: float = 0.0
-    preview: float = 0.1
-    quantised: float = 0.5
-    codebook_from: int = 600
-    target_bpp: tuple[float, ...] = ()
-    steer: float = 0.02
-    backward: float = 0.35
-    masked: float = 0.35
+    steps: Positive
+    batch: Positive = 8
+    crop: Positive = 256
+    learning_rate: Weight = 4e-4
+    warmup: Natural = 200
+    weight_decay: Weight = 0.0
+    l1: Weight = 1.5
+    feature: Weight = 1.0
+    structure: Weight = 0.0
+    adversarial: Weight = 0.0
+    adversarial_from: Natural = 0
+    code: Weight = 0.0
+    latent: Weight = 0.0
+    preview: Weight = 0.1
+    quantised: Share = 0.5
+    codebook_from: Natural = 600
+    target_bpp: tuple[Weight, ...] = ()
+    steer: Weight = 0.02
+    backward: Share = 0.35
+    masked: Share = 0.35
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +128,8 @@ class TrainingConfig:
     seed: int
     data: DataConfig
     stages: tuple[StageConfig, ...]
-    network: GlcConfig | VqganConfig = field(default_factory=GlcConfig)
-    average: float = 0.999
+    network: GlcConfig | VqganConfig
+    average: float
 
     @classmethod
     def load(cls, path: Path, material: Path) -> TrainingConfig:
@@ -124,23 +137,30 @@ class TrainingConfig:
 
         Raises
         ------
-        OSError, tomllib.TOMLDecodeError, TypeError, KeyError
-            If the file is missing, malformed or names unknown options.
+        OSError
+            If the file cannot be read.
+        OptionError
+            If it is malformed, names unknown options or holds values beyond their limits.
         """
-        options: dict[str, Any] = tomllib.loads(path.read_text())
-        data = asdict(DataConfig()) | options.pop("data", {})
-        for key in ("archive", "index", "features"):
-            data[key] = material / data[key]
-        stages = tuple(StageConfig(**_tuples(s)) for s in options.pop("stages"))
-        kinds: dict[str, type[GlcConfig] | type[VqganConfig]] = {"glc": GlcConfig, "vqgan": VqganConfig}
-        network = kinds[options.pop("codec", "glc")].from_dict(options.pop("network", {}))
-        return cls(data=DataConfig(**_tuples(data)), stages=stages, network=network, **options)
+        try:
+            found = msgspec.convert(tomllib.loads(path.read_text()), _File, dec_hook=_path_of)
+            if found.codec not in _NETWORKS:
+                raise ValueError(f"codec {found.codec!r} is none of {', '.join(_NETWORKS)}")
+            network = _NETWORKS[found.codec].from_dict(found.network)
+        except ValueError as error:
+            raise OptionError(f"{path}: {error}") from error
+        return cls(
+            seed=found.seed,
+            data=found.data.within(material),
+            stages=found.stages,
+            network=network,
+            average=found.average,
+        )
 
     def shortened(self, steps: int) -> TrainingConfig:
         """The same stages at a few steps and small crops each: a test of the machinery."""
         stages = tuple(
-            replace(
-                s,
+            s.replaced(
                 steps=steps,
                 crop=8 if s.name == "transformer" else 64,
                 batch=4,
@@ -151,6 +171,23 @@ class TrainingConfig:
             for s in self.stages
         )
         return replace(self, stages=stages)
+
+
+class _File(Config, frozen=True, kw_only=True):
+    """The TOML file as it is written; see :class:`TrainingConfig`."""
+
+    seed: int
+    stages: Annotated[tuple[StageConfig, ...], Meta(min_length=1)]
+    codec: str = "glc"
+    network: dict[str, Any] = msgspec.field(default_factory=dict)
+    data: DataConfig = DataConfig()
+    average: Share = 0.999
+
+
+def _path_of(kind: type[Any], value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError(f"{value!r:.40} is no {kind.__name__}")
 
 
 def embedded_config(name: str) -> Path:
@@ -167,7 +204,3 @@ def embedded_config(name: str) -> Path:
         names = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
         raise OptionError(f"there is no training configuration {name!r}; embedded: {names}")
     return path
-
-
-def _tuples(options: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}

@@ -27,8 +27,8 @@ from ..._base.atomic import write_atomically
 from ..._napari.layer_metadata import layer_axes, layer_options
 from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
 from ...codecs.loading import release_models
-from ...codecs.registry import CODEC_NAMES
-from ...container import INDEX_CODERS, MAX_PACKETS
+from ...codecs.registry import all_codecs, codec_named
+from ...codecs.vqgan.options import INDEX_CODERS, MAX_PACKETS
 from ...files.opened import GlcFile
 from ...inspection.coding import CodingOptions, CodingResult, code_stack
 from ...models import model_folder
@@ -104,10 +104,9 @@ class CodecWidget(GlcWidget):
         self.part.addItem("Whole layer", "layer")
         self.add_row("P&art", self.part, "Of a stack: the plane on display, or all planes in one file")
         self.codec = narrow(QComboBox())
-        self.codec.addItem("glc (latent)", "glc")
-        self.codec.addItem("vqgan (index map)", "vqgan")
-        assert {self.codec.itemData(i) for i in range(self.codec.count())} == set(CODEC_NAMES)
-        tip = "glc: transform coding of the latent, continuous rate; vqgan: map of codeword indices"
+        for entry in all_codecs():
+            self.codec.addItem(f"{entry.name} ({entry.label})", entry.name)
+        tip = "; ".join(f"{entry.name}: {entry.summary}" for entry in all_codecs())
         self.add_row("&Codec", self.codec, tip)
         self.model = ModelChoice()
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
@@ -175,7 +174,7 @@ class CodecWidget(GlcWidget):
         self.refresh()
 
     def _show_rows(self) -> None:
-        by_bpp, maps = self.rate_by.currentData() == "bpp", self.codec.currentData() == "vqgan"
+        by_bpp, maps = self.rate_by.currentData() == "bpp", bool(codec_named(self.codec.currentData()).options.fields())
         for field, shown in (
             (self.quality, not by_bpp),
             (self.bpp, by_bpp),
@@ -212,15 +211,16 @@ class CodecWidget(GlcWidget):
     def options(self) -> CodingOptions:
         """What the fields say."""
         model, codec = self.model.chosen, str(self.codec.currentData())
-        maps = codec == "vqgan"
+        options: dict[str, Any] = {}
+        if codec_named(codec).options.fields():
+            options = {"index_coder": str(self.index_coder.currentData()), "packets": self.packets.value()}
         return CodingOptions(
             codec=codec,
             model=None if model is None else model.sha256,
             quality=self.quality.value,
             bpp=self.bpp.value() if self.rate_by.currentData() == "bpp" else None,
             device=self.device.device,
-            index_coder=str(self.index_coder.currentData()) if maps else "auto",
-            packets=self.packets.value() if maps else 1,
+            options=options,
         )
 
     # -- coding -----------------------------------------------------------------------------------------------
@@ -313,6 +313,6 @@ def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
         ("Model", result.model, f"Codec {result.codec}"),
         ("Device", result.device, "Where the networks ran; entropy coding always runs on the CPU"),
     ]
-    if result.index_coder:
-        rows.append(("Index coder", result.index_coder, "The one whose stream is in the file"))
+    for field in codec_named(result.codec).options.fields():
+        rows.append((field.label, str(result.options[field.name]), field.knob.help))
     return rows

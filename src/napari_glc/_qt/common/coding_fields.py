@@ -5,8 +5,9 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QSizePolicy, QSlider, QWidget
 
+from ...codecs.registry import model_of
 from ...errors import MissingModelError
-from ...models import ModelFile, find_model, installed_models
+from ...models import ModelFile, installed_models
 
 __all__ = ["ModelChoice", "QualityField", "narrow"]
 
@@ -30,7 +31,7 @@ class ModelChoice(QComboBox):
         """List the models of another codec."""
         models = [model for model in installed_models() if model.codec == codec]
         try:
-            default = find_model(None, codec).sha256
+            default = model_of(codec, None).sha256
         except MissingModelError:
             default = ""
         blocked = self.blockSignals(True)

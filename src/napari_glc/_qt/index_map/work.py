@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
+from ..._base.progress import Progress
 from ..._napari.layer_metadata import layer_options
 from ..._napari.layer_planes import LayerPlane
-from ...codecs.base import Progress
 from ...codecs.loading import loaded_codec
 from ...files.opened import GlcFile
 from ...models import ModelFile
 from .layers import direct_colormap
 
 if TYPE_CHECKING:
-    from ...codecs.vqgan.codec import VqganCodec
+    from ...codecs.index_mapped import IndexMapped
     from ...inspection.index_map.maps import IndexMap, PositionBits
     from ..common.jobs import Report
 
@@ -114,13 +114,11 @@ def _prepare_labels() -> None:
 
 def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, kept: Kept, report: Report) -> Found:
     """Inspect a picture in one codebook; `kept` lends and receives what other runs need."""
-    from ...codecs.vqgan.codec import VqganCodec
     from ...inspection.index_map.maps import map_of_latent, plane_latent
 
     report(0, _UNITS)
     _prepare_labels()
-    codec = loaded_codec(model, device)
-    assert isinstance(codec, VqganCodec)
+    codec = cast("IndexMapped", loaded_codec(model, device))
     same = kept.picture is not None and kept.model == model.sha256 and np.array_equal(kept.picture, plane.pixels)
     if not same or kept.latent is None:
         latent = plane_latent(codec, plane.pixels, _part(report, 0, 0.2))
@@ -147,14 +145,14 @@ def inspect_file(file: GlcFile, kept: Kept, report: Report) -> Found:
         "units": options["units"],
         "axis_labels": options["axis_labels"],
     }
-    facts = {**file.facts(), **file.index_facts(), "codewords": found.size, "level": found.level}
+    facts = {**file.facts(), "codewords": found.size, "level": found.level}
     if file.path is not None:
         facts["file"] = str(file.path)
     return _complete(codec, file.model.sha256, found, options["name"], placement, facts, kept, report)
 
 
 def _complete(
-    codec: VqganCodec,
+    codec: IndexMapped,
     model: str,
     found: IndexMap,
     source: str,
@@ -169,7 +167,7 @@ def _complete(
 
     words = kept.words.get((model, found.level))
     if words is None:
-        order = order_codewords(codec.net.codebook(found.level).embedding.weight.cpu().numpy())
+        order = order_codewords(codec.codewords(found.level).cpu().numpy())
         blank = np.zeros((found.size, found.factor, found.factor, 3), np.uint8)
         words = Words(order, blank, np.zeros(found.size, np.bool_))
     result = Found(source, found, words, placement, facts)

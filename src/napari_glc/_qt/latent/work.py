@@ -9,7 +9,7 @@ from ..._napari.layer_planes import LayerPlane
 from ...models import ModelFile
 
 if TYPE_CHECKING:
-    from ...codecs.base import Progress
+    from ..._base.progress import Progress
     from ...inspection.latent.attention import AttentionInput, AttentionMap
     from ...inspection.latent.latents import CodedLatent, IndexedLatent
 
@@ -57,15 +57,15 @@ class LatentRun:
 
 def inspect(model: ModelFile, device: str, plane: LayerPlane, quality: float, report: Progress) -> LatentRun:
     """The work of a run, in its thread."""
-    from ...codecs.glc.codec import GlcCodec
     from ...codecs.loading import loaded_codec
+    from ...codecs.registry import codec_named
     from ...imaging.planes import to_plane
     from ...inspection.latent.latents import coded_latent, indexed_latent
 
     report(0, 0)
     codec: Any = loaded_codec(model, device)
     picture, _ = to_plane(plane.pixels, plane.axes)
-    if isinstance(codec, GlcCodec):
+    if codec_named(model.codec).capabilities.coefficients:
         return LatentRun(model, codec, quality, plane, picture, coded_latent(codec, picture, quality, progress=report))
     return LatentRun(model, codec, quality, plane, picture, indexed_latent(codec, picture, quality, progress=report))
 
@@ -73,6 +73,7 @@ def inspect(model: ModelFile, device: str, plane: LayerPlane, quality: float, re
 def attend(run: LatentRun, layer: int, row: int, column: int, report: Progress) -> AttentionMap:
     """Attention of a position, in a thread."""
     from ...codecs.blocks import BLOCK
+    from ...codecs.registry import sees_whole_planes
     from ...inspection.latent.attention import (
         encoder_attention,
         encoder_attention_input,
@@ -87,7 +88,7 @@ def attend(run: LatentRun, layer: int, row: int, column: int, report: Progress) 
         assert isinstance(run.result, IndexedLatent)
         return index_attention(run.codec.transformer, run.result.indices, run.result.level, layer, row, column)
     # a model that sees planes as a whole has one block
-    cells = None if run.model.sees_whole_planes else BLOCK // run.result.factor
+    cells = None if sees_whole_planes(run.model) else BLOCK // run.result.factor
     key = (layer, row // cells, column // cells) if cells else (layer, 0, 0)
     if key not in run.entering:
         # what enters the layer is the same for all positions of a block

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSlider
 
 from ..._napari.layer_planes import LayerPlane, plane_of_layer
-from ...codecs.registry import CODEC_NAMES
+from ...codecs.registry import all_codecs
 from ...inspection.rate.curves import RatePoint, available_baselines
 from ...inspection.rate.session import RateSession, RateStep
 from ...models import installed_models, model_folder
@@ -26,7 +26,7 @@ from .work import BEYOND, UNLIKE, Classical, CurvePiece, Desk, Measured, Order, 
 
 __all__ = ["RateWidget"]
 
-_INVENTIONS = {"": "None", UNLIKE: "Detail unlike the original", BEYOND: "Detail beyond the preview (glc)"}
+_INVENTIONS = {"": "None", UNLIKE: "Detail unlike the original", BEYOND: "Detail beyond the preview"}
 _TITLE = "Exploring the rate"
 _BITS, _INVENTION = "bits", "invention"
 
@@ -68,10 +68,12 @@ class RateWidget(GlcWidget):
     def _build_choices(self) -> None:
         self.source = self.add_layer_choice("&Layer", "The image layer to explore; of a stack, the plane on display")
         self.codec = narrow(QComboBox())
-        for name in CODEC_NAMES:
-            self.codec.addItem(name, name)
+        for entry in all_codecs():
+            if entry.capabilities.rate_steps:
+                self.codec.addItem(f"{entry.name} ({entry.label})", entry.name)
         self.codec.currentIndexChanged.connect(self._choose_codec)
-        self.add_row("&Codec", self.codec, "glc: continuous quality; vqgan: one codebook for every eighth of the range")
+        tip = "; ".join(f"{entry.name}: {entry.summary}" for entry in all_codecs())
+        self.add_row("&Codec", self.codec, tip)
         self.model = ModelChoice()
         self.model.currentIndexChanged.connect(self._forget)
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
@@ -262,7 +264,7 @@ class RateWidget(GlcWidget):
             self._layers.map(plane, _INVENTION, shown.invention, limit, note, session.factor, opacity=0.7)
         elif shown.wish.invention == BEYOND:
             self._layers.remove(plane, _INVENTION)
-            self.tell("Index maps have no preview: choose another invention map.")
+            self.tell("This codec has no preview: choose another map.")
 
     def _tabulate(self, psnr: float, ms_ssim: float) -> None:
         step, plane = self._step, self._plane
@@ -313,7 +315,8 @@ class RateWidget(GlcWidget):
             return
         there = {model.codec for model in installed_models()}
         mine = str(self.codec.currentData())
-        codecs = [mine, *(name for name in CODEC_NAMES if name != mine and name in there)]
+        ours = [entry.name for entry in all_codecs() if entry.capabilities.rate_steps]
+        codecs = [mine, *(name for name in ours if name != mine and name in there)]
         if self.curves.baselines.isChecked():
             codecs += available_baselines()
         self._desk.put_curves(codecs)
@@ -323,7 +326,7 @@ class RateWidget(GlcWidget):
 
     def _pick(self, point: RatePoint) -> None:
         """Show the picture at a point of a curve."""
-        if point.codec not in CODEC_NAMES:
+        if self.codec.findData(point.codec) < 0:
             if self._prepare():
                 self._desk.put_point(point)
                 self._serve()

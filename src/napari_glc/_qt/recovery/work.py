@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._napari.layer_planes import LayerPlane
 from ...codecs.loading import loaded_codec
+from ...codecs.registry import codec_named
 from ...errors import OptionError
 from ...files.opened import GlcFile
 from ...models import ModelFile
@@ -19,6 +20,7 @@ from ..common.jobs import Report
 from .layers import plane_of_file
 
 if TYPE_CHECKING:
+    from ...codecs.index_mapped import IndexMapped
     from ...inspection.recovery.simulation import LossPlan, RecoveryResult, SweepPoint
     from ...inspection.recovery.source import MapSource
 
@@ -85,15 +87,14 @@ class Recovered:
 
 
 def _source(task: Task, report: Report) -> tuple[MapSource, LayerPlane]:
-    from ...codecs.vqgan.codec import VqganCodec
     from ...inspection.recovery.source import source_of_file, source_of_picture
 
     if task.path is None:
         assert task.plane is not None
         assert task.model is not None
-        codec = loaded_codec(task.model, task.device)
-        if not isinstance(codec, VqganCodec):
-            raise OptionError(f"lost indices belong to codec 'vqgan', not to {codec.name!r}")
+        if not codec_named(task.model.codec).capabilities.lossy_packets:
+            raise OptionError(f"models of codec {task.model.codec!r} have no packets to lose")
+        codec = cast("IndexMapped", loaded_codec(task.model, task.device))
         pixels = task.plane.pixels
         return source_of_picture(codec, pixels, task.quality, packets=task.packets, progress=report), task.plane
     file = GlcFile(task.path, device=task.device)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...codecs.vqgan.codec import VqganCodec
+from ...codecs.index_mapped import IndexMapped
 
 __all__ = ["codeword_patches", "order_codewords"]
 
@@ -78,7 +78,7 @@ def order_codewords(words: NDArray[np.floating]) -> NDArray[np.int64]:
 
 @torch.inference_mode()
 def codeword_patches(
-    codec: VqganCodec, level: int, indices: Sequence[int] | NDArray[np.int64], progress: Callable[[int, int], None]
+    codec: IndexMapped, level: int, indices: Sequence[int] | NDArray[np.int64], progress: Callable[[int, int], None]
 ) -> NDArray[np.uint8]:
     """What codewords look like: each decoded amid a map of nothing but itself.
 
@@ -100,7 +100,7 @@ def codeword_patches(
     NDArray[np.uint8]
         ``(len(indices), f, f, 3)`` with f pixels per index.
     """
-    factor, book = codec.config.factor, codec.net.codebook(level)
+    factor, book = codec.factor, codec.net.codebook(level)
     inner = slice(_SIDE // 2 * factor, (_SIDE // 2 + 1) * factor)
     wanted = np.asarray(indices, np.int64)
     patches = np.empty((len(wanted), factor, factor, 3), np.uint8)

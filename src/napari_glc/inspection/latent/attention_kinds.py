@@ -34,7 +34,8 @@ class AttentionKind:
 
 def attention_kind(model: ModelFile) -> AttentionKind:
     """What attention a model has; its autoencoder's if there is one, else its index transformer's."""
-    config: GlcConfig | VqganConfig = model.network_config(VqganConfig if model.codec == "vqgan" else GlcConfig)
+    kind: type[GlcConfig] | type[VqganConfig] = VqganConfig if model.codec == "vqgan" else GlcConfig
+    config: GlcConfig | VqganConfig = model.network_config(kind)
     inner = config.autoencoder
     if inner.kind == "vqgan":
         count = inner.encoder_blocks + 1

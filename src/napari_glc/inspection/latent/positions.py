@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .latents import CodedLatent, IndexedLatent, symbol_bits
+from ...entropy.gaussian import symbol_bits
+from ...entropy.packed import index_bits
+from .latents import CodedLatent, IndexedLatent
 
 __all__ = ["CodedPosition", "IndexedPosition", "coded_position", "indexed_position"]
 
@@ -35,7 +37,7 @@ class CodedPosition:
     coded: int
     bits: float
     hyper_index: int
-    hyper_bits: float
+    hyper_bits: int
 
     @property
     def nonzero(self) -> int:
@@ -87,7 +89,7 @@ class IndexedPosition:
         """Some lines for people."""
         return (
             f"Index: {self.index} of {self.codewords} codewords, at {self.count} positions here\n"
-            f"Bits: {np.log2(self.codewords):.0f} at fixed length\n"
+            f"Bits: {index_bits(self.codewords)} at fixed length\n"
             f"Latent to codeword: {self.error:.0%} of the latent's length"
         )
 

@@ -1,119 +1,23 @@
-"""Where the bits of a file go, and where the decoder adds what they do not carry.
+"""Where the decoder adds what the bits of a file do not carry; where the bits go is :attr:`RateStep.bits`.
 
 All maps have one element for each latent position (`f` x `f` pixels) and are aligned with the picture's corner.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from ...entropy.gaussian import MAX_SYMBOL
-from ...entropy.scales import SCALES, SKIPPED_LEVEL
 from ...errors import UnsupportedArrayError
 
-if TYPE_CHECKING:
-    from ...codecs.glc.symbols import TileSymbols
-    from .session import RateSession, RateStep
-
-__all__ = ["absolute_error", "bit_map", "detail_beyond", "detail_unlike", "gaussian_bits", "local_energy", "tile_bits"]
+__all__ = ["absolute_error", "detail_beyond", "detail_unlike", "local_energy"]
 
 Map = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
-_LEAST = 2.0**-24
-"""Least probability the coder gives a symbol."""
 _DETAIL_SIGMA = 4.0
 """Standard deviation in pixels of the Gaussian below which structure counts as detail."""
-
-
-def _gaussian_table() -> Map:
-    """Bits of every magnitude 0 to 255 at every level, ``(64, 256)``."""
-    from scipy.special import ndtr
-
-    magnitude = np.arange(MAX_SYMBOL + 1)
-    scale = SCALES[:, np.newaxis]
-    # of the left tail, where differences of small numbers are exact
-    inside = ndtr((0.5 - magnitude) / scale) - ndtr((-0.5 - magnitude) / scale)
-    bits: Map = -np.log2(np.maximum(inside, _LEAST))
-    return bits
-
-
-_BITS = _gaussian_table()
-
-
-def gaussian_bits(symbols: NDArray[np.int32], levels: NDArray[np.int64]) -> Map:
-    """Information of symbols under their zero-mean Gaussians.
-
-    Parameters
-    ----------
-    symbols
-        Within ±255.
-    levels
-        Levels of :data:`~napari_glc.entropy.scales.SCALES`, of the same shape.
-
-    Returns
-    -------
-    NDArray
-        Bits, of the same shape; zero at the skipped level.
-    """
-    return np.where(levels == SKIPPED_LEVEL, 0.0, _BITS[levels, np.abs(symbols)])
-
-
-def tile_bits(tile: TileSymbols, hyper_codewords: int) -> Map:
-    """Bits of a tile's payload at each latent position, ``(h, w)``, checksums left out.
-
-    Parameters
-    ----------
-    tile
-        What the payload says.
-    hyper_codewords
-        Size of the hyper codebook; an index takes its logarithm, spread over the 4 x 4 positions it serves.
-    """
-    height, width = tile.y_hat.shape[-2:]
-    total = np.full((height, width), np.ceil(np.log2(hyper_codewords)) / 16)
-    for symbols, levels in tile.parts:
-        total += gaussian_bits(symbols, levels).reshape(-1, height, width).sum(axis=0)
-    return total
-
-
-def bit_map(session: RateSession, step: RateStep) -> Map:
-    """Estimated bits spent at each latent position.
-
-    Codec ``glc``: the information of the symbols under the probabilities they are coded with, plus the hyper
-    indices. The sum agrees with the streams of the file within a few percent.
-    Codec ``vqgan``: the information of each index under the histogram of the whole map, scaled so that the sum is
-    that of the streams; where the index coder itself saved bits by context is not seen.
-
-    Parameters
-    ----------
-    session, step
-        A step of the session.
-
-    Returns
-    -------
-    NDArray
-        ``(h, w)``, in bits. It covers whole units of the codec (64 pixels for ``glc``), so it may reach beyond the
-        right and bottom border of the picture: what was padded is coded too.
-    """
-    from ...codecs.glc.codec import GlcCodec
-
-    coder = session.coder
-    if isinstance(coder, GlcCodec):
-        area = coder.area(session.grid.plane)
-        bits: Map = np.zeros((area.height, area.width))
-        for box, tile in zip(session.grid, step.symbols, strict=True):
-            bits[coder.area(box).slices] = tile_bits(tile, coder.config.hyper_codewords)
-        return bits
-    assert step.indices is not None
-    _, place, counts = np.unique(step.indices, return_inverse=True, return_counts=True)
-    bits = -np.log2(counts / step.indices.size)[place].reshape(step.indices.shape)
-    coded = 8.0 * step.payload
-    total = bits.sum()
-    return bits * (coded / total) if total > 0 else np.full(bits.shape, coded / bits.size)
 
 
 def local_energy(difference: NDArray[np.floating], cell: int) -> Map:

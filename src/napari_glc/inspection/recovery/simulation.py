@@ -14,20 +14,17 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import recovery
-from ...codecs.vqgan.filling import METHODS, fill_map
+from ..._base.progress import Progress, no_progress
+from ...codecs.index_mapped import RECOVERY_METHODS, IndexMap
 from ...errors import OptionError
 from ...metrics import Fidelity, compare, psnr
 from .plan import PATTERNS, LossPlan, lost_by, positions_of_mask
-from .source import IndexMap, MapSource, Pixels
-
-if TYPE_CHECKING:
-    from ...codecs.base import Progress
+from .source import MapSource, Pixels
 
 __all__ = [
     "PATTERNS",
@@ -45,10 +42,6 @@ LIVE_SECONDS = 0.25
 """Least time between two intermediate pictures."""
 _LIVE_SHARE = 3
 """An intermediate picture comes this many times its own cost after the one before, lest showing outweigh the work."""
-
-
-def _ignore(done: int, total: int) -> None:
-    """Ignore progress."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ class SweepPoint:
     ratio
         Mask ratio alpha.
     method
-        One of :data:`napari_glc.codecs.vqgan.filling.METHODS`.
+        One of :data:`napari_glc.codecs.index_mapped.RECOVERY_METHODS`.
     accuracy
         Share of the lost indices recovered exactly.
     psnr
@@ -144,7 +137,7 @@ def simulate(
     plan: LossPlan,
     painted: NDArray[np.generic] | None = None,
     *,
-    progress: Progress = _ignore,
+    progress: Progress = no_progress,
     shown: Callable[[Pixels], None] | None = None,
 ) -> RecoveryResult:
     """Lose what a plan says and recover it.
@@ -187,7 +180,7 @@ def simulate(
         shown(before)
     started = time.perf_counter()
     found = replace(source.found, indices=known)
-    filled = fill_map(source.codec, found, source.quality, plan.method, plan.sampling(), healing.tick, healing).indices
+    filled = source.codec.fill(found, source.quality, plan.method, plan.sampling(), healing.tick, healing).indices
     seconds = time.perf_counter() - started
     healing.done = count + step
     after = one_more(source.render(filled, healing.tick))
@@ -235,7 +228,7 @@ def sweep(
     methods: Sequence[str],
     plan: LossPlan,
     *,
-    progress: Progress = _ignore,
+    progress: Progress = no_progress,
 ) -> list[SweepPoint]:
     """Recover at several loss ratios in several ways; all methods see the same losses.
 
@@ -257,8 +250,8 @@ def sweep(
     """
     if not source.intact:
         raise OptionError("a damaged file cannot be swept: what it has lost is not known")
-    if unknown := [m for m in methods if m not in METHODS]:
-        raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(METHODS)}")
+    if unknown := [m for m in methods if m not in RECOVERY_METHODS]:
+        raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(RECOVERY_METHODS)}")
     if plan.pattern not in recovery.PATTERNS:
         raise OptionError(f"pattern {plan.pattern!r} has no loss ratio; choose from {', '.join(recovery.PATTERNS)}")
     truth = source.found.indices
@@ -275,7 +268,7 @@ def sweep(
         for method in methods:
             tick(0, 1)
             started = time.perf_counter()
-            filled = fill_map(source.codec, found, source.quality, method, plan.sampling(), tick).indices
+            filled = source.codec.fill(found, source.quality, method, plan.sampling(), tick).indices
             seconds = time.perf_counter() - started
             accuracy = recovery.index_accuracy(truth, filled, lost)
             points.append(SweepPoint(ratio, method, accuracy, psnr(reference, source.render(filled, tick)), seconds))

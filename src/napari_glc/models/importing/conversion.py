@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from ...networks.index_map import IndexMapNetwork
 from ...networks.index_transformer import IndexTransformer, Vocabulary
 from ..file import ModelFile
 from ..registry import find_model
-from ..untrusted import check_config
 from .checking import checked_tensors
 from .kinds import KINDS, Kind
 from .reading import read_checkpoint
@@ -85,7 +84,7 @@ def _of_kind(path: Path, kind: Kind, state: dict[str, Tensor], attach_to: str | 
             return _attached(path, kind, state, config, attach_to)
         if attach_to is not None:
             raise OptionError(f"{path} is a {kind.title}; only a second stage is attached to another model")
-        check_config(config.to_json())
+        config.checked()
         with torch.device("meta"):
             network: nn.Module = GlcNetwork(config) if isinstance(config, GlcConfig) else IndexMapNetwork(config)
     except (LookupError, ValueError, ArithmeticError, RuntimeError) as error:
@@ -116,8 +115,8 @@ def _with_heads(config: Any, heads: int) -> Any:
         raise OptionError("only a transformer has heads to tell")
     if heads < 1 or inner.width % heads:
         raise OptionError(f"{inner.width} channels cannot be shared by {heads} heads")
-    inner = replace(inner, heads=heads)
-    return replace(config, transformer=inner) if isinstance(config, VqganConfig) else inner
+    inner = inner.replaced(heads=heads)
+    return config.replaced(transformer=inner) if isinstance(config, VqganConfig) else inner
 
 
 def _attached(
@@ -129,15 +128,15 @@ def _attached(
         raise OptionError(
             f"{path} is a second stage: it predicts indices of a VQGAN with {tokens} codes. Name that model with --for"
         )
-    first: ModelFile = find_model(attach_to, "vqgan")
+    first: ModelFile = find_model(attach_to)
     if first.codec != "vqgan":
         raise OptionError(f"model {first.name!r} of codec {first.codec!r} has no indices to predict")
     whole: VqganConfig = first.network_config(VqganConfig)
     if whole.codebooks != (tokens,):
         books = ", ".join(map(str, whole.codebooks))
         raise OptionError(f"{path} predicts {tokens} codes and model {first.name!r} has {books}")
-    whole = replace(whole, transformer=config)
-    check_config(whole.to_json())
+    whole = whole.replaced(transformer=config)
+    whole.checked()
     with torch.device("meta"):
         network = IndexTransformer(config, Vocabulary(whole.codebooks, special=False))
     tensors = checked_tensors(f"{path} looks like a {kind.title}", dict(state), _shapes(network), kind.names(config))

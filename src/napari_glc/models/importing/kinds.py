@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ...networks.config import GlcConfig, TransformerConfig, VqganConfig
@@ -92,7 +92,7 @@ def _transformer_config(shapes: Shapes) -> TransformerConfig:
 
 def _net2net_config(shapes: Shapes) -> VqganConfig:
     first = _taming_config(_under(shapes, "first_stage_model."))
-    return replace(first, transformer=_transformer_config(_under(shapes, "transformer.")))
+    return first.replaced(transformer=_transformer_config(_under(shapes, "transformer.")))
 
 
 def _under(shapes: Shapes, prefix: str) -> Shapes:
