@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..networks.config import GlcConfig
 from ..networks.glc import GlcNetwork
 from .auxiliary import CodePredictor
-from .codebook import CodebookAverager, flat_positions
+from .codebook import COMMITMENT, CodebookAverager, flat_positions
 from .config import StageConfig
 from .rate import Coded, code_latent
 from .steering import RateSteering
@@ -21,6 +21,8 @@ from .trainer import Trainer
 __all__ = ["GlcTrainer"]
 
 HYPER_CODEBOOK_FROM = 300
+"""Step at which the hyper codebook starts from hyper-latents, which by then have left their random beginnings. Chosen
+by hand; other values were not tried."""
 
 
 class GlcTrainer(Trainer[GlcNetwork]):
@@ -111,7 +113,7 @@ class GlcTrainer(Trainer[GlcNetwork]):
         with self.autocast():
             restored = net.generate(decoded)
         loss, parts = self.compare(stage, x, restored)
-        return loss + 0.25 * commitment, record | parts
+        return loss + COMMITMENT * commitment, record | parts
 
     def _coding_loss(self, stage: StageConfig, x: Tensor) -> tuple[Tensor, dict[str, float]]:
         net = self.net

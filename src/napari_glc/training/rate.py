@@ -11,6 +11,7 @@ from torch import Tensor
 from ..entropy.scales import LOG_SCALE_MAX, LOG_SCALE_MIN
 from ..networks.glc import GlcNetwork
 from ..networks.prior import MIN_QUANT_STEP
+from .codebook import COMMITMENT
 
 __all__ = ["Coded", "code_latent", "coding_bits", "gaussian_bits"]
 
@@ -104,8 +105,7 @@ def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, quantise_hype
     z = net.hyper_analyse(y).float()
     hyper_indices = net.z_vq.indices(z)
     words = net.z_vq.lookup(hyper_indices)
-    # the codewords follow by running means, so only the commitment is left of the VQ loss
-    hyper_loss = 0.25 * (words - z).square().mean() if quantise_hyper else z.new_zeros(())
+    hyper_loss = COMMITMENT * (words - z).square().mean() if quantise_hyper else z.new_zeros(())
     z_hat = z + (words - z).detach() if quantise_hyper else z
 
     prior = net.prior(z_hat, position)

@@ -12,14 +12,12 @@ from torch import Tensor, nn
 from ..networks.config import VqganConfig
 from ..networks.index_map import IndexMapNetwork
 from ..networks.vector_quantizer import VectorQuantizer, cluster_codebook
-from .codebook import CodebookAverager, flat_positions
+from .codebook import COMMITMENT, CodebookAverager, flat_positions
 from .config import StageConfig
 from .index_maps import IndexMapCrops, index_maps
 from .trainer import Trainer
 
 __all__ = ["VqganTrainer"]
-
-COMMITMENT = 0.25
 
 
 class VqganTrainer(Trainer[IndexMapNetwork]):

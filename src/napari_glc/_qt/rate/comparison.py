@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..._napari.layer_planes import PlanePlace, display_of
-from ...inspection.rate.maps import absolute_error
+from ...metrics import absolute_error
 from .layers import RateLayers
 
 __all__ = ["DECODED", "ERROR", "MODES", "WIPE", "Comparison", "wiped"]

@@ -106,7 +106,8 @@ def _source(task: Task, report: Report) -> tuple[MapSource, LayerPlane]:
 
 def recover_task(task: Task, report: Report) -> Recovered:
     """Lose and recover; shows ``(plane, pixels)`` while it goes."""
-    from ...inspection.recovery.simulation import difference, simulate
+    from ...inspection.recovery.simulation import simulate
+    from ...metrics import absolute_error
 
     source, plane = _source(task, report)
     result = simulate(
@@ -128,7 +129,7 @@ def recover_task(task: Task, report: Report) -> Recovered:
         result=result,
         before=plane.restored(result.before),
         after=plane.restored(result.after),
-        gap=difference(result.after, other),
+        gap=absolute_error(other, result.after),
         gap_to=words,
     )
 
