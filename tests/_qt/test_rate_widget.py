@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from imageio.v3 import imread
+from napari_glc._qt.coding.comparison import wiped
 
 import napari_glc
-from napari_glc._qt.coding.comparison import wiped
 from napari_glc._qt.common.jobs import _running
 from napari_glc._qt.rate import curve_panel
 from napari_glc._qt.rate import widget as rate_widget

@@ -30,6 +30,4 @@ class RateLayers(OwnLayers):
     ) -> Any:
         """Show a map with one element for `factor` x `factor` pixels, from 0 to `limit`."""
         options = {"rgb": False, "contrast_limits": (0.0, max(limit, 1e-6)), **source.coarse_placement(factor)}
-        return self.put(
-            "image", source, what, data, facts, options, first={"colormap": "inferno", "opacity": opacity}
-        )
+        return self.put("image", source, what, data, facts, options, first={"colormap": "inferno", "opacity": opacity})

@@ -220,9 +220,7 @@ class _Superseded(Exception):
     """There is a later request."""
 
 
-def answer_requests(
-    queue: RequestQueue, exploration: Exploration, session: RateSession | None, report: Report
-) -> None:
+def answer_requests(queue: RequestQueue, exploration: Exploration, session: RateSession | None, report: Report) -> None:
     """Answer requests until there are none.
 
     Shows :class:`Analysed`, :class:`StepResult`, :class:`BaselinePicture`, :class:`SlowMeasure` and

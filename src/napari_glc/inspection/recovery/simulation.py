@@ -41,7 +41,8 @@ __all__ = [
 LIVE_SECONDS = 0.25
 """Least time between two intermediate pictures."""
 _LIVE_SHARE = 3
-"""An intermediate picture comes this many times its own cost after the one before, lest showing outweigh the work."""
+"""An intermediate picture comes this many times its own cost after the one before, so that showing costs less than the
+work."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class SweepPoint:
     seconds: float
 
 
-class _Healing:
-    """Watches a map while it is filled: counts what came back, and renders it now and then."""
+class _Concealment:
+    """Watches a map while its losses are concealed: counts what came back, and renders it now and then."""
 
     def __init__(
         self, source: MapSource, lost: int, progress: Progress, total: int, shown: Callable[[Pixels], None] | None
@@ -165,26 +166,28 @@ def simulate(
     measured_pairs = 2 * source.intact + pictures_made * (source.original is not None)
     steps = pictures_made + measured_pairs
     step = max(1, count // 8)
-    healing = _Healing(source, count, progress, count + steps * step, shown)
+    concealment = _Concealment(source, count, progress, count + steps * step, shown)
 
     def one_more(value: Pixels) -> Pixels:
-        healing.done += step
-        healing.tick()
+        concealment.done += step
+        concealment.tick()
         return value
 
     known = np.where(lost, -1, source.found.indices)
-    healing.tick()
-    before = one_more(source.render(known, healing.tick))
-    healing.first = healing.done
+    concealment.tick()
+    before = one_more(source.render(known, concealment.tick))
+    concealment.first = concealment.done
     if shown is not None:
         shown(before)
     started = time.perf_counter()
     found = replace(source.found, indices=known)
-    filled = source.codec.fill(found, source.quality, plan.method, plan.sampling(), healing.tick, healing).indices
+    filled = source.codec.fill(
+        found, source.quality, plan.method, plan.sampling(), concealment.tick, concealment
+    ).indices
     seconds = time.perf_counter() - started
-    healing.done = count + step
-    after = one_more(source.render(filled, healing.tick))
-    undamaged = one_more(source.render(source.found.indices, healing.tick)) if source.intact else None
+    concealment.done = count + step
+    after = one_more(source.render(filled, concealment.tick))
+    undamaged = one_more(source.render(source.found.indices, concealment.tick)) if source.intact else None
 
     pictures = {"before": before, "after": after}
 
@@ -200,7 +203,7 @@ def simulate(
     if undamaged is not None:
         pictures["undamaged"] = undamaged
     to_original = measured(source.original, pictures)
-    progress(healing.total, healing.total)
+    progress(concealment.total, concealment.total)
     return RecoveryResult(
         plan=plan,
         lost=lost,
