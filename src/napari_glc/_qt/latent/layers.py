@@ -88,9 +88,8 @@ class LatentLayers(OwnLayers):
             grid = getattr(result, "hyper_indices")[: -(-rows // 4), : -(-columns // 4)]  # noqa: B009 (of one kind only)
             layer, words = self._hyper_indices(plane, grid, factor, facts)
         else:
-            layer, words = self._channels(
-                view, plane, leading, getattr(result, view)[..., :rows, :columns], factor, facts
-            )
+            stack = getattr(result, view)[..., :rows, :columns]
+            layer, words = self._channels(view, plane, leading, stack, factor, facts)
         self._raise_outlines(plane)
         return layer, words
 

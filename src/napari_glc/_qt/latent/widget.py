@@ -110,11 +110,9 @@ class LatentWidget(GlcWidget):
             self.refresh()
             return
         coefficients = codec_named(model.codec).capabilities.coefficients
+        without = f"Codec {model.codec} has no coefficients, scales or hyper-latent"
         for view in VIEWS:
-            possible = coefficients or view in OF_LATENT
-            allow(
-                self.view, view, "" if possible else f"Codec {model.codec} has no coefficients, scales or hyper-latent"
-            )
+            allow(self.view, view, "" if coefficients or view in OF_LATENT else without)
         kind = attention_kind(model)
         blocked = self.attention.blockSignals(True)
         self.attention.clear()
