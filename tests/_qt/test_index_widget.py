@@ -12,9 +12,9 @@ from napari.utils.interactions import (
 )
 
 import napari_glc
+from napari_glc._napari.layer_planes import plane_of_layer
 from napari_glc._qt.common.picking import Picked, picks
 from napari_glc._qt.index_map import widget as index_widget
-from napari_glc._napari.layer_planes import plane_of_layer
 from napari_glc._qt.index_map.layers import IndexLayers, rank_colours
 from napari_glc._qt.index_map.widget import IndexWidget
 from napari_glc.container import parse
