@@ -27,12 +27,21 @@ from .layer_metadata import layer_options
 if TYPE_CHECKING:
     from ..files.opened import GlcFile
 
-__all__ = ["LayerPlane", "PlanePlace", "coded_range", "display_of", "place_of_file", "plane_of_layer"]
+__all__ = [
+    "LayerPlane",
+    "PlanePlace",
+    "Source",
+    "coded_range",
+    "display_of",
+    "place_of_file",
+    "plane_of_layer",
+    "source_of_layer",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanePlace:
-    """Where a plane lies in the world, and what its 8-bit levels stand for.
+class Source:
+    """What a result was made of.
 
     Attributes
     ----------
@@ -40,6 +49,18 @@ class PlanePlace:
         Tells sources apart: the unique id of a layer, or the path of a file.
     name
         Of the layer, or of the one a file becomes.
+    """
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanePlace(Source):
+    """Where a plane lies in the world, and what its 8-bit levels stand for.
+
+    Attributes
+    ----------
     rgb
         Whether it is RGB.
     shape
@@ -54,8 +75,6 @@ class PlanePlace:
         The values that become 0 and 255; ``None`` if they are uint8 already.
     """
 
-    key: str
-    name: str
     rgb: bool
     shape: tuple[int, int]
     placement: dict[str, Any]
@@ -180,6 +199,11 @@ def place_of_file(file: GlcFile) -> PlanePlace:
         dtype=file.dtype,
         limits=layout.ranges[0] if layout.ranges else None,
     )
+
+
+def source_of_layer(layer: Any) -> Source:
+    """A layer as the source of results."""
+    return Source(key=str(layer.unique_id), name=str(layer.name))
 
 
 def display_of(layer: Any) -> dict[str, Any]:
