@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from napari_glc.codecs.entry import CodecEntry
     from napari_glc.codecs.glc.codec import GlcCodec
     from napari_glc.codecs.vqgan.codec import VqganCodec
 
@@ -162,3 +163,15 @@ def _embedded(codec, kind):
     loaded = loaded_codec(model_of(codec, None), "cpu")
     assert isinstance(loaded, kind)
     return loaded
+
+
+@pytest.fixture
+def toy(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodecEntry]:
+    """A third codec and its model, registered for one test; see ``toy_codec.py``."""
+    from toy_codec import toy_codec_registered, write_toy_model
+
+    folder = tmp_path_factory.mktemp("models")
+    write_toy_model(folder)
+    monkeypatch.setenv("NAPARI_GLC_MODELS", str(folder))
+    with toy_codec_registered() as entry:
+        yield entry

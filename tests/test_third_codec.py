@@ -5,35 +5,30 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import zarr
-from toy_codec import ENTRY, toy_codec_registered, write_toy_model
 
 import napari_glc
 from napari_glc.cli import main
 from napari_glc.cli.main import build_parser
-from napari_glc.errors import MissingDependencyError, MissingModelError, OptionError, UnsupportedVersionError
+from napari_glc.codecs.loading import release_models
+from napari_glc.errors import (
+    DamagedFileError,
+    MissingDependencyError,
+    MissingModelError,
+    OptionError,
+    UnsupportedVersionError,
+)
 from napari_glc.evaluation.rates import evaluate_folder
 from napari_glc.inspection.rate.curves import rate_curve
 from napari_glc.inspection.rate.session import RateSession
 from napari_glc.interop.numcodecs_codec import GlcNumcodec
 from napari_glc.interop.zarr_codec import GlcZarrCodec
 from napari_glc.metrics import psnr
-
-
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    folder = tmp_path / "models"
-    folder.mkdir()
-    write_toy_model(folder)
-    monkeypatch.setenv("NAPARI_GLC_MODELS", str(folder))
-    with toy_codec_registered():
-        yield
+from toy_codec import ENTRY, SHARING_ENTRY
 
 
 def test_it_encodes_and_decodes_with_its_option(toy, parrots):
@@ -84,8 +79,8 @@ def test_it_stands_in_the_shell(toy, tmp_path, parrots, capsys):
     capsys.readouterr()
     assert main(["info", str(given), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["grain"] == 3
-    assert main(["encode", str(tmp_path / "a.png"), str(given), "--codec", "toy", "--bpp", "0.3"]) == 0
-    assert abs(napari_glc.open(given).bpp - 0.3) < 0.03
+    assert main(["encode", str(tmp_path / "a.png"), str(given), "--codec", "toy", "--bpp", "0.2"]) == 0
+    assert abs(napari_glc.open(given).bpp - 0.2) < 0.01
 
 
 def test_a_stack_of_several_levels_goes_through_it(toy, embryo):
@@ -93,7 +88,36 @@ def test_a_stack_of_several_levels_goes_through_it(toy, embryo):
     file = napari_glc.GlcFile(napari_glc.encode(stack, codec="toy", axes="TYX", levels=2, grain=1))
     assert (file.shape, file.dtype, len(file.levels)) == (stack.shape, stack.dtype, 2)
     assert file.read((1,), level=1).shape == (132, 271)
-    assert np.corrcoef(file.read().ravel(), stack.ravel())[0, 1] > 0.9
+    assert np.corrcoef(file.read().ravel(), stack.ravel())[0, 1] > 0.8
+
+
+def test_streams_that_tiles_share_come_back_to_them(toy, monkeypatch, embryo):
+    """The film a stack is printed on, once a file; the middle of each level of each plane, once for its tiles."""
+    from napari_glc.codecs import registry
+
+    monkeypatch.setitem(registry._entries, "toy", SHARING_ENTRY)
+    release_models()
+    stack = np.stack([embryo // 4, 255 - embryo])
+    data = napari_glc.encode(stack, codec="toy", axes="TYX", tile=128, levels=2, quality=100)
+    file = napari_glc.GlcFile(data)
+    kinds = [file.container.place(index).kind for index in range(file.container.chunks)]
+    assert (kinds.count("file"), kinds.count("plane")) == (1, 4)
+    streams = file.streams()
+    assert (streams["file streams"], streams["plane streams"]) == (4, 12)
+    assert sum(streams.values()) == len(data)
+    assert [file.coding(plane, 1).plane_stream[0] for plane in (0, 1)] == [
+        round(float(plane.mean())) for plane in stack
+    ]
+    error = np.abs(file.read().astype(float) - stack).mean()
+    release_models()
+    monkeypatch.setitem(registry._entries, "toy", ENTRY)
+    plain = napari_glc.decode(napari_glc.encode(stack, codec="toy", axes="TYX", tile=128, levels=2, quality=100))
+    assert error < np.abs(plain.astype(float) - stack).mean() + 1
+    file.verify()
+    damaged = bytearray(data)
+    damaged[file.container.offsets[1]] ^= 1
+    with pytest.raises(DamagedFileError, match="the stream of plane 0 of 2 is damaged"):
+        napari_glc.GlcFile(bytes(damaged)).read()
 
 
 def test_zarr_arrays_are_stored_with_it(toy, embryo, tmp_path):
