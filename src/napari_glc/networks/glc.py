@@ -18,12 +18,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .autoencoder import build_encoder, build_generator
 from .blocks import depth_conv_block, depth_conv_block2
-from .compact import CompactEncoder, CompactGenerator
 from .config import AutoencoderConfig, GlcConfig
 from .prior import Prior, PriorParameters
 from .vector_quantizer import VectorQuantizer
-from .vqgan import VqganEncoder, VqganGenerator
 
 __all__ = ["Autoencoder", "GlcNetwork"]
 
@@ -36,10 +35,9 @@ class Autoencoder(nn.Module):
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
-        compact = config.kind == "compact"
-        self.encoder = CompactEncoder(config) if compact else VqganEncoder(config)
+        self.encoder = build_encoder(config)
         self.quantize = VectorQuantizer(config.codewords, config.latent_channels)
-        self.generator = CompactGenerator(config) if compact else VqganGenerator(config)
+        self.generator = build_generator(config)
 
 
 class _LatentAnalysis(nn.Module):

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ..._napari.layer_planes import PlanePlace, display_of
+from ..._napari.layer_planes import display_of
+from ..._napari.plane_place import PlanePlace
 from ...metrics import absolute_error
 from .layers import RateLayers
 

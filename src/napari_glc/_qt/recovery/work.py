@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._napari.layer_planes import LayerPlane, PlanePlace, place_of_file
+from ..._napari.layer_planes import LayerPlane, place_of_file
+from ..._napari.plane_place import PlanePlace
 from ...codecs.loading import loaded_codec
 from ...errors import OptionError
 from ...files.opened import GlcFile
