@@ -7,6 +7,7 @@ sh scripts/setup.sh dev
 .venv/bin/ruff format --check --quiet .
 .venv/bin/mypy &
 types=$!
+.venv/bin/lint-imports --no-logo
 .venv/bin/npe2 validate --imports napari-glc
 .venv/bin/sphinx-build -W --keep-going -q -b html docs site
 wait "$types"

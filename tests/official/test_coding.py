@@ -17,6 +17,7 @@ from napari_glc import Limits, set_limits
 from napari_glc.cli import main
 from napari_glc.codecs.base import PlaneCoding
 from napari_glc.codecs.glc.codec import GlcCodec
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.codecs.vqgan.codec import VqganCodec
 from napari_glc.container import Box, TileGrid
@@ -27,7 +28,7 @@ from napari_glc.inspection.index_map.maps import picture_map, position_bits
 from napari_glc.inspection.latent.attention import encoder_attention, encoder_attention_input, patch_attention
 from napari_glc.inspection.latent.attention_kinds import attention_kind
 from napari_glc.inspection.latent.latents import coded_latent, indexed_latent
-from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
+from napari_glc.models import ModelFile, find_model, remove_model
 from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
 from napari_glc.networks.glc import GlcNetwork
 
