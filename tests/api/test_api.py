@@ -31,7 +31,7 @@ def test_importing_pulls_in_nothing_heavy():
     code = (
         "import sys, napari_glc, napari_glc.api, napari_glc._napari.reader, napari_glc._napari.writer;"
         "import napari_glc._napari.samples;"
-        "print([m for m in ('torch', 'numpy', 'napari', 'qtpy', 'PyQt6', 'imageio') if m in sys.modules])"
+        "print([m for m in ('torch', 'numpy', 'skimage', 'napari', 'qtpy', 'PyQt6', 'imageio') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -23,12 +23,12 @@ from ..errors import UnsupportedArrayError
 from ..imaging.layout import DTYPES
 from ..imaging.scaling import to_bytes
 from .layer_metadata import layer_options
-from .plane_place import PlanePlace
+from .plane_place import PlanePlace, Source
 
 if TYPE_CHECKING:
     from ..files.opened import GlcFile
 
-__all__ = ["LayerPlane", "coded_range", "display_of", "place_of_file", "plane_of_layer"]
+__all__ = ["LayerPlane", "Source", "coded_range", "display_of", "place_of_file", "plane_of_layer", "source_of_layer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +130,11 @@ def place_of_file(file: GlcFile) -> PlanePlace:
         dtype=file.dtype,
         limits=layout.ranges[0] if layout.ranges else None,
     )
+
+
+def source_of_layer(layer: Any) -> Source:
+    """A layer as the source of results."""
+    return Source(key=str(layer.unique_id), name=str(layer.name))
 
 
 def display_of(layer: Any) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ..imaging.scaling import from_bytes
 
-__all__ = ["PlanePlace"]
+__all__ = ["PlanePlace", "Source"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanePlace:
-    """Where a plane lies in the world, and what its 8-bit levels stand for.
+class Source:
+    """What a result was made of.
 
     Attributes
     ----------
@@ -23,6 +23,18 @@ class PlanePlace:
         Tells sources apart: the unique id of a layer, or the path of a file.
     name
         Of the layer, or of the one a file becomes.
+    """
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanePlace(Source):
+    """Where a plane lies in the world, and what its 8-bit levels stand for.
+
+    Attributes
+    ----------
     rgb
         Whether it is RGB.
     shape
@@ -37,8 +49,6 @@ class PlanePlace:
         The values that become 0 and 255; ``None`` if they are uint8 already.
     """
 
-    key: str
-    name: str
     rgb: bool
     shape: tuple[int, int]
     placement: dict[str, Any]

@@ -107,7 +107,8 @@ def model_of(codec: str, wanted: str | Path | ModelFile | None) -> ModelFile:
     entry = codec_named(codec)
     if wanted is None and not entry.default_model:
         raise MissingModelError(f"codec {codec!r} has no default model; name one with model=")
-    model = wanted if isinstance(wanted, ModelFile) else find_model(entry.default_model if wanted is None else wanted)
+    wanted = entry.default_model if wanted is None else wanted
+    model = wanted if isinstance(wanted, ModelFile) else find_model(wanted)
     if model.codec != codec:
         raise OptionError(f"model {model.name!r} belongs to codec {model.codec!r}, not to {codec!r}")
     return model

@@ -47,6 +47,7 @@ class _LatentAnalysis(nn.Module):
         self.enc_2 = nn.Sequential(*(depth_conv_block2(channels, expansion) for _ in range(2)))
 
     def forward(self, latent: Tensor, q: Tensor) -> Tensor:
+        """Coefficients y ``(B, N, h, w)`` of a latent of that shape, scaled on the way by `q` ``(B or 1, N, 1, 1)``."""
         out: Tensor = self.enc_2(self.enc_1(latent) * q)
         return out
 
@@ -58,6 +59,7 @@ class _LatentSynthesis(nn.Module):
         self.dec_2 = nn.Sequential(*(depth_conv_block2(channels, expansion) for _ in range(2)))
 
     def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
+        """Latent ``(B, N, h, w)`` from coefficients of that shape, scaled on the way by `q` ``(B or 1, N, 1, 1)``."""
         out: Tensor = self.dec_2(self.dec_1(y_hat) * q)
         return out
 

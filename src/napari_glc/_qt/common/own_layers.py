@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._napari.plane_place import PlanePlace
+from ..._napari.plane_place import PlanePlace, Source
 
 __all__ = ["OwnLayers"]
 
@@ -45,7 +45,7 @@ class OwnLayers:
     def put(
         self,
         kind: str,
-        source: PlanePlace,
+        source: Source,
         what: str,
         data: Any,
         facts: Mapping[str, Any],

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..._napari.layer_planes import display_of
 from ..._napari.plane_place import PlanePlace
-from ...inspection.rate.maps import absolute_error
+from ...metrics import absolute_error
 from .layers import RateLayers
 
 __all__ = ["DECODED", "ERROR", "MODES", "WIPE", "Comparison", "wiped"]

@@ -55,7 +55,7 @@ BEYOND, UNLIKE = "beyond", "unlike"
 """The two maps of hallucinated detail: beyond the preview, unlike the original."""
 
 _PATIENCE = 0.4
-"""Seconds after which a step gives way to a later request; a faster one is shown first, so that dragging shows steps."""
+"""Seconds after which a step gives way to a later request; faster ones are shown first, so that dragging shows some."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from torch import Tensor
 from ...entropy.scales import LOG_SCALE_MAX, LOG_SCALE_MIN
 from ...networks.glc import GlcNetwork
 from ...networks.prior import MIN_QUANT_STEP
+from ...training.codebook import COMMITMENT
 from ...training.rate import coding_bits, lower_bound, round_straight_through
 
 __all__ = ["Coded", "code_latent"]
@@ -61,7 +62,7 @@ def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, quantise_hype
     hyper_indices = net.z_vq.indices(z)
     words = net.z_vq.lookup(hyper_indices)
     # the codewords follow by running means, so only the commitment is left of the VQ loss
-    hyper_loss = 0.25 * (words - z).square().mean() if quantise_hyper else z.new_zeros(())
+    hyper_loss = COMMITMENT * (words - z).square().mean() if quantise_hyper else z.new_zeros(())
     z_hat = z + (words - z).detach() if quantise_hyper else z
 
     prior = net.prior(z_hat, position)

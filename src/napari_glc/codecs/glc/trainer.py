@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...networks.config import GlcConfig
 from ...networks.glc import GlcNetwork
-from ...training.codebook import CodebookAverager, flat_positions
+from ...training.codebook import COMMITMENT, CodebookAverager, flat_positions
 from ...training.config import Natural, Share, StageConfig, Weight
 from ...training.steering import RateSteering
 from ...training.trainer import Trainer
@@ -21,7 +21,8 @@ from .differentiable import Coded, code_latent
 __all__ = ["GlcStage", "GlcTrainer"]
 
 HYPER_CODEBOOK_FROM = 300
-"""Step of the first stage with symbols at which the hyper codebook is initialised: its hyper-latents have settled."""
+"""Step at which the hyper codebook starts from hyper-latents, which by then have left their random beginnings. Chosen
+by hand; other values were not tried."""
 
 
 class GlcStage(StageConfig, frozen=True, kw_only=True):
@@ -153,7 +154,7 @@ class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
         with self.autocast():
             restored = net.generate(decoded)
         loss, parts = self.compare(stage, x, restored)
-        return loss + 0.25 * commitment, record | parts
+        return loss + COMMITMENT * commitment, record | parts
 
     def _coding_loss(self, stage: GlcStage, x: Tensor) -> tuple[Tensor, dict[str, float]]:
         net = self.net

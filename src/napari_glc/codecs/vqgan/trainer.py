@@ -12,15 +12,12 @@ from torch import Tensor, nn
 from ...networks.config import VqganConfig
 from ...networks.index_map import IndexMapNetwork
 from ...networks.vector_quantizer import VectorQuantizer, cluster_codebook
-from ...training.codebook import CodebookAverager, flat_positions
+from ...training.codebook import COMMITMENT, CodebookAverager, flat_positions
 from ...training.config import Natural, Share, StageConfig
 from ...training.trainer import Trainer
 from .index_map_crops import IndexMapCrops, index_maps
 
 __all__ = ["VqganStage", "VqganTrainer"]
-
-COMMITMENT = 0.25
-"""Weight of the commitment loss, beta of van den Oord et al. 2017, section 3.2."""
 
 
 class VqganStage(StageConfig, frozen=True, kw_only=True):
