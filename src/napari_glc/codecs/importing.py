@@ -99,4 +99,4 @@ def _checkpoints() -> Iterator[tuple[str, Checkpoints]]:
     """Each codec that takes any, by name."""
     for entry in all_codecs():
         if entry.checkpoints:
-            yield entry.name, cast("Checkpoints", entry.load(entry.checkpoints))
+            yield entry.name, cast("Checkpoints", entry.load(entry.checkpoints, libraries=False))
