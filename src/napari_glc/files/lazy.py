@@ -18,7 +18,6 @@ from ..models import ModelFile
 
 __all__ = ["LazyLevel", "lazy_array"]
 
-_CHUNK = 1536
 _KEPT_BYTES = 1 << 28
 
 
@@ -98,7 +97,7 @@ def _chunk_side(file: PlaneSource) -> int:
         whole = sees_whole_planes(file.model)
     except GlcError:  # without the model, reading will say so
         whole = False
-    return max(file.container.grid.height, file.container.grid.width) if whole else _CHUNK
+    return max(file.container.grid.height, file.container.grid.width) if whole else BLOCK
 
 
 def lazy_array(file: PlaneSource, level: int) -> Any:
