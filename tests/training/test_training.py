@@ -16,9 +16,17 @@ from PIL import Image
 
 import napari_glc
 from napari_glc.cli import main
-from napari_glc.codecs.training import embedded_config, make_trainer, read_config
+from napari_glc.codecs import registry
+from napari_glc.codecs.training import (
+    embedded_config,
+    embedded_configs,
+    export_model,
+    make_trainer,
+    read_config,
+)
 from napari_glc.codecs.vqgan.trainer import VqganStage
 from napari_glc.errors import ModelError, OptionError
+from napari_glc.metrics import psnr
 from napari_glc.models import find_model
 from napari_glc.models.int8 import pack_rows, unpack_rows
 from napari_glc.networks.config import GlcConfig, VqganConfig
@@ -88,6 +96,29 @@ def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots
     monkeypatch.setenv("NAPARI_GLC_MODELS", str(out))
     data = napari_glc.encode(parrots[:128, :192], model="trained", **options)
     assert napari_glc.decode(data).shape == (128, 192, 3)
+
+
+def test_a_codec_brings_its_stages_and_its_configurations(toy, material, tmp_path, parrots):
+    """All of them are in the codec's own files; see ``toy_models.py``."""
+    assert "toy-blocks" in embedded_configs()
+    config = read_config(embedded_config("toy-blocks"), material)
+    assert [(stage.name, stage.pull) for stage in config.stages] == [("colour", 0.0), ("rest", 0.5)]
+    trainer = make_trainer(config.shortened(steps=40), tmp_path / "run")
+    losses = [record["loss"] for record in trainer.run() if record["stage"] == 0]
+    assert losses[-1] < losses[0]
+    target = tmp_path / "mine.safetensors"
+    export_model(tmp_path / "run" / "checkpoint.pt", config, target, name="mine", description="")
+    file = napari_glc.GlcFile(napari_glc.encode(parrots, codec="toy", model=str(target)))
+    assert file.model.config == '{"block":16}'
+    assert psnr(parrots, file.read()) > 15
+
+
+def test_a_codec_without_a_trainer_is_not_trained(toy, tmp_path, monkeypatch):
+    monkeypatch.setitem(registry._entries, "toy", dataclasses.replace(toy, trainer=""))
+    assert "toy-blocks" not in embedded_configs()
+    (tmp_path / "a.toml").write_text('codec = "toy"\nseed = 1\n[[stages]]\nname = "colour"\nsteps = 1')
+    with pytest.raises(OptionError, match=r"a\.toml: codec 'toy' has nothing to train"):
+        read_config(tmp_path / "a.toml", tmp_path)
 
 
 def test_a_training_can_start_from_a_model(material, tmp_path):

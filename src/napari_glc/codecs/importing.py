@@ -8,7 +8,7 @@ from typing import cast
 
 from ..errors import OptionError
 from ..models import ModelFile, Provenance, find_model
-from ..models.importing.kinds import Checkpoints, Told
+from ..models.importing.kinds import Checkpoints
 from ..models.published import PublishedModel
 from .registry import all_codecs
 
@@ -67,8 +67,9 @@ def import_checkpoint(
     path = Path(path)
     if name is not None:
         checked_name(name, replace=replace)
-    told = Told(None if attach_to is None else find_model(attach_to), heads)
-    found = converted(path, {codec: checkpoints.kinds for codec, checkpoints in _checkpoints()}, told)
+    kinds = {codec: checkpoints.kinds for codec, checkpoints in _checkpoints()}
+    first_stage = None if attach_to is None else find_model(attach_to)
+    found = converted(path, kinds, first_stage=first_stage, heads=heads)
     chosen = checked_name(name or found.name, replace=replace)
     kind = found.kind
     return store(found, chosen, Provenance.of_file(path, licence=kind.licence, url=url or kind.page))
@@ -98,4 +99,4 @@ def _checkpoints() -> Iterator[tuple[str, Checkpoints]]:
     """Each codec that takes any, by name."""
     for entry in all_codecs():
         if entry.checkpoints:
-            yield entry.name, cast("Checkpoints", entry.load(entry.checkpoints))
+            yield entry.name, cast("Checkpoints", entry.load(entry.checkpoints, libraries=False))

@@ -6,7 +6,7 @@ What a codec has to say lies in its folder: a trainer, and beside it the configu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,8 +45,9 @@ def _folders() -> Iterator[Path]:
     """Where the trainers lie."""
     for entry in all_codecs():
         if entry.trainer:
-            module, _, _ = entry.trainer.partition(":")
-            yield Path(str(files(module.rpartition(".")[0])))
+            spec = find_spec(entry.trainer.partition(":")[0])
+            if spec is not None and spec.origin is not None:
+                yield Path(spec.origin).parent
 
 
 def read_config(path: Path, material: Path) -> TrainingConfig:

@@ -49,9 +49,9 @@ class IndexMapNetwork(nn.Module):
 
     def codebook(self, level: int) -> VectorQuantizer:
         """The codebook of a rate level, 0 the smallest."""
-        book = self.codebooks[level]
-        assert isinstance(book, VectorQuantizer)
-        return book
+        codebook = self.codebooks[level]
+        assert isinstance(codebook, VectorQuantizer)
+        return codebook
 
     def analyse(self, picture: Tensor) -> Tensor:
         """Latent ``(B, C, H/f, W/f)`` of a picture ``(B, 3, H, W)`` in [-1, 1]."""

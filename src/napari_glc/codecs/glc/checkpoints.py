@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ...models.importing.kinds import Checkpoints, Kind, Shapes, Told, any_of, same_names
+from ...models.importing.kinds import Checkpoint, Checkpoints, Kind, any_of, same_names
 from ...models.published import PublishedModel
 from ...networks.config import GlcConfig
 from ...networks.vqgan_checkpoints import LASTING_OPTIONS, block_list_config
@@ -19,7 +19,8 @@ _WINDOW = 32
 """Side of the attention windows GLC is evaluated with, in latent positions."""
 
 
-def _config(shapes: Shapes, told: Told) -> GlcConfig:
+def _config(checkpoint: Checkpoint) -> GlcConfig:
+    shapes = checkpoint.shapes
     rate_points, channels = shapes["q_enc"][:2]
     blocks = {m[1] for key in shapes if (m := re.match(r"y_spatial_prior\.(\d{1,3})\.", key))}
     return GlcConfig(
@@ -39,7 +40,7 @@ def _network(config: GlcConfig) -> GlcNetwork:
     return GlcNetwork(config)
 
 
-def _default_name(config: GlcConfig, told: Told) -> str:
+def _default_name(config: GlcConfig, checkpoint: Checkpoint) -> str:
     return "glc-image" if config.factor == 16 else f"glc-f{config.factor}"
 
 

@@ -60,10 +60,10 @@ def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, quantise_hype
     y = net.transform(latent, position).float()
     z = net.hyper_analyse(y).float()
     hyper_indices = net.z_vq.indices(z)
-    words = net.z_vq.lookup(hyper_indices)
+    codewords = net.z_vq.lookup(hyper_indices)
     # the codewords follow by running means, so only the commitment is left of the VQ loss
-    hyper_loss = COMMITMENT * (words - z).square().mean() if quantise_hyper else z.new_zeros(())
-    z_hat = z + (words - z).detach() if quantise_hyper else z
+    hyper_loss = COMMITMENT * (codewords - z).square().mean() if quantise_hyper else z.new_zeros(())
+    z_hat = z + (codewords - z).detach() if quantise_hyper else z
 
     prior = net.prior(z_hat, position)
     quant_step = lower_bound(prior.quant_step.float(), MIN_QUANT_STEP)

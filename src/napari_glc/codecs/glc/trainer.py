@@ -145,10 +145,10 @@ class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
         decoded = latent
         if self.codebook.ready:
             indices = net.vqgan.quantize.indices(latent)
-            words = net.vqgan.quantize.lookup(indices)
-            commitment = (latent - words.detach()).square().mean()
+            codewords = net.vqgan.quantize.lookup(indices)
+            commitment = (latent - codewords.detach()).square().mean()
             passes = torch.arange(len(x), device=x.device) < round(stage.quantised * len(x))
-            decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (words - latent).detach(), latent)
+            decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (codewords - latent).detach(), latent)
             self.codebook.update(flat, indices.flatten().cpu(), generator)
             record |= {"commitment": float(commitment.detach()), "perplexity": self.codebook.perplexity()}
         with self.autocast():
@@ -199,7 +199,7 @@ class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
         return loss, record
 
     def _follow_hyper_latent(self, coded: Coded) -> None:
-        """Move the hyper codebook; its first words are hyper-latents of the first batch."""
+        """Move the hyper codebook; its first codewords are hyper-latents of the first batch."""
         generator = torch.Generator().manual_seed(self.step)
         flat = flat_positions(coded.hyper_latent)
         if self.hyper_codebook.ready:

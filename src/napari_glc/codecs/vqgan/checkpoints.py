@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ...errors import OptionError
-from ...models.importing.kinds import Checkpoints, Kind, Names, Shapes, Told, any_of, same_names
+from ...models.importing.kinds import Checkpoint, Checkpoints, Kind, Names, any_of, same_names
 from ...models.published import PublishedModel
 from ...networks.config import AutoencoderConfig, TransformerConfig, VqganConfig
 from ...networks.vqgan_checkpoints import LASTING_OPTIONS, block_list_config, numbered, taming_config, taming_names
@@ -26,23 +26,24 @@ def _one_codebook(autoencoder: AutoencoderConfig, transformer: TransformerConfig
     )
 
 
-def _taming_config(shapes: Shapes, told: Told) -> VqganConfig:
-    return _one_codebook(taming_config(shapes, ""))
+def _taming_config(checkpoint: Checkpoint) -> VqganConfig:
+    return _one_codebook(taming_config(checkpoint.shapes, ""))
 
 
-def _codeformer_config(shapes: Shapes, told: Told) -> VqganConfig:
+def _codeformer_config(checkpoint: Checkpoint) -> VqganConfig:
     # CodeFormer attends to the whole latent: it was made for faces of 512 x 512 pixels, 16 x 16 positions
-    return _one_codebook(block_list_config(shapes, "", 0))
+    return _one_codebook(block_list_config(checkpoint.shapes, "", 0))
 
 
-def _net2net_config(shapes: Shapes, told: Told) -> VqganConfig:
-    return _one_codebook(taming_config(shapes, "first_stage_model."), _transformer_config(shapes, "transformer.", told))
+def _net2net_config(checkpoint: Checkpoint) -> VqganConfig:
+    first = taming_config(checkpoint.shapes, "first_stage_model.")
+    return _one_codebook(first, _transformer_config(checkpoint, "transformer."))
 
 
-def _second_stage_config(shapes: Shapes, told: Told) -> VqganConfig:
+def _second_stage_config(checkpoint: Checkpoint) -> VqganConfig:
     """That of the first stage, with a transformer over its indices."""
-    transformer = _transformer_config(shapes, "", told)
-    tokens, first = shapes["tok_emb.weight"][0], told.first_stage
+    transformer = _transformer_config(checkpoint, "")
+    tokens, first = checkpoint.shapes["tok_emb.weight"][0], checkpoint.first_stage
     if first is None:
         raise OptionError(
             f"a second stage predicts indices, here of a VQGAN with {tokens} codes. Name that model with --for"
@@ -56,11 +57,12 @@ def _second_stage_config(shapes: Shapes, told: Told) -> VqganConfig:
     return whole.replaced(transformer=transformer)
 
 
-def _transformer_config(shapes: Shapes, prefix: str, told: Told) -> TransformerConfig:
+def _transformer_config(checkpoint: Checkpoint, prefix: str) -> TransformerConfig:
+    shapes, heads = checkpoint.shapes, checkpoint.heads
     width = shapes[f"{prefix}tok_emb.weight"][1]
     blocks = {m[1] for key in shapes if (m := re.match(rf"{re.escape(prefix)}blocks\.(\d{{1,3}})\.", key))}
     # every published one has heads of 64 channels
-    heads = max(1, width // 64) if told.heads is None else told.heads
+    heads = max(1, width // 64) if heads is None else heads
     if heads < 1 or width % heads:
         raise OptionError(f"{width} channels cannot be shared by {heads} heads")
     return TransformerConfig(
@@ -96,21 +98,22 @@ def _net2net_names(config: VqganConfig) -> Names:
     return lambda key: key if key.startswith("transformer.") else f"first_stage_model.{first(key)}"
 
 
-def _default_name(config: VqganConfig, told: Told) -> str:
+def _default_name(config: VqganConfig, checkpoint: Checkpoint) -> str:
     return f"vqgan-f{config.factor}-{config.codebooks[0]}"
 
 
-def _codeformer_name(config: VqganConfig, told: Told) -> str:
+def _codeformer_name(config: VqganConfig, checkpoint: Checkpoint) -> str:
     return f"codeformer-f{config.factor}-{config.codebooks[0]}"
 
 
-def _net2net_name(config: VqganConfig, told: Told) -> str:
-    return f"{_default_name(config, told)}-gpt"
+def _net2net_name(config: VqganConfig, checkpoint: Checkpoint) -> str:
+    return f"{_default_name(config, checkpoint)}-gpt"
 
 
-def _second_stage_name(config: VqganConfig, told: Told) -> str:
-    first = _default_name(config, told) if told.first_stage is None else told.first_stage.name
-    return f"{first.removesuffix('-gpt')}-gpt"
+def _second_stage_name(config: VqganConfig, checkpoint: Checkpoint) -> str:
+    first = checkpoint.first_stage
+    assert first is not None  # or there would be no configuration
+    return f"{first.name.removesuffix('-gpt')}-gpt"
 
 
 # -- kinds --------------------------------------------------------------------------------------------

@@ -119,11 +119,11 @@ class VqganTrainer(Trainer[IndexMapNetwork, VqganStage]):
                 return latent, 0, latent.new_zeros(()), {}
             self.averager.initialise(flat, generator)
         indices = self.trained.indices(latent.cpu())
-        words = self.trained.lookup(indices).to(latent.device)
+        codewords = self.trained.lookup(indices).to(latent.device)
         self.averager.update(flat, indices.flatten(), generator)
-        commitment = (latent - words).square().mean()
+        commitment = (latent - codewords).square().mean()
         passes = torch.arange(len(latent), device=latent.device) < round(stage.quantised * len(latent))
-        decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (words - latent).detach(), latent)
+        decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (codewords - latent).detach(), latent)
         record = {"commitment": float(commitment.detach()), "perplexity": self.averager.perplexity()}
         return decoded, 0, commitment, record
 
@@ -134,16 +134,16 @@ class VqganTrainer(Trainer[IndexMapNetwork, VqganStage]):
         generator = torch.Generator().manual_seed(self.step)
         levels = torch.cat([torch.randperm(count, generator=generator) for _ in range(-(-len(latent) // count))])
         levels = levels[: len(latent)]
-        words = torch.empty_like(latent)
+        codewords = torch.empty_like(latent)
         for level, averager in enumerate(self.averagers):
-            book = self.net.codebook(level)
-            indices = book.indices(latent)
-            words[levels == level] = book.lookup(indices[levels == level])
+            codebook = self.net.codebook(level)
+            indices = codebook.indices(latent)
+            codewords[levels == level] = codebook.lookup(indices[levels == level])
             if stage.name == "codebooks":
                 averager.update(flat, indices.flatten().cpu(), generator)
-        errors = (latent - words).square().mean((1, 2, 3))
+        errors = (latent - codewords).square().mean((1, 2, 3))
         record = {"commitment": float(errors.detach().mean()), "perplexity": self.averagers[-1].perplexity()}
-        return latent + (words - latent).detach(), levels.to(latent.device), errors.mean(), record
+        return latent + (codewords - latent).detach(), levels.to(latent.device), errors.mean(), record
 
     def _transformer_loss(self, stage: VqganStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Negative log-likelihood of index maps (Mao et al., eq. 9), forwards and backwards.
@@ -174,10 +174,10 @@ class VqganTrainer(Trainer[IndexMapNetwork, VqganStage]):
             return
         with torch.no_grad():
             for averager in self.averagers:
-                book = averager.quantizer
-                words = cluster_codebook(self.trained.embedding.weight, book.size, seed=self.config.seed)
-                book.embedding.weight.copy_(words)
-                averager.sums, averager.counts = words.clone(), torch.ones(book.size)
+                codebook = averager.quantizer
+                codewords = cluster_codebook(self.trained.embedding.weight, codebook.size, seed=self.config.seed)
+                codebook.embedding.weight.copy_(codewords)
+                averager.sums, averager.counts = codewords.clone(), torch.ones(codebook.size)
             for mine, its in zip(self.copied(self.average), self.copied(self.net), strict=True):
                 mine.copy_(its)
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from ..._base.config import Config
 from ...errors import ModelError, OptionError
+from ..file import ModelFile
 from .checking import checked_tensors
-from .kinds import Kind, Told
+from .kinds import Checkpoint, Kind
 from .reading import read_checkpoint
 from .unwrapping import below, state_dicts
 
@@ -47,7 +48,13 @@ class Converted:
     tensors: dict[str, Tensor]
 
 
-def converted(path: Path, kinds: Mapping[str, Sequence[Kind]], told: Told) -> Converted:
+def converted(
+    path: Path,
+    kinds: Mapping[str, Sequence[Kind]],
+    *,
+    first_stage: ModelFile | None = None,
+    heads: int | None = None,
+) -> Converted:
     """Read a checkpoint.
 
     Parameters
@@ -56,8 +63,8 @@ def converted(path: Path, kinds: Mapping[str, Sequence[Kind]], told: Told) -> Co
         The file.
     kinds
         What can be imported, by codec.
-    told
-        What the file does not tell.
+    first_stage, heads
+        See :class:`~napari_glc.models.importing.kinds.Checkpoint`.
 
     Raises
     ------
@@ -69,9 +76,16 @@ def converted(path: Path, kinds: Mapping[str, Sequence[Kind]], told: Told) -> Co
         recognised = _recognised(state, kinds)
         if recognised is not None:
             codec, kind, prefix = recognised
-            # what else lies beside a prefix keeps its name, and is unexpected unless it is set aside
-            tensors = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
-            return _of_kind(path, codec, kind, tensors, told)
+            if len(state) > _MOST_KEYS:
+                raise ModelError(f"{path}: {len(state)} tensors are more than any of these networks has")
+            if heads is not None and not kind.has_heads:
+                raise OptionError(f"{path} is a {kind.title}; only a transformer has heads to tell")
+            if first_stage is not None and not kind.second_stage:
+                raise OptionError(f"{path} is a {kind.title}; only a second stage is attached to another model")
+            tensors, aside = _sorted_out(kind, prefix, state)
+            shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+            about = Checkpoint(path=path, shapes=shapes, aside=aside, first_stage=first_stage, heads=heads)
+            return _of_kind(codec, kind, about, tensors)
     example = next((", ".join(list(state)[:3]) for state in state_dicts(content)), "no tensors")
     titles = "; ".join(kind.title for several in kinds.values() for kind in several)
     raise ModelError(f"{path} is none of the checkpoints that can be imported ({titles}): it holds {example} ...")
@@ -88,17 +102,19 @@ def _recognised(state: Mapping[str, Tensor], kinds: Mapping[str, Sequence[Kind]]
     return min(fitting, key=lambda found: len(found[2]), default=None)
 
 
-def _of_kind(path: Path, codec: str, kind: Kind, state: Mapping[str, Tensor], told: Told) -> Converted:
-    if len(state) > _MOST_KEYS:
-        raise ModelError(f"{path}: {len(state)} tensors are more than any of these networks has")
-    if told.heads is not None and not kind.has_heads:
-        raise OptionError(f"{path} is a {kind.title}; only a transformer has heads to tell")
-    if told.first_stage is not None and not kind.second_stage:
-        raise OptionError(f"{path} is a {kind.title}; only a second stage is attached to another model")
+def _sorted_out(kind: Kind, prefix: str, state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], frozenset[str]]:
+    """The tensors that count by their keys without the prefix, and the keys of the others."""
+    # what else lies beside a prefix keeps its name, and is unexpected unless it is set aside
+    tensors = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
+    aside = frozenset(key for key in tensors if kind.aside.match(key))
+    return dict(kind.prepare({key: tensor for key, tensor in tensors.items() if key not in aside})), aside
+
+
+def _of_kind(codec: str, kind: Kind, checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> Converted:
+    path, first = checkpoint.path, checkpoint.first_stage
     looks = f"{path} looks like a {kind.title}"
-    state = {key: tensor for key, tensor in state.items() if not kind.aside.match(key)}
     try:
-        config: Config = kind.configure({key: tuple(tensor.shape) for key, tensor in state.items()}, told).checked()
+        config: Config = kind.configure(checkpoint).checked()
         with torch.device("meta"):
             network = kind.build(config)
     except OptionError as error:
@@ -107,10 +123,10 @@ def _of_kind(path: Path, codec: str, kind: Kind, state: Mapping[str, Tensor], to
         raise ModelError(f"{looks} but makes no network: {_reason(error)}") from error
     tensors = checked_tensors(looks, state, _shapes(network, kind.second_stage), kind.names(config))
     title = kind.title
-    if told.first_stage is not None:
-        tensors = _attached(tensors, kind.second_stage, told.first_stage.load())
-        title = f"{told.first_stage.description or told.first_stage.name}, with its second stage"
-    return Converted(kind.default_name(config, told), title, codec, config, kind, tensors)
+    if first is not None:
+        tensors = _attached(tensors, kind.second_stage, first.load())
+        title = f"{first.description or first.name}, with its second stage"
+    return Converted(kind.default_name(config, checkpoint), title, codec, config, kind, tensors)
 
 
 def _reason(error: Exception) -> str:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..file import ModelFile
 from ..published import PublishedModel
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-__all__ = ["Checkpoints", "Kind", "Names", "Shapes", "Told", "any_of", "same_names"]
+__all__ = ["Checkpoint", "Checkpoints", "Kind", "Names", "Shapes", "any_of", "same_names"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shapes of a checkpoint's tensors by key."""
@@ -26,18 +27,27 @@ Names = Callable[[str], str]
 """From a key of our network to the checkpoint's."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """What no tensor tells, so whoever imports does.
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What a configuration is made of.
 
     Attributes
     ----------
+    path
+        The file; some have a description beside them.
+    shapes
+        Of the tensors that count, by their keys without the prefix.
+    aside
+        Keys of those that were left out; they may tell what network the others belong to.
     first_stage
-        For a second stage: the model it belongs to.
+        For a second stage: the model it belongs to, if whoever imports said so.
     heads
-        Attention heads of a transformer; ``None`` for the number its authors use.
+        Attention heads of a transformer, if whoever imports said so: no tensor tells.
     """
 
+    path: Path
+    shapes: Shapes
+    aside: frozenset[str]
     first_stage: ModelFile | None = None
     heads: int | None = None
 
@@ -56,8 +66,10 @@ class Kind:
         Keys that tell it, under one prefix.
     aside
         What training needs and coding does not: keys that fit are left out.
+    prepare
+        What is done to the tensors first, if some are stored in other shapes than ours.
     configure
-        From shapes to the configuration of the codec's model (:class:`~napari_glc._base.config.Config`).
+        To the configuration of the codec's model (:class:`~napari_glc._base.config.Config`).
     build
         From that configuration to its networks.
     names
@@ -72,7 +84,7 @@ class Kind:
         For a checkpoint that holds only a part of the networks: what the keys of this part begin with in ours. The
         other tensors are those of the model it is attached to.
     has_heads
-        Whether :attr:`Told.heads` makes sense.
+        Whether :attr:`Checkpoint.heads` makes sense.
     """
 
     title: str
@@ -80,11 +92,12 @@ class Kind:
     page: str
     signature: tuple[str, ...]
     aside: re.Pattern[str]
-    configure: Callable[[Shapes, Told], Any]
+    configure: Callable[[Checkpoint], Any]
     build: Callable[[Any], nn.Module]
     names: Callable[[Any], Names]
-    default_name: Callable[[Any, Told], str]
+    default_name: Callable[[Any, Checkpoint], str]
     lasting: Mapping[str, frozenset[str]]
+    prepare: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
     second_stage: str = ""
     has_heads: bool = False
 
