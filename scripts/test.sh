@@ -6,6 +6,7 @@ sh scripts/setup.sh dev
 .venv/bin/ruff check .
 .venv/bin/ruff format --check --quiet .
 .venv/bin/mypy
+.venv/bin/lint-imports --no-logo
 .venv/bin/npe2 validate --imports napari-glc
 .venv/bin/sphinx-build -W --keep-going -q -b html docs site
 exec xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" \

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 import fakes
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import release_models
-from napari_glc.models import ModelFile, import_checkpoint
+from napari_glc.models import ModelFile
 from napari_glc.models.registry import FOLDER_VARIABLE
 
 

@@ -15,11 +15,12 @@ import napari_glc
 import plain
 from napari_glc import Limits, set_limits
 from napari_glc.cli import main
+from napari_glc.codecs.base import PlaneCoding
 from napari_glc.codecs.glc.codec import GlcCodec
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.codecs.vqgan.codec import VqganCodec
-from napari_glc.container import Box, Header, TileGrid
-from napari_glc.container.header import ArrayKind
+from napari_glc.container import Box, TileGrid
 from napari_glc.entropy.gaussian import symbol_bits
 from napari_glc.errors import GlcError, LimitError, MissingModelError, ModelError, OptionError
 from napari_glc.inspection.index_map.codewords import codeword_patches
@@ -27,7 +28,7 @@ from napari_glc.inspection.index_map.maps import picture_map, position_bits
 from napari_glc.inspection.latent.attention import encoder_attention, encoder_attention_input, patch_attention
 from napari_glc.inspection.latent.attention_kinds import attention_kind
 from napari_glc.inspection.latent.latents import coded_latent, indexed_latent
-from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
+from napari_glc.models import ModelFile, find_model, remove_model
 from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
 from napari_glc.networks.glc import GlcNetwork
 
@@ -102,7 +103,6 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads,
     assert isinstance(codec, GlcCodec)
     grid = TileGrid(*picture.shape[:2], 320)
     assert len(grid) == 4
-    header = Header(codec="glc", kind=ArrayKind.RGB8, model=model.tag, quality=50, height=602, width=575, tile=320)
     y = codec.coefficients(picture, 50, lambda done, total: None)
     # the plane was analysed as a whole, padded as the official code pads it
     padded = np.pad(picture, ((0, 38), (0, 1), (0, 0)), mode="edge")
@@ -113,7 +113,7 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads,
     rate = (state["q_enc"][1] + state["q_enc"][2]) / 2
     wanted = plain.latent_transform(state, "enc.enc", latent, rate)
     assert (y - wanted).abs().max() <= 1e-4 * wanted.abs().max()
-    coded = codec.write_tiles(y, header, grid, lambda done, total: None)
+    coded = codec.write_tiles(y, PlaneCoding(grid, 50), lambda done, total: None)
     assert sum(int((symbols != 0).sum()) for _, tile in coded for symbols, _ in tile.parts) > 1000
 
     payload, told = coded[3]

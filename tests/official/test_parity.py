@@ -12,9 +12,9 @@ import torch.nn.functional as F
 
 import fakes
 import plain
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.codecs.registry import load_codec
-from napari_glc.models import import_checkpoint
 from napari_glc.networks.config import OFFICIAL_IMAGE, GlcConfig
 from napari_glc.networks.fixed_point import from_fixed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MissingModelError, ModelError, OptionError, UnsupportedVersionError
 from ..models import ModelFile, find_model
@@ -20,6 +20,7 @@ __all__ = [
     "all_codecs",
     "codec_named",
     "codec_numbered",
+    "config_of",
     "load_codec",
     "model_of",
     "register_codec",
@@ -86,7 +87,7 @@ def codec_numbered(number: int) -> CodecEntry:
     raise UnsupportedVersionError(f"it was made by codec number {number}, which this version lacks: update napari-glc")
 
 
-def model_of(codec: str, wanted: str | Path | None) -> ModelFile:
+def model_of(codec: str, wanted: str | Path | ModelFile | None) -> ModelFile:
     """The model a codec is to work with.
 
     Parameters
@@ -94,7 +95,7 @@ def model_of(codec: str, wanted: str | Path | None) -> ModelFile:
     codec
         Name of the codec.
     wanted
-        Name, hash prefix or path; ``None`` for the codec's default.
+        Name, hash prefix or path; ``None`` for the codec's default. One that is at hand already is not looked for.
 
     Raises
     ------
@@ -106,7 +107,8 @@ def model_of(codec: str, wanted: str | Path | None) -> ModelFile:
     entry = codec_named(codec)
     if wanted is None and not entry.default_model:
         raise MissingModelError(f"codec {codec!r} has no default model; name one with model=")
-    model = find_model(entry.default_model if wanted is None else wanted)
+    wanted = entry.default_model if wanted is None else wanted
+    model = wanted if isinstance(wanted, ModelFile) else find_model(wanted)
     if model.codec != codec:
         raise OptionError(f"model {model.name!r} belongs to codec {model.codec!r}, not to {codec!r}")
     return model
@@ -122,8 +124,21 @@ def sees_whole_planes(model: ModelFile) -> bool:
     ModelError
         If the model's configuration cannot be read.
     """
+    return bool(config_of(model).sees_whole_planes) if codec_named(model.codec).config else False
+
+
+def config_of(model: ModelFile) -> Any:
+    """The configuration of a model's networks, an instance of the class its codec names; imports no networks.
+
+    Raises
+    ------
+    OptionError
+        If this version has no such codec.
+    ModelError
+        If the model's configuration cannot be read.
+    """
     entry = codec_named(model.codec)
-    return bool(model.network_config(entry.load(entry.config)).sees_whole_planes) if entry.config else False
+    return model.network_config(entry.load(entry.config))
 
 
 def load_codec(model: ModelFile, device: str) -> Codec:

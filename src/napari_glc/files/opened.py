@@ -73,6 +73,8 @@ class GlcFile:
         Path of the file, or its bytes.
     device
         Where to decode: ``"auto"``, or a torch device.
+    model
+        The model that made it, if that is at hand already; one with another hash does not count.
 
     Raises
     ------
@@ -82,10 +84,10 @@ class GlcFile:
         If it cannot be read at all.
     """
 
-    def __init__(self, source: str | Path | bytes, *, device: str = "auto") -> None:
+    def __init__(self, source: str | Path | bytes, *, device: str = "auto", model: ModelFile | None = None) -> None:
         self.path = None if isinstance(source, bytes) else Path(source)
         self._data = source if isinstance(source, bytes) else None
-        self._device = device
+        self._device, self._model = device, model
         self._payloads: ByteCache[int, bytes] = ByteCache(_CACHED_BYTES, len)
         self._decoded = DecodedTiles(_DECODED_BYTES)
         with self._named_errors(), self._stream() as stream:
@@ -223,7 +225,9 @@ class GlcFile:
         from ..models import find_model_by_hash
 
         with self._named_errors():
-            model = find_model_by_hash(self.model_tag)
+            there = self._model
+            fits = there is not None and there.sha256.startswith(self.model_tag)
+            model = there if there is not None and fits else find_model_by_hash(self.model_tag)
             if model.codec != self.entry.name:
                 raise DamagedFileError(
                     f"the header names codec {self.codec!r} and a model of codec {model.codec!r}, {model.name}"

@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..api import encode, encode_to_bpp
 from ..codecs.loading import choose_device, loaded_codec
-from ..codecs.registry import DEFAULT_CODEC, model_of
+from ..codecs.registry import DEFAULT_CODEC
+from ..files.encoding import encoded_parts, prepared_array
 from ..files.opened import GlcFile
+from ..files.target_rate import encoded_to_bpp
 from ..imaging.scaling import to_bytes
 from ..metrics import Fidelity, compare
 
 if TYPE_CHECKING:
     from .._base.progress import Progress
+    from ..models import ModelFile
 
 __all__ = ["UNITS", "CodingOptions", "CodingResult", "code_plane", "code_stack"]
 
@@ -52,7 +54,7 @@ class CodingOptions:
     codec
         Name of the codec.
     model
-        Name, hash prefix or path; ``None`` for the codec's default.
+        Name, hash prefix or path, or a model that is at hand; ``None`` for the codec's default.
     quality
         0 to 100; not used with `bpp`.
     bpp
@@ -64,7 +66,7 @@ class CodingOptions:
     """
 
     codec: str = DEFAULT_CODEC
-    model: str | Path | None = None
+    model: str | Path | ModelFile | None = None
     quality: float = 50.0
     bpp: float | None = None
     device: str = "auto"
@@ -224,26 +226,27 @@ def _there_and_back(
         return lambda done, total: report(begin + (end - begin) * done // max(total, 1))
 
     report(0)
-    model, device = model_of(options.codec, options.model), choose_device(options.device)
-    loaded_codec(model, device)
-    report(_LOADED)
-    kept: dict[str, Any] = {
-        "codec": options.codec,
-        "model": options.model,
-        "device": device,
-        "metadata": metadata,
-        "axes": axes,
-        "value_range": limits,
+    job = prepared_array(
+        image,
+        codec=options.codec,
+        model=options.model,
+        quality=options.quality,
+        axes=axes,
+        metadata=metadata,
+        value_range=limits,
         **options.options,
-    }
+    )
+    device = choose_device(options.device)
+    loaded_codec(job.model, device)
+    report(_LOADED)
     began = time.perf_counter()
     encoding = part(_LOADED, _ENCODED)
     if options.bpp is None:
-        data = encode(image, quality=options.quality, progress=encoding, **kept)
+        data = b"".join(encoded_parts(job, device, encoding))
     else:
-        data = encode_to_bpp(image, options.bpp, progress=encoding, **kept).data
+        data = encoded_to_bpp(job, options.bpp, device, encoding).data
     encoded = time.perf_counter()
-    file = GlcFile(data, device=device)
+    file = GlcFile(data, device=device, model=job.model)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
         decoded = file.read(progress=part(_ENCODED, _DECODED))
@@ -254,7 +257,7 @@ def _there_and_back(
         data=data,
         pixels=[file.dask(level) for level in range(len(file.levels))] if decoded is None else decoded,
         codec=file.codec,
-        model=model.name,
+        model=job.model.name,
         device=device,
         options=file.options.to_dict(),
         quality=file.quality,

@@ -81,6 +81,7 @@ class Attend(nn.Module):
     """Softmax attention of queries ``(..., S, d)`` over keys and values ``(..., M, d)`` with an additive bias."""
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+        """Attended values ``(..., S, d)``; `bias` broadcasts to ``(..., S, M)``."""
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
         out: Tensor = (scores + bias).softmax(-1).to(value.dtype) @ value
         return out

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..._napari.layer_planes import LayerPlane
 from ...models import ModelFile
@@ -24,8 +27,10 @@ class LatentRun:
     ----------
     model, codec, quality
         What the plane was analysed with.
-    plane, picture
-        The plane of the layer, and what the networks saw of it: uint8 ``(H, W, 3)``.
+    plane
+        The plane of the layer.
+    pixels, picture
+        Read from it, ``(Y, X)`` or ``(Y, X, 3)``, and as the networks saw it, ``(H, W, 3)``; both uint8.
     result
         Latent and all that comes after it.
     source
@@ -38,7 +43,8 @@ class LatentRun:
     codec: Any
     quality: float
     plane: LayerPlane
-    picture: Any
+    pixels: NDArray[np.uint8]
+    picture: NDArray[np.uint8]
     result: CodedLatent | IndexedLatent
     source: Any = None
     entering: dict[Any, AttentionInput] = field(default_factory=dict)
@@ -46,7 +52,7 @@ class LatentRun:
     @property
     def positions(self) -> tuple[int, int]:
         """Rows and columns of latent positions that touch the picture."""
-        height, width = self.plane.pixels.shape[:2]
+        height, width = self.plane.shape
         return -(-height // self.result.factor), -(-width // self.result.factor)
 
     @property
@@ -55,19 +61,41 @@ class LatentRun:
         return {"model": self.model.name, "codec": self.model.codec, "quality": self.quality, "source": self.plane.name}
 
 
-def inspect(model: ModelFile, device: str, plane: LayerPlane, quality: float, report: Progress) -> LatentRun:
-    """The work of a run, in its thread."""
+def inspect(
+    model: ModelFile, device: str, plane: LayerPlane, quality: float, before: LatentRun | None, report: Progress
+) -> LatentRun:
+    """The work of a run, in its thread.
+
+    Parameters
+    ----------
+    model, device, plane, quality
+        What to analyse, and with what.
+    before
+        The run before, which serves again if it analysed the same pixels in the same way.
+    report
+        Of the job.
+    """
     from ...codecs.loading import loaded_codec
     from ...codecs.registry import codec_named
     from ...imaging.planes import to_plane
     from ...inspection.latent.latents import coded_latent, indexed_latent
 
     report(0, 0)
+    pixels = plane.picture()
+    if (
+        before is not None
+        and (before.model.sha256, before.quality) == (model.sha256, quality)
+        and np.array_equal(before.pixels, pixels)
+    ):
+        return replace(before, plane=plane, source=None)
     codec: Any = loaded_codec(model, device)
-    picture, _ = to_plane(plane.pixels, plane.axes)
+    picture, _ = to_plane(pixels)
+    result: CodedLatent | IndexedLatent
     if codec_named(model.codec).capabilities.coefficients:
-        return LatentRun(model, codec, quality, plane, picture, coded_latent(codec, picture, quality, progress=report))
-    return LatentRun(model, codec, quality, plane, picture, indexed_latent(codec, picture, quality, progress=report))
+        result = coded_latent(codec, picture, quality, progress=report)
+    else:
+        result = indexed_latent(codec, picture, quality, progress=report)
+    return LatentRun(model, codec, quality, plane, pixels, picture, result)
 
 
 def attend(run: LatentRun, layer: int, row: int, column: int, report: Progress) -> AttentionMap:

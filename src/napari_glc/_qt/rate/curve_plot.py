@@ -69,6 +69,11 @@ class CurvePlot(Plot):
         self.points.sort(key=lambda p: (list(_styles()).index(p.codec), p.bpp))
         self.redraw()
 
+    def forget(self, codec: str) -> None:
+        """Drop the points of a codec."""
+        self.points = [p for p in self.points if p.codec != codec]
+        self.redraw()
+
     def clear_points(self) -> None:
         """Forget all curves."""
         self.points, self.here = [], None

@@ -39,9 +39,9 @@ class MetricsTable(QTableWidget):
     """Accuracy and fidelity before recovery, after it, and of the picture that lost nothing."""
 
     ROWS = ("Right, %", "PSNR orig.", "MS-SSIM orig.", "PSNR whole", "MS-SSIM whole")
-    COLUMNS = ("Lost", "Healed", "Whole")
+    COLUMNS = ("Lost", "Concealed", "Whole")
     TIP = (
-        "Right: share of the lost indices recovered exactly. Columns: Lost, with lost indices as mid-grey; Healed, "
+        "Right: share of the lost indices recovered exactly. Columns: Lost, with lost indices as mid-grey; Concealed, "
         "after recovery; Whole, the decode that lost nothing. Rows: against the original picture, and against "
         "the whole decode."
     )

@@ -36,6 +36,7 @@ from ...metrics.fidelity import psnr
 
 if TYPE_CHECKING:
     from ...codecs.base import CodedStep, RateSteps
+    from ...models import ModelFile
 
 __all__ = ["RateSession", "RateStep"]
 
@@ -96,7 +97,7 @@ class RateSession:
     codec
         One that can take steps (capability ``rate_steps``).
     model
-        See :func:`napari_glc.encode`.
+        See :func:`napari_glc.encode`; or a model that is at hand already.
     device
         See :func:`napari_glc.encode`.
     tile
@@ -125,7 +126,7 @@ class RateSession:
         picture: Any,
         *,
         codec: str = DEFAULT_CODEC,
-        model: str | Path | None = None,
+        model: str | Path | ModelFile | None = None,
         device: str = "auto",
         tile: int = DEFAULT_TILE,
         progress: Progress | None = None,

@@ -31,7 +31,6 @@ __all__ = [
     "LossPlan",
     "RecoveryResult",
     "SweepPoint",
-    "difference",
     "lost_by",
     "positions_of_mask",
     "simulate",
@@ -41,7 +40,7 @@ __all__ = [
 LIVE_SECONDS = 0.25
 """Least time between two intermediate pictures."""
 _LIVE_SHARE = 3
-"""An intermediate picture comes this many times its own cost after the one before, lest showing outweigh the work."""
+"""Pause between two intermediate pictures, in times it took to make one: most of the time goes to the work itself."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class SweepPoint:
     seconds: float
 
 
-class _Healing:
+class _FillingWatch:
     """Watches a map while it is filled: counts what came back, and renders it now and then."""
 
     def __init__(
@@ -165,26 +164,26 @@ def simulate(
     measured_pairs = 2 * source.intact + pictures_made * (source.original is not None)
     steps = pictures_made + measured_pairs
     step = max(1, count // 8)
-    healing = _Healing(source, count, progress, count + steps * step, shown)
+    watch = _FillingWatch(source, count, progress, count + steps * step, shown)
 
     def one_more(value: Pixels) -> Pixels:
-        healing.done += step
-        healing.tick()
+        watch.done += step
+        watch.tick()
         return value
 
     known = np.where(lost, -1, source.found.indices)
-    healing.tick()
-    before = one_more(source.render(known, healing.tick))
-    healing.first = healing.done
+    watch.tick()
+    before = one_more(source.render(known, watch.tick))
+    watch.first = watch.done
     if shown is not None:
         shown(before)
     started = time.perf_counter()
     found = replace(source.found, indices=known)
-    filled = source.codec.fill(found, source.quality, plan.method, plan.sampling(), healing.tick, healing).indices
+    filled = source.codec.fill(found, source.quality, plan.method, plan.sampling(), watch.tick, watch).indices
     seconds = time.perf_counter() - started
-    healing.done = count + step
-    after = one_more(source.render(filled, healing.tick))
-    undamaged = one_more(source.render(source.found.indices, healing.tick)) if source.intact else None
+    watch.done = count + step
+    after = one_more(source.render(filled, watch.tick))
+    undamaged = one_more(source.render(source.found.indices, watch.tick)) if source.intact else None
 
     pictures = {"before": before, "after": after}
 
@@ -200,7 +199,7 @@ def simulate(
     if undamaged is not None:
         pictures["undamaged"] = undamaged
     to_original = measured(source.original, pictures)
-    progress(healing.total, healing.total)
+    progress(watch.total, watch.total)
     return RecoveryResult(
         plan=plan,
         lost=lost,
@@ -213,13 +212,6 @@ def simulate(
         to_undamaged=to_undamaged,
         seconds=seconds,
     )
-
-
-def difference(first: Pixels, second: Pixels) -> Pixels:
-    """Greatest absolute difference over the channels ``(Y, X)``, in grey levels."""
-    gap = np.maximum(first, second) - np.minimum(first, second)
-    flat: Pixels = gap.max(axis=2) if gap.ndim == 3 else gap
-    return flat
 
 
 def sweep(

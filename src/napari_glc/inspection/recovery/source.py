@@ -166,4 +166,5 @@ def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = 
     for number, tile in enumerate(grid):
         area = tile.divided(codec.factor)
         packet[area.slices] = codec.packet_map(area.height, area.width, header.packets) + number * header.packets
-    return MapSource(codec, found, file.quality, grid, header.kind, packet)
+    kind = ArrayKind.RGB8 if file.layout.rgb else ArrayKind.GREY8
+    return MapSource(codec, found, file.quality, grid, kind, packet)

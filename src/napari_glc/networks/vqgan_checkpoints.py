@@ -9,11 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ...networks.config import AutoencoderConfig
+from .config import AutoencoderConfig
 
-__all__ = ["Shapes", "block_list_config", "numbered", "taming_config", "taming_names"]
+__all__ = ["LASTING_OPTIONS", "Shapes", "block_list_config", "numbered", "taming_config", "taming_names"]
 
 Shapes = Mapping[str, tuple[int, ...]]
+"""Shapes of a checkpoint's tensors by key."""
+
+LASTING_OPTIONS = frozenset(
+    (
+        *("channels", "codewords", "decoder_blocks", "encoder_blocks", "final_swish", "kind", "latent_channels"),
+        *("multipliers", "quant_conv", "window"),
+    )
+)
+"""Options of the configuration that model files hold. Hashes cover them: this never changes."""
 
 _MOST_BLOCKS = 256
 
