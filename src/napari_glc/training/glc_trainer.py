@@ -26,7 +26,11 @@ by hand; other values were not tried."""
 
 
 class GlcTrainer(Trainer[GlcNetwork]):
-    """See :class:`~napari_glc.training.trainer.Trainer`."""
+    """Trains a ``glc`` model; options are those of :class:`~napari_glc.training.trainer.Trainer`.
+
+    The stages are ``autoencoder`` (reconstruction through the codebook), ``latent`` (transform, hyper-prior and context
+    model at every rate point, the autoencoder frozen) and ``joint`` (all of them, with the losses of pictures).
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
