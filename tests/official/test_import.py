@@ -219,7 +219,7 @@ def test_every_wrong_tensor_is_named_in_one_line(folder):
         (lambda s: s | {"quant_conv.bias": torch.full((64,), float("nan"))}, "not finite"),
         (lambda s: s | {"quant_conv.bias": torch.zeros(64, dtype=torch.int64)}, "instead of weights"),
         (lambda s: s | {"quant_conv.weight": torch.zeros(1).expand(64, 64, 1, 1)}, "more numbers than the file"),
-        (lambda s: s | {"quantize.embedding.weight": torch.zeros(1).expand(1 << 30, 64)}, "Expected `int` <= 131072"),
+        (lambda s: s | {"quantize.embedding.weight": torch.zeros(1).expand(1 << 30, 64)}, "131072"),
         (lambda s: s | {"quantize.embedding.weight": torch.zeros(5)}, "makes no network"),
         (lambda s: s | {"encoder.conv_in.weight": torch.zeros(7, 3, 3, 3)}, "makes no network"),
         (lambda s: s | {"encoder.down.999999.block.0.conv1.weight": torch.zeros(1)}, "makes no network"),
