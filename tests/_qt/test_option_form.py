@@ -78,10 +78,11 @@ def test_its_rate_is_explored_and_its_option_followed(toy, viewer, layer, dock, 
     assert viewer.layers["parrots hallucinated detail"].data.shape == (16, 24)
 
 
-def test_points_made_with_other_options_leave_the_curve(toy, viewer, layer, dock, finish, monkeypatch):
+def test_points_made_with_other_options_leave_the_curve(toy, viewer, layer, dock, finish):
     widget = dock(RateWidget)
     _choose(widget.device, "cpu")
-    monkeypatch.setattr(widget, "_codecs", [toy])
+    # without the curves of the other codecs
+    widget._codecs = [toy]
     widget.curves.baselines.setChecked(False)
     _choose(widget.codec, "toy")
     widget.draw_curves()
