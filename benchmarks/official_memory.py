@@ -27,10 +27,10 @@ from napari_glc._napari.samples import sample_path
 def import_fake(network: str, folder: Path) -> None:
     """Import random weights, in a process of its own, whose memory does not count."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "official"))
-    import fakes
     import torch
 
-    from napari_glc.models import import_checkpoint
+    import fakes
+    from napari_glc.codecs.importing import import_checkpoint
 
     torch.save(fakes.state_of(network), folder / "checkpoint")
     import_checkpoint(folder / "checkpoint", "fake")

@@ -12,7 +12,7 @@ def show(viewer: Any, layer: Any, wait: Callable[[Callable[[], bool]], None]) ->
     """Show the index map of `layer` and the places of its most frequent codeword."""
     widget = IndexWidget(viewer)
     viewer.window.add_dock_widget(widget, name="VQ index map", area="right")
-    widget.book.setCurrentText("256 codewords")
+    widget.codebook.setCurrentText("256 codewords")
     widget.run()
     wait(lambda: widget.settled)
     found = widget._found

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._version import __version__
-    from .api import decode, encode, imread, imwrite, open
+    from .api import decode, encode, encode_to_bpp, imread, imwrite, open
     from .container.limits import Limits, get_limits, set_limits
     from .errors import GlcError
     from .files.opened import GlcFile
-    from .files.target_rate import encode_to_bpp
 
 __all__ = [
     "GlcError",
@@ -39,9 +38,8 @@ _HOMES = {
     "GlcError": "errors",
     "GlcFile": "files.opened",
     "__version__": "_version",
-    "encode_to_bpp": "files.target_rate",
     **dict.fromkeys(("Limits", "get_limits", "set_limits"), "container.limits"),
-    **dict.fromkeys(("decode", "encode", "imread", "imwrite", "open"), "api"),
+    **dict.fromkeys(("decode", "encode", "encode_to_bpp", "imread", "imwrite", "open"), "api"),
 }
 
 

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._base.atomic import write_parts_atomically
+from ._base.progress import Progress
+from .codecs.registry import DEFAULT_CODEC
+from .codecs.signature import with_codec_options
 from .errors import OptionError
 from .files.opened import GlcFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .codecs.base import Progress
+    from .files.target_rate import RateResult
     from .imaging.ranges import RangeRule
 
-__all__ = ["decode", "encode", "imread", "imwrite", "open"]
+__all__ = ["decode", "encode", "encode_to_bpp", "imread", "imwrite", "open"]
 
 
+@with_codec_options
 def encode(
     image: Any,
     *,
-    codec: str = "glc",
+    codec: str = DEFAULT_CODEC,
     model: str | Path | None = None,
     quality: float = 50,
     axes: str | None = None,
     metadata: dict[str, Any] | None = None,
     device: str = "auto",
     tile: int = 512,
-    index_coder: str = "auto",
-    packets: int = 1,
     value_range: RangeRule | None = None,
     range_per: str = "channel",
     channels: str = "separate",
     levels: int | str = "auto",
     progress: Progress | None = None,
+    **options: Any,
 ) -> bytes:
     """Encode a picture, a stack, or any array of pictures.
 
@@ -51,8 +52,7 @@ def encode(
     model
         Name, hash prefix or path of a model; ``None`` for the codec's embedded default.
     quality
-        0 (fewest bytes) to 100; stored in steps of one half. Continuous for ``glc``; ``vqgan`` has one codebook
-        for every eighth of the range.
+        0 (fewest bytes) to 100; stored in steps of one half.
     axes
         A letter for each dimension: ``Y``, ``X``, ``S`` for the samples of RGB(A), ``C`` for channels (behind ``YX``
         and of length 3 or 4 it is colour), any others. ``None`` takes a last dimension of 3 or 4 for colour and those
@@ -63,11 +63,6 @@ def encode(
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
     tile
         Nominal side in pixels of the parts that decode on their own, a multiple of 64; 0 for one part.
-    index_coder
-        ``vqgan`` only: ``"fixed"``, ``"zip"``, ``"adaptive"``, ``"transformer"``, or ``"auto"`` for the smallest.
-    packets
-        ``vqgan`` only: packets each tile is divided into, 1 to 64. Each holds scattered indices and can be lost
-        without the others; see :meth:`GlcFile.recover`.
     value_range
         What becomes 0 and 255: ``"minmax"``, ``"robust"`` (percentiles 0.1 and 99.9), ``"dtype"`` (all values of the
         type), ``(low, high)``, or such a pair for each channel. ``None``: uint8 as it is, others ``"minmax"``. Samples
@@ -81,6 +76,8 @@ def encode(
         pixels a side, or to what comes as a list.
     progress
         Called with units of work done and in all; whatever it raises stops the work.
+    **options
+        Of the codec; see below.
 
     Returns
     -------
@@ -103,36 +100,23 @@ def encode(
     >>> napari_glc.decode(data).shape
     (64, 96)
     """
-    return b"".join(
-        _parts(
-            image,
-            device=device,
-            progress=progress,
-            codec=codec,
-            model=model,
-            quality=quality,
-            axes=axes,
-            metadata=metadata,
-            tile=tile,
-            index_coder=index_coder,
-            packets=packets,
-            value_range=value_range,
-            range_per=range_per,
-            channels=channels,
-            levels=levels,
-        )
-    )
-
-
-_DEFAULTS: dict[str, Any] = {
-    name: parameter.default for name, parameter in signature(encode).parameters.items() if name != "image"
-}
-
-
-def _parts(image: Any, *, device: str, progress: Progress | None, **options: Any) -> Iterator[bytes]:
     from .files.encoding import encoded_parts, prepared_array
 
-    return encoded_parts(prepared_array(image, **options), device, progress)
+    job = prepared_array(
+        image,
+        codec=codec,
+        model=model,
+        quality=quality,
+        axes=axes,
+        metadata=metadata,
+        tile=tile,
+        value_range=value_range,
+        range_per=range_per,
+        channels=channels,
+        levels=levels,
+        **options,
+    )
+    return b"".join(encoded_parts(job, device, progress))
 
 
 def decode(
@@ -189,7 +173,9 @@ def imread(path: str | Path, *, device: str = "auto") -> NDArray[Any]:
     return open(path, device=device).read()
 
 
-def imwrite(path: str | Path, image: Any, **options: Any) -> int:
+def imwrite(
+    path: str | Path, image: Any, *, device: str = "auto", progress: Progress | None = None, **options: Any
+) -> int:
     """Encode a picture into a file, with memory for a few of its tiles.
 
     The file appears as a whole or not at all: if anything fails, an older file of that name stays as it was.
@@ -198,10 +184,10 @@ def imwrite(path: str | Path, image: Any, **options: Any) -> int:
     ----------
     path
         Target; must end in ``.glc``.
-    image
+    image, device, progress
         See :func:`encode`.
     **options
-        Options of :func:`encode`.
+        Other options of :func:`encode`.
 
     Returns
     -------
@@ -218,7 +204,40 @@ def imwrite(path: str | Path, image: Any, **options: Any) -> int:
     path = Path(path)
     if path.suffix.lower() != ".glc":
         raise OptionError(f"{path} does not end in .glc")
-    unknown = options.keys() - _DEFAULTS.keys()
-    if unknown:
-        raise TypeError(f"imwrite has no options {', '.join(sorted(unknown))}")
-    return write_parts_atomically(path, _parts(image, **{**_DEFAULTS, **options}))
+    from .files.encoding import encoded_parts, prepared_array
+
+    return write_parts_atomically(path, encoded_parts(prepared_array(image, **options), device, progress))
+
+
+def encode_to_bpp(
+    image: Any, bpp: float, *, device: str = "auto", progress: Progress | None = None, **options: Any
+) -> RateResult:
+    """Encode at the quality whose file comes nearest to a rate, found by bisection.
+
+    Parameters
+    ----------
+    image
+        See :func:`encode`.
+    bpp
+        Wanted bits per pixel of the whole file.
+    device
+        See :func:`encode`.
+    progress
+        Called with encodings done and in all (about nine); whatever it raises stops the work.
+    **options
+        Other options of :func:`encode` but `quality`.
+
+    Returns
+    -------
+    RateResult
+        At the end of the model's range its rate may be far from the wanted one: compare.
+
+    Raises
+    ------
+    OptionError
+        If `bpp` is not positive, or an option is out of its range.
+    """
+    from .files.encoding import prepared_array
+    from .files.target_rate import encoded_to_bpp
+
+    return encoded_to_bpp(prepared_array(image, **options), bpp, device, progress)

@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from ._base.progress import Progress
 from .errors import GlcError, MissingDependencyError, OptionError
 
 __all__ = ["BatchReport", "encode_folder"]
@@ -45,7 +46,7 @@ def encode_folder(
     dask: str | None = None,
     retries: int = 1,
     options: dict[str, Any] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> BatchReport:
     """Encode all pictures and stacks of a folder.
 

@@ -61,6 +61,17 @@ def test_a_job_runs_beside_the_gui_and_hands_over_its_result(dock, finish, layer
     assert widget.run_button.isEnabled()
 
 
+def test_a_job_takes_one_thread_and_the_next_job_the_same(dock, finish, layer):
+    widget = dock(Sleeper, steps=2)
+    idle = threading.active_count()
+    for _ in range(3):
+        widget.run_button.click()
+        assert threading.active_count() <= idle + 1
+        finish(widget)
+    assert len(widget.results) == 3
+    assert len(set(widget.results)) == 1
+
+
 def test_cancel_acts_within_half_a_second(dock, finish, layer, qtbot):
     widget = dock(Sleeper)
     widget.run_button.click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import dask.array
@@ -20,6 +21,8 @@ from napari_glc._qt.common.jobs import _running
 from napari_glc.codecs import loading
 from napari_glc.inspection import coding
 from napari_glc.metrics import compare
+from napari_glc.models import embedded_models, registry
+from napari_glc.models.registry import FOLDER_VARIABLE
 
 
 @pytest.fixture
@@ -174,13 +177,15 @@ def test_a_stack_beyond_memory_is_decoded_when_looked_at(viewer, embryo, dock, f
 
 def test_index_maps_have_controls_of_their_own(viewer, vqgan, layer, dock, finish):
     widget = _opened(dock)
-    assert not widget.form.isRowVisible(widget.packets)
+    packets, index_coder = (widget.options_form.field("vqgan", name) for name in ("packets", "index_coder"))
+    assert not widget.form.isRowVisible(packets.native)
     widget.codec.setCurrentIndex(widget.codec.findData("vqgan"))
-    assert widget.form.isRowVisible(widget.packets)
-    assert widget.form.isRowVisible(widget.index_coder)
+    assert widget.form.isRowVisible(packets.native)
+    assert widget.form.isRowVisible(index_coder.native)
     assert widget.model.chosen.name == "vqgan-small"
-    widget.packets.setValue(2)
-    widget.index_coder.setCurrentIndex(widget.index_coder.findData("fixed"))
+    assert (packets.min, packets.max) == (1, 64)
+    assert index_coder.choices == ("auto", "fixed", "zip", "adaptive", "transformer")
+    packets.value, index_coder.value = 2, "fixed"
     widget.run()
     finish(widget)
     assert _decoded(viewer)[0].metadata["glc"]["codec"] == "vqgan"
@@ -213,11 +218,9 @@ def test_the_saved_file_is_the_last_result(viewer, layer, dock, finish, tmp_path
     widget.run()
     finish(widget)
     suggested = []
-    monkeypatch.setattr(
-        codec_widget, "ask_for_path", lambda parent, name: suggested.append(name) or str(tmp_path / "a.b")
-    )
-    widget.save_button.click()
     path = tmp_path / "a.b.glc"
+    monkeypatch.setattr(codec_widget, "path_to_save", lambda parent, title, name: suggested.append(name) or path)
+    widget.save_button.click()
     assert suggested == ["parrots.glc"]
     assert path.name in widget.status.text()
     assert path.stat().st_size == int(widget.table.value("Bytes").replace(",", ""))
@@ -227,9 +230,9 @@ def test_the_saved_file_is_the_last_result(viewer, layer, dock, finish, tmp_path
     assert again.units == layer.units
 
     before = path.read_bytes()
-    monkeypatch.setattr(codec_widget, "ask_for_path", lambda parent, name: "")
+    monkeypatch.setattr(codec_widget, "path_to_save", lambda parent, title, name: None)
     widget.save_button.click()
-    monkeypatch.setattr(codec_widget, "ask_for_path", lambda parent, name: str(tmp_path / "nowhere" / "a.glc"))
+    monkeypatch.setattr(codec_widget, "path_to_save", lambda parent, title, name: tmp_path / "nowhere" / "a.glc")
     widget.save_button.click()
     assert widget.status.text().startswith("Failed: ")
     assert path.read_bytes() == before
@@ -349,12 +352,19 @@ def test_devices_that_are_not_here_say_why(dock, monkeypatch):
 
 
 def test_a_codec_without_model_says_where_it_belongs(dock, layer, tmp_path, monkeypatch):
+    (map_model,) = (model for model in embedded_models() if model.codec == "vqgan")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    # an installation that somebody took the embedded weights out of
+    monkeypatch.setattr(registry, "_EMBEDDED", tmp_path / "embedded")
+    shutil.copy(map_model.path, tmp_path)
     widget = _opened(dock)
-    monkeypatch.setenv("NAPARI_GLC_MODELS", str(tmp_path))
-    monkeypatch.setattr(codec_widget.ModelChoice, "show_codec", lambda self, codec: self.clear())
-    widget._codec_changed()
+    assert widget.codec.currentData() == "glc"
+    assert widget.model.count() == 0
     assert not widget.run_button.isEnabled()
     assert str(tmp_path) in widget.status.text()
+    widget.codec.setCurrentIndex(widget.codec.findData("vqgan"))
+    assert widget.model.chosen.name == map_model.name
+    assert widget.run_button.isEnabled()
 
 
 def test_figures_can_be_copied(layer, dock, finish, qtbot):

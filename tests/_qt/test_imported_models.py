@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "official"))
 import fakes
-
 import napari_glc
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc._qt.index_map.widget import IndexWidget
 from napari_glc._qt.latent.widget import LatentWidget
 from napari_glc._qt.rate.widget import RateWidget
 from napari_glc._qt.recovery.widget import RecoveryWidget
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import loaded_codec, release_models
-from napari_glc.models import find_model, import_checkpoint
+from napari_glc.models import find_model
 from napari_glc.models.registry import FOLDER_VARIABLE
 
 

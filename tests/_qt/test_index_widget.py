@@ -12,9 +12,10 @@ from napari.utils.interactions import (
 )
 
 import napari_glc
+from napari_glc._napari.layer_planes import plane_of_layer
 from napari_glc._qt.common.picking import Picked, picks
 from napari_glc._qt.index_map import widget as index_widget
-from napari_glc._qt.index_map.layers import rank_colours, show_map
+from napari_glc._qt.index_map.layers import IndexLayers, rank_colours
 from napari_glc._qt.index_map.widget import IndexWidget
 from napari_glc.container import parse
 from napari_glc.inspection.index_map.codewords import order_codewords
@@ -53,7 +54,7 @@ def show(viewer, dock, finish, small_parrots):
             small_parrots, rgb=True, name="parrots", scale=(0.5, 0.5), translate=(3, 7), units=("um", "um")
         )
         widget = dock(IndexWidget)
-        widget.book.setCurrentText("64 codewords")
+        widget.codebook.setCurrentText("64 codewords")
         widget.run_button.click()
         finish(widget)
         return widget
@@ -87,7 +88,8 @@ def test_code_0_is_drawn_and_lost_indices_are_not(make_napari_viewer, qtbot):
     indices = np.zeros((8, 8), int)
     indices[:, 4:] = -1
     found = IndexMap(indices, 0, 8, 16, (128, 128))
-    layer = show_map(viewer, found, "zeros", np.arange(8)[::-1], "viridis", {}, {})
+    source = plane_of_layer(viewer.add_image(np.zeros((128, 128), np.uint8), name="zeros", visible=False))
+    layer = IndexLayers(viewer).put_map(source, found, np.arange(8)[::-1], "viridis", {})
     qtbot.wait(50)
     viewer.reset_view()
     picture = viewer.screenshot(flash=False)[..., :3].astype(int)
@@ -112,7 +114,7 @@ def test_pointing_tells_index_count_bits_and_patch(viewer, show):
         assert f"here {shown._found.bits.bits[row, column]:.2f} bits" in text
         pixmap = shown.panel.patch.pixmap()
         colour = pixmap.toImage().pixelColor(48, 48)
-        expected = shown._found.words.patches[index][8, 8]
+        expected = shown._found.codewords.patches[index][8, 8]
         assert np.abs(np.array([colour.red(), colour.green(), colour.blue()]) - expected).max() <= 1
     mouse_move_callbacks(viewer, Mouse("mouse_move", layer.data_to_world((-3, 0))))
     assert "Point at the map" in shown.panel.text.text()
@@ -159,16 +161,16 @@ def test_another_codebook_shows_at_once_in_the_same_layer(viewer, show, finish, 
     shown = show()
     layer = viewer.layers["parrots index map"]
     shown.codeword.setValue(5)
-    shown.book.setCurrentText("8 codewords")
+    shown.codebook.setCurrentText("8 codewords")
     assert shown.busy
-    shown.book.setCurrentText("256 codewords")  # changed again meanwhile: the last choice counts
+    shown.codebook.setCurrentText("256 codewords")  # changed again meanwhile: the last choice counts
     finish(shown)
     np.testing.assert_array_equal(layer.data, vqgan.index_map(small_parrots, 62.5, _quietly))
     assert [other.name for other in viewer.layers] == ["parrots", "parrots index map"]
     assert shown.codeword.value() == -1
     assert shown.codeword.maximum() == 255
     shown.colormap.setCurrentText("turbo")
-    order = shown._found.words.order
+    order = shown._found.codewords.order
     np.testing.assert_allclose(layer.get_color(int(order[-1])), rank_colours(256, "turbo")[-1], atol=1e-6)
 
 
@@ -182,8 +184,8 @@ def test_a_files_own_map_is_shown_without_decoding(viewer, dock, finish, small_p
     widget = dock(IndexWidget)
     widget.origin.setCurrentIndex(1)
     assert not widget.run_button.isEnabled()
-    assert not widget.book.isEnabled()
-    monkeypatch.setattr(index_widget, "choose_file", lambda parent: str(path))
+    assert not widget.codebook.isEnabled()
+    monkeypatch.setattr(index_widget, "path_to_open", lambda parent: path)
     widget._browse()
     widget.run_button.click()
     finish(widget)
@@ -204,7 +206,7 @@ def test_files_that_cannot_be_shown_say_why(viewer, dock, finish, small_parrots,
     widget.origin.setCurrentIndex(1)
     other = tmp_path / "other.glc"
     other.write_bytes(napari_glc.encode(small_parrots))
-    for path, words in ((other, "codec 'vqgan'"), (tmp_path / "none.glc", "No such file")):
+    for path, words in ((other, "codec 'glc'"), (tmp_path / "none.glc", "No such file")):
         widget.path.setText(str(path))
         widget.run_button.click()
         finish(widget)
@@ -244,7 +246,7 @@ def test_microscopy_and_controls(viewer, dock, finish, embryo, vqgan):
     values = (embryo.astype(np.uint16) * 16)[:128, :192]
     viewer.add_image(np.stack([values[::-1], values]), name="embryo", contrast_limits=(0, 4080))
     viewer.dims.set_point(0, 1)
-    widget.book.setCurrentText("32 codewords")
+    widget.codebook.setCurrentText("32 codewords")
     widget.run_button.click()
     finish(widget)
     plane = np.repeat(embryo[:128, :192, None], 3, -1)
@@ -255,4 +257,4 @@ def test_microscopy_and_controls(viewer, dock, finish, embryo, vqgan):
         assert field.toolTip()
         assert widget.form.labelForField(field).buddy() is not None
     rank = widget.plot.nearest(0.0)
-    assert widget._found.map.counts[widget._found.words.order[rank]] > 0
+    assert widget._found.map.counts[widget._found.codewords.order[rank]] > 0

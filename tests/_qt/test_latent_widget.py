@@ -86,7 +86,7 @@ def test_every_view_lies_over_the_picture(dock, viewer, layer, show, codec, smal
     assert viewer.layers["parrots hyper-latent"].colormap.background_value == -1
     # showing it again makes no second layer, another quality other symbols
     before, count = viewer.layers["parrots symbols"].data.copy(), len(viewer.layers)
-    widget.quality.setValue(100)
+    widget.quality.value = 100
     show(widget, "symbols")
     assert len(viewer.layers) == count
     assert (viewer.layers["parrots symbols"].data != before).any()

@@ -11,10 +11,10 @@ import pytest
 from imageio.v3 import imread
 
 import napari_glc
-from napari_glc._qt.coding.comparison import wiped
 from napari_glc._qt.common.jobs import _running
 from napari_glc._qt.rate import curve_panel
 from napari_glc._qt.rate import widget as rate_widget
+from napari_glc._qt.rate.comparison import wiped
 from napari_glc._qt.rate.curve_plot import CurvePlot
 from napari_glc._qt.rate.widget import RateWidget
 from napari_glc.inspection.rate.curves import RatePoint
@@ -81,7 +81,7 @@ def test_figures_and_pixels_are_those_of_the_library(explore, viewer, small_parr
     assert viewer.layers.selection.active is layer
 
 
-def test_the_slider_shows_the_newest_wish_in_one_layer(explore, viewer, finish, small_parrots):
+def test_the_slider_shows_the_latest_request_in_one_layer(explore, viewer, finish, small_parrots):
     explored = explore()
     shown = []
     before = len(viewer.layers)
@@ -182,9 +182,9 @@ def _borders(layer) -> np.ndarray:
 def test_maps_lie_on_the_picture_and_follow_the_slider(explore, viewer, finish, layer):
     explored = explore()
     explored.bits.setChecked(True)
-    explored.invention.setCurrentIndex(explored.invention.findData("unlike"))
+    explored.hallucination.setCurrentIndex(explored.hallucination.findData("unlike"))
     finish(explored)
-    for name in ("parrots bits", "parrots invention"):
+    for name in ("parrots bits", "parrots hallucinated detail"):
         assert viewer.layers[name].data.shape == (8, 12)
         assert np.allclose(_borders(viewer.layers[name]), _borders(layer), atol=1e-6)
     bits = viewer.layers["parrots bits"]
@@ -194,25 +194,25 @@ def test_maps_lie_on_the_picture_and_follow_the_slider(explore, viewer, finish, 
     finish(explored)
     assert viewer.layers["parrots bits"] is bits
     assert bits.data.sum() > before
-    explored.invention.setCurrentIndex(explored.invention.findData("beyond"))
+    explored.hallucination.setCurrentIndex(explored.hallucination.findData("beyond"))
     finish(explored)
-    assert "preview" in viewer.layers["parrots invention"].metadata["glc"]["shows"]
+    assert "preview" in viewer.layers["parrots hallucinated detail"].metadata["glc"]["shows"]
     explored.bits.setChecked(False)
-    explored.invention.setCurrentIndex(0)
+    explored.hallucination.setCurrentIndex(0)
     assert [each.name for each in viewer.layers] == ["parrots", "parrots at this rate"]
 
 
 def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_path, monkeypatch, qtbot):
     explored = explore()
-    monkeypatch.setattr(rate_widget, "CODEC_NAMES", ("glc",))
     monkeypatch.setattr(rate_widget, "available_baselines", lambda: ("jpeg",))
     explored.draw_curves()
     finish(explored)
     points = explored.curves.plot.points
-    assert [p.codec for p in points] == ["glc"] * 9 + ["jpeg"] * 5
-    fifty = next(p for p in points if p.quality == 50)
-    assert fifty.size == len(napari_glc.encode(small_parrots, quality=50, device="cpu"))
-    assert explored.curves.points.count() == 14
+    assert [p.codec for p in points] == ["glc"] * 9 + ["vqgan"] * 9 + ["jpeg"] * 5
+    for codec in ("glc", "vqgan"):
+        fifty = next(p for p in points if (p.codec, p.quality) == (codec, 50))
+        assert fifty.size == len(napari_glc.encode(small_parrots, codec=codec, quality=50, device="cpu"))
+    assert explored.curves.points.count() == 23
 
     explored.curves.choose(8)
     finish(explored)
@@ -221,13 +221,17 @@ def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_pat
     assert explored.curves.plot.here[:2] == (points[8].bpp, points[8].psnr)
     explored.curves.choose(10)
     finish(explored)
+    assert explored.codec.currentData() == "vqgan"
+    assert (explored._step.quality, explored._step.size) == (points[10].quality, points[10].size)
+    explored.curves.choose(19)
+    finish(explored)
     assert explored.status.text().startswith("JPEG at setting 5")
     jpeg = viewer.layers["parrots JPEG"]
-    assert jpeg.metadata["glc"]["bytes"] == points[10].size
-    assert psnr(small_parrots, jpeg.data) == points[10].psnr
+    assert jpeg.metadata["glc"]["bytes"] == points[19].size
+    assert psnr(small_parrots, jpeg.data) == points[19].psnr
 
-    targets = iter((str(tmp_path / "c.csv"), str(tmp_path / "c.png"), ""))
-    monkeypatch.setattr(curve_panel, "ask_for_path", lambda *words: next(targets))
+    targets = iter((tmp_path / "c.csv", tmp_path / "c.png", None))
+    monkeypatch.setattr(curve_panel, "path_to_save", lambda *words: next(targets))
     explored.curves.csv_button.click()
     explored.curves.png_button.click()
     explored.curves.png_button.click()

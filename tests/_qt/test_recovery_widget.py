@@ -12,7 +12,7 @@ from napari_glc import recovery
 from napari_glc._qt.common.jobs import _running
 from napari_glc._qt.recovery import widget as recovery_widget
 from napari_glc._qt.recovery.widget import RecoveryWidget
-from napari_glc.codecs.vqgan.codec import DamagedMap
+from napari_glc.codecs.index_mapped import DamagedMap
 from napari_glc.codecs.vqgan.filling import fill_map
 from napari_glc.container import Box, TileGrid
 from napari_glc.files.damaging import damage
@@ -106,8 +106,8 @@ def test_what_is_painted_is_lost(dock, picture, viewer, finish):
     assert viewer.layers.selection.active is paint
     np.testing.assert_allclose(borders(paint), borders(picture), atol=1e-6)
     widget.run_button.click()
+    finish(widget)
     assert "nothing is painted" in widget.status.text()
-    assert not widget.busy
     paint.brush_size = 1
     paint.paint((3, 5), 1)
     paint.paint((6, 1), 1)
@@ -126,10 +126,11 @@ def test_a_damaged_file(dock, picture, viewer, finish, small_parrots, tmp_path, 
     data = napari_glc.encode(small_parrots, codec="vqgan", quality=75, packets=4, metadata={"scale": [2.0, 2.0]})
     path = tmp_path / "broken.glc"
     path.write_bytes(damage(data, 0.25))
-    monkeypatch.setattr(recovery_widget, "ask_for_file", lambda parent: str(path))
+    monkeypatch.setattr(recovery_widget, "path_to_open", lambda parent: path)
     choose(widget.origin, "file")
     assert widget.run_button.toolTip() == "Choose a .glc file first."
     widget.file_button.click()
+    finish(widget)
     assert "1 of 4 packet(s) damaged" in widget.status.text()
     choose(widget.pattern, "own")
     assert not widget.sweep_button.isEnabled()
@@ -147,15 +148,17 @@ def test_a_damaged_file(dock, picture, viewer, finish, small_parrots, tmp_path, 
     assert widget.table.cell(1, 2) == "-"
 
 
-def test_other_files_are_refused(dock, picture, encoded_parrots, tmp_path, monkeypatch):
+def test_other_files_are_refused(dock, picture, finish, encoded_parrots, tmp_path, monkeypatch):
     widget = dock(RecoveryWidget)
     told = []
     monkeypatch.setattr("napari_glc._qt.common.base.show_error", told.append)
     path = tmp_path / "glc.glc"
     path.write_bytes(encoded_parrots)
     widget.set_file(path)
+    finish(widget)
     widget.set_file(tmp_path / "nowhere.glc")
-    assert "only vqgan" in told[0]
+    finish(widget)
+    assert "glc.glc is of codec glc, which has no packets to lose" in told[0]
     assert len(told) == 2
     assert widget._file is None
 
@@ -179,7 +182,7 @@ def test_a_sweep_draws_a_curve_for_each_method(dock, picture, finish):
     assert "original" in widget.psnr_plot.axes.get_ylabel()
 
 
-def test_cancel_leaves_no_half_healed_picture(dock, picture, viewer, finish, qtbot, monkeypatch):
+def test_cancel_leaves_no_unfinished_picture(dock, picture, viewer, finish, qtbot, monkeypatch):
     widget = dock(RecoveryWidget)
     real = losses.simulate
 

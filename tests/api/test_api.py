@@ -31,7 +31,7 @@ def test_importing_pulls_in_nothing_heavy():
     code = (
         "import sys, napari_glc, napari_glc.api, napari_glc._napari.reader, napari_glc._napari.writer;"
         "import napari_glc._napari.samples;"
-        "print([m for m in ('torch', 'numpy', 'napari', 'qtpy', 'PyQt6', 'imageio') if m in sys.modules])"
+        "print([m for m in ('torch', 'numpy', 'skimage', 'napari', 'qtpy', 'PyQt6', 'imageio') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
@@ -99,9 +99,9 @@ def test_errors_name_the_file(tmp_path, encoded_parrots):
 def test_a_picture_the_bytes_cannot_back_is_refused_before_it_is_allocated():
     from napari_glc.container import ArrayKind, Header, pack
 
-    tag = find_model(None).tag
+    tag = find_model("glc-small").tag
     for side, error in ((1 << 14, DamagedFileError), (1 << 20, LimitError)):
-        header = Header(codec="glc", kind=ArrayKind.RGB8, model=tag, quality=50, height=side, width=side, tile=0)
+        header = Header(codec=0, kind=ArrayKind.RGB8, model=tag, quality=50, height=side, width=side, tile=0)
         file = napari_glc.GlcFile(pack(header, [bytes(50)]))
         with pytest.raises(error):
             file.read()
@@ -111,10 +111,10 @@ def test_a_picture_the_bytes_cannot_back_is_refused_before_it_is_allocated():
 
 def test_a_missing_model_is_named_with_what_to_do(encoded_parrots):
     foreign = bytearray(encoded_parrots)
-    foreign[4:7] = b"\xab\xcd\xef"
+    foreign[5:8] = b"\xab\xcd\xef"
     from napari_glc.container.bytesio import check16
 
-    head = 14
+    head = 15
     foreign[head : head + 2] = check16(bytes(foreign[:head]))
     file = napari_glc.GlcFile(bytes(foreign))
     assert file.shape == (512, 768, 3)
@@ -126,7 +126,7 @@ def test_a_missing_model_is_named_with_what_to_do(encoded_parrots):
 def test_a_file_is_not_decoded_by_what_is_only_called_like_its_model(tmp_path, monkeypatch, encoded_parrots):
     from napari_glc.models import write_model
 
-    tag, model = encoded_parrots[4:7].hex(), find_model(None)
+    tag, model = encoded_parrots[5:8].hex(), find_model("glc-small")
     impostor = tmp_path / tag
     write_model(impostor, model.load(), name=tag, codec="glc", config=model.config, description="")
     impostor.with_suffix(".safetensors").write_bytes(impostor.read_bytes())
@@ -137,7 +137,7 @@ def test_a_file_is_not_decoded_by_what_is_only_called_like_its_model(tmp_path, m
 
 
 def test_models_are_found_by_name_hash_and_path(tmp_path, monkeypatch):
-    model = find_model(None)
+    model = find_model("glc-small")
     assert find_model("glc-small") == find_model(model.sha256[:6]) == find_model(model.sha256) == model
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(model.path.read_bytes())
@@ -152,7 +152,7 @@ def test_broken_model_files_are_refused(tmp_path):
         path.write_bytes(data)
         with pytest.raises(ModelError, match=name):
             read_model(path)
-    whole = find_model(None).path.read_bytes()
+    whole = find_model("glc-small").path.read_bytes()
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match="cut"):
@@ -211,6 +211,58 @@ def test_imageio_reads_and_writes(tmp_path, embryo):
 
 def test_the_model_page_names_the_embedded_model():
     page = (Path(__file__).parents[2] / "docs" / "reference" / "models.md").read_text()
-    model = find_model(None)
+    model = find_model("glc-small")
     assert f"`{model.sha256}`" in page
     assert f"{model.size / 1e6:.1f} MB" in page
+
+
+@pytest.fixture
+def runs(codec, vqgan):
+    """How often encoders and generators run."""
+    counts = {"encoder": 0, "generator": 0}
+    parts = {
+        "encoder": (codec.net.vqgan.encoder, vqgan.net.encoder),
+        "generator": (codec.net.vqgan.generator, vqgan.net.generator),
+    }
+
+    def counting(name: str):
+        def count(*_: object) -> None:
+            counts[name] += 1
+
+        return count
+
+    hooks = [module.register_forward_hook(counting(name)) for name, modules in parts.items() for module in modules]
+    yield counts
+    for hook in hooks:
+        hook.remove()
+
+
+@pytest.mark.parametrize(("name", "bpp"), [("glc", 0.05), ("vqgan", 0.025)])
+def test_a_search_for_a_rate_analyses_once(runs, parrots, name, bpp):
+    picture = parrots[:128, :192]
+    result = napari_glc.encode_to_bpp(picture, bpp, codec=name, device="cpu")
+    assert runs == {"encoder": 1, "generator": 0}
+    assert result.data == napari_glc.encode(picture, codec=name, quality=result.quality, device="cpu")
+    assert abs(result.bpp - bpp) < 0.1 * bpp
+
+
+@pytest.mark.parametrize("name", ["glc", "vqgan"])
+def test_verifying_checks_symbols_and_renders_nothing(runs, parrots, name):
+    file = napari_glc.GlcFile(napari_glc.encode(parrots[:128, :192], codec=name, tile=64), device="cpu")
+    runs["encoder"] = runs["generator"] = 0
+    seen: list[tuple[int, int]] = []
+    file.verify(lambda done, total: seen.append((done, total)))
+    assert runs == {"encoder": 0, "generator": 0}
+    assert seen[-1][0] == seen[-1][1] >= 6
+
+
+def test_defaults_of_encode_are_those_of_the_work_behind_it():
+    from inspect import signature
+
+    from napari_glc.files.encoding import prepared_array
+
+    behind = signature(prepared_array).parameters
+    told = signature(napari_glc.encode).parameters
+    assert {n: told[n].default for n in behind if n not in ("image", "options")} == {
+        n: p.default for n, p in behind.items() if n not in ("image", "options")
+    }

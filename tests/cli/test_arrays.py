@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import distributed
 import numpy as np
 import pytest
 import tifffile
@@ -59,14 +60,12 @@ def _folder(tmp_path: Path, stack: Path) -> Path:
 
 
 @pytest.mark.parametrize("engine", ["processes", "dask"])
-def test_a_folder_is_encoded_once_and_failures_are_named(stack, tmp_path, capsys, engine, monkeypatch):
+def test_a_folder_is_encoded_once_and_failures_are_named(stack, tmp_path, capsys, engine):
     folder, out = _folder(tmp_path, stack), tmp_path / "out"
     words = ["batch", str(folder), str(out), "--quality", "10", "--device", "cpu"]
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     if engine == "processes":
         codes = main([*words, "--workers", "2"]), main([*words, "--retries", "0"])
     else:
-        distributed = pytest.importorskip("distributed")
         with distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster:

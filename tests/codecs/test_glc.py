@@ -78,7 +78,8 @@ def test_the_stream_is_as_long_as_the_models_cross_entropy(codec, motocross, qua
     kept = levels > 0
     scale, magnitude = SCALES[levels[kept]], np.abs(symbols[kept])
     bits = -np.log2(norm.sf((magnitude - 0.5) / scale) - norm.sf((magnitude + 0.5) / scale)).sum()
-    stream = codec.stream_sizes(payload, parse(data).header, parse(data).grid[0])["symbols"]
+    file = GlcFile(data)
+    stream = codec.stream_sizes(payload, file.coding(), file.container.grid[0])["symbols"]
     assert abs(stream - bits / 8) <= 0.01 * bits / 8 + 16
 
 

@@ -7,8 +7,9 @@ import pytest
 
 import napari_glc
 from napari_glc import GlcFile
+from napari_glc.codecs.vqgan.options import INDEX_CODERS
 from napari_glc.codecs.vqgan.packets import packet_map
-from napari_glc.container import INDEX_CODERS, parse
+from napari_glc.container import parse
 from napari_glc.entropy.adaptive import read_adaptive, write_adaptive
 from napari_glc.entropy.deflated import read_deflated, write_deflated
 from napari_glc.errors import DamagedFileError, GlcError, LimitError, OptionError, TruncatedFileError
@@ -44,9 +45,9 @@ def test_the_smallest_index_coder_is_taken(parrots, vqgan):
     }
     chosen = napari_glc.encode(parrots, codec="vqgan", quality=87.5)
     assert len(chosen) == min(sizes.values())
-    assert GlcFile(chosen).index_facts() == {"index_coder": min(sizes, key=sizes.__getitem__), "packets": 1}
+    assert GlcFile(chosen).options.to_dict() == {"index_coder": min(sizes, key=sizes.__getitem__), "packets": 1}
     # 1536 indices of ten bits, 20 bytes around them
-    assert sizes["fixed"] == 1920 + 19
+    assert sizes["fixed"] == 1920 + 20
     assert sizes["transformer"] < 0.85 * sizes["fixed"]
 
 
@@ -59,9 +60,7 @@ def test_the_index_map_comes_back_exactly(vqgan, motocross, index_coder, packets
     data = napari_glc.encode(picture, codec="vqgan", quality=60, index_coder=index_coder, packets=packets, tile=256)
     file = GlcFile(data)
     plane = np.repeat(picture[..., None], 3, -1) if picture.ndim == 2 else picture
-    found = vqgan.read_map(
-        file._payload, file.container.header, file.container.grid, file.container.grid.plane, print, strict=True
-    )
+    found = vqgan.read_map(file.chunk, file.coding(), file.container.grid.plane, print, strict=True)
     np.testing.assert_array_equal(found.indices, vqgan.index_map(plane, 60, lambda done, total: None))
     decoded = file.read()
     assert decoded.shape == picture.shape
@@ -117,9 +116,9 @@ def test_options_that_do_not_fit_are_refused(parrots):
     for options in ({"packets": 0}, {"packets": 65}, {"index_coder": "morse"}):
         with pytest.raises(OptionError):
             napari_glc.encode(parrots, codec="vqgan", **options)
-    with pytest.raises(OptionError, match="belong to codec 'vqgan'"):
+    with pytest.raises(OptionError, match="codec 'glc' has no option 'packets'"):
         napari_glc.encode(parrots, packets=4)
-    with pytest.raises(OptionError, match="have packets to recover"):
+    with pytest.raises(OptionError, match="have no packets to recover"):
         GlcFile(napari_glc.encode(parrots[:64, :64])).recover()
 
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 
 from napari_glc import GlcFile
 from napari_glc.errors import GlcError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 from seeds import seeds
 
 FILES = (
@@ -45,14 +38,6 @@ def _packets_of(file: GlcFile) -> np.ndarray:
         area = container.grid[tile].divided(16)
         lost[area.slices] |= packet_map(area.height, area.width, container.header.packets) == packet
     return lost
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", FILES)

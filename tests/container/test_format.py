@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_glc.container import ArrayKind, Header, TileGrid, pack, parse, read_chunk
+from napari_glc.container import ArrayKind, Extension, Header, TileGrid, pack, parse, read_chunk
 from napari_glc.container.bytesio import check16, varint
 from napari_glc.container.header import FIELDS
 from napari_glc.errors import (
@@ -26,27 +26,27 @@ from napari_glc.errors import (
     UnsupportedVersionError,
 )
 
-HEADER = Header(codec="glc", kind=ArrayKind.RGB8, model=b"\x12\x34\x56", quality=37.5, height=512, width=768)
+HEADER = Header(codec=0, kind=ArrayKind.RGB8, model=b"\x12\x34\x56", quality=37.5, height=512, width=768)
 FORMAT_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "format.md"
 
 
 def test_a_file_gives_back_what_was_packed():
     payload = bytes(range(200))
     container = parse(pack(HEADER, [payload], {"name": "nuclei", "scale": [0.5, 0.5]}))
-    assert container.header.codec == "glc"
+    assert container.header.codec == 0
     assert container.header.quality == 37.5
     assert (container.header.height, container.header.width, container.header.tile) == (512, 768, 512)
     assert container.metadata == {"name": "nuclei", "scale": [0.5, 0.5]}
 
 
-def test_header_index_and_checksums_of_one_picture_take_18_bytes():
-    # the codec adds its own checksums of hyper stream and symbols, 2 bytes; together 20
+def test_header_index_and_checksums_of_one_picture_take_19_bytes():
+    # the codec adds its own checksum of the symbols, 1 byte; together 20
     payload = bytes(2000)
-    assert len(pack(HEADER, [payload])) - len(payload) == 18
+    assert len(pack(HEADER, [payload])) - len(payload) == 19
 
 
 def test_tiles_are_read_one_by_one():
-    header = Header(codec="glc", kind=ArrayKind.GREY8, model=bytes(3), quality=0, height=1024, width=1100, tile=512)
+    header = Header(codec=0, kind=ArrayKind.GREY8, model=bytes(3), quality=0, height=1024, width=1100, tile=512)
     tiles = [bytes([i]) * (10 + i) for i in range(4)]
     data = pack(header, tiles)
     container = parse(data)
@@ -99,7 +99,7 @@ def test_each_kind_of_bad_file_has_its_own_error():
 
 
 def test_a_huge_picture_is_refused_before_anything_is_allocated():
-    head = b"GLC" + bytes([1 | 1 << 4]) + bytes(3) + b"\x64"
+    head = b"GLC" + bytes([1 | 1 << 2]) + b"\0" + bytes(3) + b"\x64"
     with pytest.raises(LimitError):
         parse(head + varint(1 << 30) + varint(1 << 30) + bytes(100))
     with pytest.raises(LimitError):
@@ -127,7 +127,7 @@ def test_random_bytes_after_the_magic_end_in_an_error_of_ours(data):
 def test_mutations_with_a_repaired_checksum_do_not_escape(data):
     """What a fuzzer that knows the checksum would try."""
     tiles = [bytes(20), bytes(30)]
-    header = Header(codec="glc", kind=ArrayKind.GREY8, model=bytes(3), quality=9, height=600, width=90, tile=384)
+    header = Header(codec=0, kind=ArrayKind.GREY8, model=bytes(3), quality=9, height=600, width=90, tile=384)
     head_size = len(header.pack()) + len(tiles)
     mutated = bytearray(pack(header, tiles))
     for position in data.draw(st.lists(st.integers(3, head_size - 1), min_size=1, max_size=6)):
@@ -149,13 +149,65 @@ def test_metadata_that_is_no_json_is_damage():
             parse(head + check16(head) + block + check16(block) + b"x" + check16(b"x"))
 
 
+LARGE = dataclasses.replace(
+    HEADER,
+    codec=1000,
+    options=bytes(range(40)),
+    packets=3,
+    file_stream=True,
+    plane_streams=True,
+    extensions=(Extension("note", b"for people"), Extension("film-grain", b"", needed=True)),
+)
+
+
+def test_codec_numbers_options_and_extensions_have_room_to_grow():
+    chunks = [b"file", b"plane", b"a", b"b", b"c"]
+    data = pack(LARGE, chunks)
+    container = parse(data)
+    assert dataclasses.replace(container.header, metadata_size=0) == LARGE
+    places = [container.place(index) for index in range(container.chunks)]
+    assert [(p.kind, p.packet) for p in places] == [("file", 0), ("plane", 0), ("tile", 0), ("tile", 1), ("tile", 2)]
+    assert container.first_chunk(0) == 2
+    assert [read_chunk(io.BytesIO(data), container, i) for i in range(5)] == chunks
+    for name, index in (("the stream of the file", 0), ("the stream of the plane", 1), ("packet 2 of 3", 4)):
+        damaged = bytearray(data)
+        damaged[container.offsets[index]] ^= 1
+        with pytest.raises(DamagedFileError, match=name):
+            read_chunk(io.BytesIO(damaged), container, index)
+
+
+def test_streams_of_planes_and_levels_are_found():
+    header = dataclasses.replace(
+        LARGE, kind=ArrayKind.RGB_PLANES, planes=2, levels=2, width=1100, packets=1, extensions=()
+    )
+    grids = TileGrid(512, 1100, 512), TileGrid(256, 550, 512)
+    per_plane = sum(1 + len(grid) for grid in grids)
+    metadata = {"array": {}}
+    container = parse(pack(header, [bytes([i]) for i in range(1 + 2 * per_plane)], metadata))
+    for plane in range(2):
+        for level in range(2):
+            first = container.first_chunk(plane, level)
+            before = container.place(first - 1)
+            assert (before.kind, before.plane, before.level) == ("plane", plane, level)
+            for tile in range(len(grids[level])):
+                place = container.place(first + tile)
+                assert (place.kind, place.plane, place.level, place.tile) == ("tile", plane, level, tile)
+
+
+def test_a_flag_of_tomorrow_is_refused_by_its_name_and_not_called_damage():
+    data = pack(HEADER, [bytes(60)])
+    flags = HEADER.flags() | 1 << 10
+    with pytest.raises(UnsupportedVersionError, match=r"fields \(0x400\).*update napari-glc"):
+        parse(data[:3] + varint(flags) + data[4:])
+
+
 def test_numbers_have_one_encoding_only():
-    data = b"GLC" + bytes([1 | 1 << 4]) + bytes(3) + b"\x64" + b"\x81\x00" + bytes(100)
+    data = b"GLC" + bytes([1 | 1 << 2]) + b"\0" + bytes(3) + b"\x64" + b"\x81\x00" + bytes(100)
     with pytest.raises(DamagedFileError, match="not encoded"):
         parse(data)
 
 
 def test_the_documented_header_is_the_declared_one():
-    table = re.findall(r"^\| `(\w+)` \| (\S+) \| (.+) \|$", FORMAT_PAGE.read_text(), re.MULTILINE)
+    table = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", FORMAT_PAGE.read_text(), re.MULTILINE)
     declared = [(field.name, field.size, field.meaning) for field in FIELDS]
     assert table[: len(declared)] == declared

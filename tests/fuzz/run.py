@@ -27,9 +27,7 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-CORPUS = HERE.parent / "corpus"
+CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 SLOW = 2.0
 """Seconds of processor time."""
 PARSER_MEMORY = 1 << 16, 64, 48 << 20
@@ -99,12 +97,12 @@ def fuzz_guided(name: str, runs: int, seconds: int) -> None:
 
 def fuzz_at_random(name: str, runs: int, seconds: int) -> None:
     """Structure-aware mutations of real files; counts what happened and bounds time and memory."""
+    import torch
+
     import mutations
     import targets
-    import torch
-    from seeds import seeds
-
     from napari_glc import Limits, set_limits
+    from seeds import seeds
 
     torch.set_num_threads(1)
     target = {"parser": targets.parse_file, "streams": targets.decode_streams, "decoder": targets.decode_file}[name]

@@ -8,7 +8,7 @@ from pathlib import Path
 import imageio.v3 as iio
 
 import napari_glc
-from napari_glc.container import INDEX_CODERS
+from napari_glc.codecs.vqgan.options import INDEX_CODERS
 
 SAMPLE = Path(napari_glc.__file__).parent / "samples" / "kodim23.png"
 _SPOTS = ((180, 300), (90, 520), (400, 100))

@@ -5,26 +5,21 @@ from __future__ import annotations
 import dataclasses
 import io
 import random
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
 import mutations
 import run
 import targets
-from seeds import seeds
-
 from napari_glc import Limits, get_limits, set_limits
 from napari_glc.container import parse, read_chunk
 from napari_glc.errors import GlcError, LimitError, OptionError
 from napari_glc.models import embedded_models
+from seeds import seeds
 
 CORPUS = sorted(run.CORPUS.glob("*.bin"))
 
@@ -38,11 +33,9 @@ def _warm() -> None:
 
 @pytest.fixture(autouse=True)
 def _small_pictures() -> Iterator[None]:
-    threads, before = torch.get_num_threads(), set_limits(Limits(pixels=1 << 14))
-    torch.set_num_threads(1)
+    before = set_limits(Limits(pixels=1 << 14))
     yield
     set_limits(before)
-    torch.set_num_threads(threads)
 
 
 def _with_models(data: bytes) -> Iterator[bytes]:
@@ -57,7 +50,7 @@ def _with_models(data: bytes) -> Iterator[bytes]:
         if chunks:
             yield mutations.rebuilt(dataclasses.replace(container.header, model=model.tag), chunks)
         else:
-            yield data[:4] + model.tag + data[7:]
+            yield data[:5] + model.tag + data[8:]
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import dask.array
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 import napari_glc
 from napari_glc.errors import DamagedFileError, OptionError, UnsupportedArrayError
@@ -72,15 +74,14 @@ def _mapped(array, tmp_path):
 
 
 def _dask(array, tmp_path):
-    return pytest.importorskip("dask.array").from_array(array, chunks=tuple(max(1, n // 2) for n in array.shape))
+    return dask.array.from_array(array, chunks=tuple(max(1, n // 2) for n in array.shape))
 
 
 def _dask_uneven(array, tmp_path):
-    return pytest.importorskip("dask.array").from_array(array, chunks=tuple(max(1, n // 2 + 1) for n in array.shape))
+    return dask.array.from_array(array, chunks=tuple(max(1, n // 2 + 1) for n in array.shape))
 
 
 def _zarr(array, tmp_path):
-    zarr = pytest.importorskip("zarr")
     stored = zarr.create_array(
         tmp_path / "a.zarr", shape=array.shape, dtype=array.dtype, chunks=(*array.shape[:-1], 16)
     )

@@ -41,8 +41,8 @@ def test_a_region_touches_only_the_tiles_it_needs(stack_file, tmp_path):
     container, data = file.container, bytearray(stack_file.read_bytes())
     needed = {row * 7 + column for row in range(6) for column in range(6)}
     for chunk in range(container.chunks):
-        plane, level, tile, _ = container.place(chunk)
-        if (plane, level) != (1, 0) or tile not in needed:
+        place = container.place(chunk)
+        if (place.plane, place.level) != (1, 0) or place.tile not in needed:
             start, end = container.offsets[chunk : chunk + 2]
             data[start:end] = bytes(end - start)
     broken = tmp_path / "broken.glc"
@@ -72,7 +72,6 @@ def test_regions_that_are_none_are_refused(stack_file, region):
 
 
 def test_a_dask_array_decodes_what_is_computed_and_remembers_it(stack_file):
-    pytest.importorskip("dask.array")
     file = napari_glc.open(stack_file)
     lazy = file.dask()
     assert (lazy.shape, lazy.dtype) == (file.shape, file.dtype)

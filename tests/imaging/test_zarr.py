@@ -7,14 +7,15 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 import napari_glc
 from napari_glc.errors import GlcError
 
-zarr = pytest.importorskip("zarr")
 ROOT = Path(__file__).parents[2]
 
 
@@ -65,8 +66,6 @@ def test_an_array_of_version_2_stores_its_chunks_in_glc(tmp_path):
 
 
 def test_the_entry_point_of_version_2_names_the_codec():
-    import numcodecs
-
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["numcodecs.codecs"]
     module, name = points["glc"].split(":")
     codec = getattr(import_module(module), name)

@@ -33,7 +33,7 @@ def test_figures_are_those_of_the_file(parrots):
     assert result.ratio == 192 * 256 * 3 / len(result.data)
     fidelity = compare(picture, result.pixels)
     assert (result.psnr, result.ms_ssim) == (fidelity.psnr, fidelity.ms_ssim)
-    assert (result.codec, result.model, result.device, result.index_coder) == ("glc", "glc-small", "cpu", "")
+    assert (result.codec, result.model, result.device, result.options) == ("glc", "glc-small", "cpu", {})
     assert result.facts()["bytes"] == result.size
     assert result.encode_seconds > 0 < result.decode_seconds
 
@@ -47,11 +47,11 @@ def test_a_wanted_rate_counts_the_whole_file(parrots):
 
 def test_index_maps_keep_grey_and_their_options(vqgan, embryo):
     picture = np.ascontiguousarray(embryo[:128, :192])
-    options = CodingOptions(codec="vqgan", quality=0, index_coder="zip", packets=3, device="cpu")
+    options = CodingOptions(codec="vqgan", quality=0, options={"index_coder": "zip", "packets": 3}, device="cpu")
     result = code_plane(picture, options)
     assert result.pixels.shape == (128, 192)
-    assert result.index_coder == "zip"
-    assert napari_glc.files.opened.GlcFile(result.data).index_facts() == {"index_coder": "zip", "packets": 3}
+    assert result.options == {"index_coder": "zip", "packets": 3}
+    assert napari_glc.GlcFile(result.data).options.to_dict() == result.options
     assert result.raw_bytes == 128 * 192
     assert np.isnan(result.ms_ssim)
 

@@ -16,7 +16,6 @@ from napari_glc.inspection.rate.curves import (
     available_baselines,
     baseline_curve,
     decoded_baseline,
-    qualities_of,
     rate_curve,
     write_curve,
 )
@@ -42,9 +41,9 @@ def test_points_are_those_of_files(part):
 
 def test_a_curve_has_nine_points(part):
     session = RateSession(part, codec="vqgan", device="cpu")
-    qualities = qualities_of(session)
+    qualities = session.qualities
     assert [session.coder.level(q) for q in qualities] == list(range(9))
-    assert len(qualities_of(RateSession(part[:64, :64], device="cpu"))) == 9
+    assert len(RateSession(part[:64, :64], device="cpu").qualities) == 9
     first = next(rate_curve(session))
     assert first.codec == "vqgan"
     assert first.quality == 0

@@ -138,7 +138,7 @@ def test_a_patch_is_the_codeword_amid_itself(vqgan):
     assert patches.shape == (3, 16, 16, 3)
     grid = TileGrid(112, 112, 0)
     for index, patch in zip(wanted, patches, strict=True):
-        from napari_glc.codecs.vqgan.codec import DamagedMap
+        from napari_glc.codecs.index_mapped import DamagedMap
 
         constant = DamagedMap(Box(0, 0, 7, 7), np.full((7, 7), index), 1, ())
         picture = vqgan.render(constant, 50, grid.plane, grid, _quietly)

@@ -40,9 +40,10 @@ def test_several_tiles_and_blocks(parrots, monkeypatch):
 
     monkeypatch.setattr(blocks, "BLOCK", 256)
     picture = parrots[:320, :448]
-    step = RateSession(picture, device="cpu", tile=128).at(25)
+    session = RateSession(picture, device="cpu", tile=128)
+    step = session.at(25)
     data = napari_glc.encode(picture, quality=25, device="cpu", tile=128)
-    assert len(step.symbols) == 6
+    assert len(session.grid) == 6
     assert step.data == data
     assert np.array_equal(step.pixels, napari_glc.decode(data, device="cpu"))
 
@@ -55,14 +56,16 @@ def test_index_maps_too(parrots, vqgan, quality):
     data = napari_glc.encode(picture, codec="vqgan", quality=quality, device="cpu")
     assert step.data == data
     assert np.array_equal(step.pixels, napari_glc.decode(data, device="cpu"))
-    assert step.indices.shape == (16, 20)
-    assert np.array_equal(step.indices, vqgan.index_map(picture, quality, lambda done, total: None))
+    file = napari_glc.GlcFile(step.data, device="cpu")
+    found = vqgan.read_map(file.chunk, file.coding(), file.container.grid.plane, print, strict=True)
+    assert found.indices.shape == (16, 20)
+    assert np.array_equal(found.indices, vqgan.index_map(picture, quality, print))
 
 
 def test_qualities_of_one_codebook_share_the_work(parrots):
     session = RateSession(parrots[:128, :128], codec="vqgan", device="cpu")
     first, second = session.at(49), session.at(51)
-    assert second.indices is first.indices
+    assert second.bits is first.bits
     assert (first.quality, second.quality) == (49, 51)
     assert first.data != second.data
 

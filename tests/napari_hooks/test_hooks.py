@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import npe2
 import numpy as np
 import pytest
+import skimage
 import tifffile
 from napari.components import ViewerModel
 from napari.layers import Labels
 
 import napari_glc
 from napari_glc._napari.reader import get_reader
+from napari_glc.codecs import registry
 from napari_glc.errors import DamagedFileError, NotAGlcFileError, UnsupportedArrayError
 from napari_glc.files.damaging import damage
 from napari_glc.metrics import psnr
+from napari_glc.models.registry import FOLDER_VARIABLE
 
 DATA = Path(__file__).parents[1] / "data"
 MANIFEST = Path(napari_glc.__file__).parent / "napari.yaml"
@@ -226,7 +230,7 @@ def test_damaged_files_say_what_is_wrong(viewer, encoded_parrots, tmp_path):
         viewer.open(bad, plugin="napari-glc")
 
 
-def test_a_file_that_lost_packets_heals_and_is_reported(viewer, motocross, tmp_path):
+def test_a_file_that_lost_packets_opens_recovered_and_is_reported(viewer, motocross, tmp_path):
     path = tmp_path / "lossy.glc"
     metadata = {"scale": [0.5, 0.5], "translate": [3.0, 4.0], "units": ["um", "um"]}
     whole = napari_glc.encode(motocross, codec="vqgan", quality=60, packets=6, metadata=metadata)
@@ -241,6 +245,50 @@ def test_a_file_that_lost_packets_heals_and_is_reported(viewer, motocross, tmp_p
     assert lost.data.mean() == pytest.approx(1 / 3, abs=0.01)
     np.testing.assert_allclose(lost.extent.world, image.extent.world)
     assert lost.units == image.units
+
+
+def _toy_file(tmp_path: Path, picture: np.ndarray) -> Path:
+    path = tmp_path / "birds.glc"
+    metadata = {"name": "birds", "scale": [0.5, 0.5], "units": ["um", "um"]}
+    napari_glc.imwrite(path, picture, codec="toy", metadata=metadata)
+    return path
+
+
+@pytest.mark.parametrize("lacking", ["codec", "model", "library"])
+def test_what_cannot_be_decoded_opens_empty_and_says_what_is_missing(
+    toy, viewer, parrots, tmp_path, monkeypatch, lacking
+):
+    path = _toy_file(tmp_path, parrots[:64, :96])
+    if lacking == "codec":
+        monkeypatch.delitem(registry._entries, "toy")
+        words = "codec number 4242, which this version lacks: update napari-glc"
+    elif lacking == "model":
+        monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "nowhere"))
+        words = f"is not installed.*Put its .safetensors file into {tmp_path / 'nowhere'}"
+    else:
+        monkeypatch.setitem(registry._entries, "toy", replace(toy, needs=("no_such_library",), extra="toys"))
+        words = r"codec 'toy' needs no_such_library: pip install 'napari-glc\[toys\]'"
+    with pytest.warns(UserWarning, match=f"birds.glc: .*{words}.*The layer is empty"):
+        (layer,) = viewer.open(path, plugin="napari-glc")
+    assert layer.name == "birds (not decoded)"
+    assert (layer.data.shape, layer.rgb) == ((64, 96, 3), True)
+    assert not layer.data.any()
+    np.testing.assert_array_equal(layer.scale, (0.5, 0.5))
+    assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+    facts = layer.metadata["glc"]
+    assert facts["bytes"] == path.stat().st_size
+    assert facts["codec"] == ("codec 4242" if lacking == "codec" else "toy")
+    assert "birds.glc" in facts["not decoded"]
+
+
+def test_a_large_stack_that_cannot_be_decoded_takes_no_memory(toy, viewer, embryo, tmp_path, monkeypatch):
+    path = tmp_path / "stack.glc"
+    napari_glc.imwrite(path, np.stack([embryo] * 3).astype(np.uint16), codec="toy", axes="CYX")
+    monkeypatch.delitem(registry._entries, "toy")
+    with pytest.warns(UserWarning, match="codec number 4242"):
+        (layer,) = viewer.open(path, plugin="napari-glc")
+    assert (layer.data.shape, layer.data.dtype) == ((3, *embryo.shape), np.uint16)
+    assert layer.data.strides == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -262,12 +310,22 @@ def test_hostile_metadata_is_ignored(viewer, embryo, tmp_path, metadata):
     assert layer.contrast_limits == [0, 255]
 
 
-def test_samples_open(viewer):
-    (plain,) = viewer.open_sample("napari-glc", "parrots")
-    assert plain.data.shape == (512, 768, 3)
-    layers = viewer.open_sample("napari-glc", "coded")
-    assert len(layers) == 2
-    assert "bytes" in layers[1].name
+@pytest.mark.parametrize(
+    ("key", "coded_key", "shape"), [("parrots", "coded", (512, 768, 3)), ("tissue", "coded_tissue", (512, 512, 3))]
+)
+def test_samples_open(viewer, key, coded_key, shape):
+    (plain,) = viewer.open_sample("napari-glc", key)
+    assert plain.data.shape == shape
+    original, coded = viewer.open_sample("napari-glc", coded_key)
+    np.testing.assert_array_equal(original.data, plain.data)
+    assert coded.data.shape == shape
+    assert "bytes" in coded.name
+    assert 15 < psnr(plain.data, coded.data) < 40
+
+
+def test_the_sample_of_tissue_comes_with_scikit_image():
+    """Nothing is downloaded: the file lies in the installed package."""
+    assert (Path(skimage.__file__).parent / "data" / "ihc.png").is_file()
 
 
 def test_every_menu_is_one_that_napari_shows():

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import io
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import napari_glc
 from napari_glc.codecs.glc.symbols import SymbolCoder
@@ -21,8 +19,6 @@ QUALITY = 60
 
 @pytest.fixture(scope="module")
 def payload(motocross: np.ndarray) -> bytes:
-    import io
-
     data = napari_glc.encode(motocross, quality=QUALITY, device="cpu")
     return read_chunk(io.BytesIO(data), parse(data), 0)
 
@@ -37,45 +33,15 @@ def _assert_same(first: list[np.ndarray], second: list[np.ndarray]) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def _without_onednn() -> Iterator[None]:
-    torch.backends.mkldnn.enabled = False
-    yield
-    torch.backends.mkldnn.enabled = True
-
-
-@contextlib.contextmanager
-def _jitter(module: nn.Module, relative: float) -> Iterator[None]:
-    """Multiply every layer's output by 1 ± `relative`."""
-    generator = torch.Generator().manual_seed(5)
-
-    def disturb(_module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
-        return output * (1 + relative * (2 * torch.rand(output.shape, generator=generator, dtype=output.dtype) - 1))
-
-    hooks = [m.register_forward_hook(disturb) for m in module.modules() if not list(m.children())]
-    assert len(hooks) > 50
-    yield
-    for hook in hooks:
-        hook.remove()
-
-
-def test_one_and_two_threads(codec, payload):
+def test_one_and_two_threads(codec, payload, two_threads):
     expected = _symbols(codec.coder, payload)
-    with _one_thread():
+    with two_threads():
         _assert_same(_symbols(codec.coder, payload), expected)
 
 
-def test_onednn_on_and_off(codec, payload):
+def test_onednn_on_and_off(codec, payload, without_onednn):
     expected = _symbols(codec.coder, payload)
-    with _without_onednn():
+    with without_onednn():
         _assert_same(_symbols(codec.coder, payload), expected)
 
 
@@ -86,15 +52,15 @@ def test_whatever_multiplies(codec, payload, kind):
         _assert_same(_symbols(codec.coder, payload), expected)
 
 
-def test_relative_noise_of_1e_10_on_every_layer(codec, payload):
+def test_relative_noise_of_1e_10_on_every_layer(codec, payload, jitter):
     expected = _symbols(codec.coder, payload)
-    with using("float64"), _jitter(codec.coder.prior.twin, 1e-10):
+    with using("float64"), jitter(codec.coder.prior.twin, 1e-10):
         _assert_same(_symbols(codec.coder, payload), expected)
 
 
-def test_much_more_noise_does_change_them(codec, payload):
+def test_much_more_noise_does_change_them(codec, payload, jitter):
     """The test above can fail: noise the arithmetic cannot absorb breaks the stream, and that is noticed."""
-    with using("float64"), _jitter(codec.coder.prior.twin, 1e-2), pytest.raises(napari_glc.GlcError):
+    with using("float64"), jitter(codec.coder.prior.twin, 1e-2), pytest.raises(napari_glc.GlcError):
         _symbols(codec.coder, payload)
 
 

@@ -9,12 +9,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import fakes
 import pytest
 import torch
 
+import fakes
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.errors import ModelError
-from napari_glc.models import import_checkpoint
 from napari_glc.models.registry import FOLDER_VARIABLE
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_glc import recovery
-from napari_glc.codecs.vqgan.codec import DamagedMap
+from napari_glc.codecs.index_mapped import DamagedMap
 from napari_glc.codecs.vqgan.filling import fill_map
 from napari_glc.codecs.vqgan.packets import packet_map
 from napari_glc.container import Box

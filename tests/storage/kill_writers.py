@@ -21,8 +21,6 @@ from pathlib import Path
 import napari_glc
 from napari_glc._base.atomic import write_atomically
 from napari_glc.container import parse, read_chunk
-
-sys.path.insert(0, str(Path(__file__).parent))
 from writer_process import content
 
 

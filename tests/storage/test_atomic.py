@@ -13,10 +13,8 @@ from pathlib import Path
 import pytest
 
 import napari_glc
-from napari_glc._base.atomic import _open_part, _part_prefix, write_atomically
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kill_writers import kill_writers
+from napari_glc._base.atomic import _open_part, _part_prefix, write_atomically
 from writer_process import content
 
 OLD, NEW = content(1, 3000), content(2, 300_000)

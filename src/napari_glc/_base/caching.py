@@ -1,12 +1,60 @@
-"""What was decoded of tiles, kept while there is room."""
+"""What was decoded or read, kept while there is room."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, MutableMapping
-from typing import Any
+import threading
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
+from typing import Any, TypeVar
 
-__all__ = ["DecodedTiles"]
+from cachetools import LRUCache
+
+__all__ = ["ByteCache", "DecodedTiles"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+def _nbytes(value: Any) -> int:
+    return int(value.nbytes)
+
+
+class ByteCache(MutableMapping[K, V]):
+    """The values used last, as many as fit into a number of bytes; several threads may use it.
+
+    The newest value stays even if it is larger than all that room by itself, so that what is read from it next need
+    not be made again.
+
+    Parameters
+    ----------
+    limit
+        Bytes kept at most.
+    size
+        Bytes of a value; the default asks an array or tensor for its ``nbytes``.
+    """
+
+    def __init__(self, limit: int, size: Callable[[V], int] = _nbytes) -> None:
+        self._kept: LRUCache[K, V] = LRUCache(limit, getsizeof=lambda value: min(limit, size(value)))
+        self._lock = threading.Lock()
+
+    def __getitem__(self, key: K) -> V:
+        with self._lock:
+            return self._kept[key]
+
+    def __setitem__(self, key: K, value: V) -> None:
+        with self._lock:
+            self._kept[key] = value
+
+    def __delitem__(self, key: K) -> None:
+        with self._lock:
+            del self._kept[key]
+
+    def __iter__(self) -> Iterator[K]:
+        with self._lock:
+            return iter(list(self._kept))
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._kept)
 
 
 class DecodedTiles:
@@ -19,54 +67,32 @@ class DecodedTiles:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._bytes = limit, 0
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self.kept: ByteCache[tuple[Hashable, int], Any] = ByteCache(limit)
+        """Results by plane and tile."""
         self.count = 0
         """Tiles decoded so far."""
 
     def of(self, plane: Hashable) -> MutableMapping[int, Any]:
         """The tiles of one plane, for a codec."""
-        return _View(self, plane)
-
-    def get(self, key: Hashable) -> Any:
-        """What is known of a tile, ``KeyError`` if nothing is."""
-        value = self._kept[key]
-        self._kept.move_to_end(key)
-        return value
-
-    def put(self, key: Hashable, value: Any) -> None:
-        """Keep what was decoded of a tile."""
-        self.count += 1
-        self._kept[key] = value
-        self._bytes += value.nbytes
-        while self._bytes > self._limit and len(self._kept) > 1:
-            _, gone = self._kept.popitem(last=False)
-            self._bytes -= gone.nbytes
-
-    def drop(self, key: Hashable) -> None:
-        """Forget a tile."""
-        self._bytes -= self._kept.pop(key).nbytes
-
-    def tiles(self, plane: Hashable) -> list[int]:
-        """Which tiles of a plane are at hand."""
-        return [key[1] for key in self._kept if isinstance(key, tuple) and key[0] == plane]
+        return _TilesOfPlane(self, plane)
 
 
-class _View(MutableMapping[int, Any]):
+class _TilesOfPlane(MutableMapping[int, Any]):
     def __init__(self, tiles: DecodedTiles, plane: Hashable) -> None:
         self._tiles, self._plane = tiles, plane
 
     def __getitem__(self, tile: int) -> Any:
-        return self._tiles.get((self._plane, tile))
+        return self._tiles.kept[self._plane, tile]
 
     def __setitem__(self, tile: int, value: Any) -> None:
-        self._tiles.put((self._plane, tile), value)
+        self._tiles.count += 1
+        self._tiles.kept[self._plane, tile] = value
 
     def __delitem__(self, tile: int) -> None:
-        self._tiles.drop((self._plane, tile))
+        del self._tiles.kept[self._plane, tile]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._tiles.tiles(self._plane))
+        return iter([tile for plane, tile in self._tiles.kept if plane == self._plane])
 
     def __len__(self) -> int:
-        return len(self._tiles.tiles(self._plane))
+        return sum(1 for _ in self)

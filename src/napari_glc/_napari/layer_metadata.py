@@ -11,8 +11,9 @@ from .._version import __version__
 
 if TYPE_CHECKING:
     from ..files.opened import GlcFile
+    from .plane_place import PlanePlace
 
-__all__ = ["layer_axes", "layer_metadata", "layer_options", "lost_options"]
+__all__ = ["decoded_facts", "layer_axes", "layer_metadata", "layer_options", "lost_options", "metadata_of_layer"]
 
 _HUGE = 1e15
 _USUAL_AXES = "WVUQPTCZYX"
@@ -53,6 +54,17 @@ def layer_metadata(options: dict[str, Any], rgb: bool) -> dict[str, Any]:
         if colormap not in (None, "gray"):
             kept["colormap"] = colormap
     return kept
+
+
+def metadata_of_layer(layer: Any, plane: PlanePlace | None = None) -> dict[str, Any]:
+    """What of a napari layer goes into the file of all of it, or of one of its planes; see :func:`layer_metadata`."""
+    options = dict(layer.as_layer_data_tuple()[1])
+    if plane is not None:
+        options |= plane.placement
+    if str(layer.dtype) != "uint8":
+        # they are the darkest and the brightest value of the file already
+        options["contrast_limits"] = None
+    return layer_metadata(options, layer.rgb)
 
 
 def _floats(values: Any) -> list[float]:
@@ -122,7 +134,7 @@ def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
         "units": along(_units(kept.get("units"), len(stored)), "pixel"),
         "axis_labels": along(_texts(kept.get("axis_labels"), len(stored)) or names, ""),
         "contrast_limits": _limits(kept.get("contrast_limits")) or _range(file, channel),
-        "metadata": {"glc": _facts(file)},
+        "metadata": {"glc": decoded_facts(file.facts(), file.path)},
     }
     if layout.clipped:
         options["metadata"]["glc"]["clipped"] = layout.clipped
@@ -163,9 +175,9 @@ def lost_options(options: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "name": f"{options['name']} (lost)", "opacity": 0.4}
 
 
-def _facts(file: GlcFile) -> dict[str, Any]:
-    path = None if file.path is None else str(Path(file.path))
-    return file.facts() | {"file": path, "version": __version__, "warning": _WARNING}
+def decoded_facts(facts: dict[str, Any], path: Path | None = None) -> dict[str, Any]:
+    """What a decoded layer says of its origin: `facts`, the file if there is one, who decoded it, and a warning."""
+    return facts | {"file": None if path is None else str(path), "version": __version__, "warning": _WARNING}
 
 
 # A file's metadata is as untrusted as the rest of it: what does not fit is ignored.

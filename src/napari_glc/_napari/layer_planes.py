@@ -1,79 +1,82 @@
-"""From an image layer to the plane a codec sees, and back onto the canvas. Free of Qt."""
+"""From an image layer to the plane a codec sees, and back onto the canvas. Free of Qt.
+
+::
+
+    GUI's thread     plane_of_layer(layer) --> LayerPlane: which plane, where it lies, what its values mean
+    work thread      LayerPlane.read()     --> samples, for a file that keeps their type
+                     LayerPlane.picture()  --> 8 bits, for networks
+
+Layers may hold lazy arrays, so that reading a plane means reading files or computing: no sample is touched before
+:meth:`LayerPlane.read`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedArrayError
-from ..imaging.scaling import from_bytes, to_bytes
+from ..imaging.layout import DTYPES
+from ..imaging.scaling import to_bytes
+from .layer_metadata import layer_options
+from .plane_place import PlanePlace, Source
 
-__all__ = ["LayerPlane", "coded_range", "plane_of_layer"]
+if TYPE_CHECKING:
+    from ..files.opened import GlcFile
+
+__all__ = ["LayerPlane", "Source", "coded_range", "display_of", "place_of_file", "plane_of_layer", "source_of_layer"]
 
 
-@dataclass(frozen=True)
-class LayerPlane:
-    """One plane of an image layer, ready to encode.
+@dataclass(frozen=True, kw_only=True)
+class LayerPlane(PlanePlace):
+    """One plane of an image layer, not read yet.
 
     Attributes
     ----------
-    pixels
-        uint8, ``(Y, X)`` or ``(Y, X, 3)``.
-    rgb
-        Whether the layer is RGB.
-    name
-        Of the layer.
-    placement
-        ``scale``, ``translate``, ``units`` and ``axis_labels`` of the plane, as layer options.
-    dtype
-        Of the layer's data.
-    limits
-        The values that became 0 and 255; ``None`` if the data are uint8 already.
-    clipped
-        Share of the samples beyond the limits, 0 to 1.
+    data
+        Of the layer; of a multiscale one, the finest level.
     index
-        Where the plane lies along the leading axes of the layer; empty for a two-dimensional one.
-    colormap
-        Of a grey layer, for results that show the same values.
+        Where the plane lies along the leading axes of the data; empty for a two-dimensional layer.
     """
 
-    pixels: NDArray[np.uint8]
-    rgb: bool
-    name: str
-    placement: dict[str, Any]
-    dtype: np.dtype[Any]
-    limits: tuple[float, float] | None
-    clipped: float
-    index: tuple[int, ...] = ()
-    colormap: Any = None
+    data: Any
+    index: tuple[int, ...]
 
-    @property
-    def axes(self) -> str:
-        """``"YX"`` or ``"YXC"``."""
-        return "YXC" if self.rgb else "YX"
+    def read(self) -> NDArray[Any]:
+        """The samples ``(Y, X)`` or ``(Y, X, 3)`` in a type that files keep; types they do not know become float32.
 
-    def coarse_placement(self, factor: int) -> dict[str, Any]:
-        """Placement of a map with one element for `factor` x `factor` pixels, aligned with the plane."""
-        scale = np.asarray(self.placement["scale"], float)
-        translate = np.asarray(self.placement["translate"], float) + (factor - 1) / 2 * scale
-        return {**self.placement, "scale": tuple(scale * factor), "translate": tuple(translate)}
+        Raises
+        ------
+        UnsupportedArrayError
+            If part of an RGBA picture is transparent.
+        Exception
+            Whatever a lazy array raises when it is computed.
+        """
+        samples = np.asarray(self.data[self.index] if self.index else self.data)
+        if self.rgb and samples.shape[-1] == 4:
+            if samples[..., 3].min() != samples[..., 3].max():
+                raise UnsupportedArrayError(
+                    f"layer {self.name!r} has transparent parts, which cannot be coded; drop its alpha channel first"
+                )
+            samples = samples[..., :3]
+        if self.dtype.newbyteorder("=").name not in DTYPES:
+            samples = samples.astype(np.float32)
+        return np.ascontiguousarray(samples)
 
-    def restored(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
-        """Decoded pixels in the values of the layer: 0 to 255 become the limits again."""
-        if self.limits is None:
-            return pixels
-        return from_bytes(pixels, self.limits, str(self.dtype))
+    def picture(self) -> NDArray[np.uint8]:
+        """The plane as networks see it, uint8 ``(Y, X)`` or ``(Y, X, 3)``; raises what :meth:`read` raises."""
+        return to_bytes(self.read(), self.limits)[0]
 
 
 def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPlane:
-    """Copy the plane of an image layer that is on display.
+    """The plane of an image layer that is on display.
 
     uint8 data are taken as they are. Other types are coded as they are displayed: the layer's contrast limits become
-    0 and 255, and what lies beyond is clipped and counted.
+    0 and 255, and what lies beyond is clipped.
 
     Parameters
     ----------
@@ -85,44 +88,64 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
     Raises
     ------
     UnsupportedArrayError
-        If the data cannot be coded; the message says what to do.
+        If the layer is a mask.
     """
     data = layer.data[0] if layer.multiscale else layer.data
-    index: tuple[int, ...] = _slice_index(layer, data, point) if layer.ndim > 2 else ()
-    if index:
-        data = data[index]
-    pixels = np.asarray(data)
-    rgb = bool(layer.rgb)
-    if rgb and pixels.shape[-1] == 4:
-        if pixels[..., 3].min() != pixels[..., 3].max():
-            raise UnsupportedArrayError(
-                f"layer {layer.name!r} has transparent parts, which cannot be coded; drop its alpha channel first"
-            )
-        pixels = pixels[..., :3]
-    if pixels.dtype == np.bool_:
+    dtype = np.dtype(data.dtype)
+    if dtype == np.bool_:
         raise UnsupportedArrayError(f"layer {layer.name!r} is a mask; a generative codec would redraw its borders")
-    limits, clipped = None, 0.0
-    dtype = pixels.dtype
-    if dtype != np.uint8:
-        limits = coded_range(layer, dtype)
-        pixels, outside = to_bytes(pixels, limits)
-        clipped = outside / pixels.size
+    index: tuple[int, ...] = _slice_index(layer, data, point) if layer.ndim > 2 else ()
+    height, width = data.shape[len(index) : len(index) + 2]
     return LayerPlane(
-        pixels=np.ascontiguousarray(pixels),
-        rgb=rgb,
+        key=str(layer.unique_id),
         name=str(layer.name),
+        rgb=bool(layer.rgb),
+        shape=(int(height), int(width)),
         placement={
             "scale": tuple(float(s) for s in layer.scale[-2:]),
             "translate": tuple(float(t) for t in layer.translate[-2:]),
             "units": tuple(str(u) for u in layer.units[-2:]),
             "axis_labels": tuple(str(a) for a in layer.axis_labels[-2:]),
         },
+        display=display_of(layer),
         dtype=dtype,
-        limits=limits,
-        clipped=clipped,
+        limits=coded_range(layer, dtype),
+        data=data,
         index=index,
-        colormap=None if rgb else layer.colormap,
     )
+
+
+def place_of_file(file: GlcFile) -> PlanePlace:
+    """Where the picture of a file of one plane belongs; nothing is decoded."""
+    options = layer_options(file)
+    layout = file.layout
+    rgb = bool(options["rgb"])
+    return PlanePlace(
+        key=str(options["name"]) if file.path is None else str(file.path),
+        name=str(options["name"]),
+        rgb=rgb,
+        shape=(layout.size("Y"), layout.size("X")),
+        placement={key: options[key][-2:] for key in ("scale", "translate", "units", "axis_labels")},
+        display={} if rgb else {key: options[key] for key in ("contrast_limits", "colormap")},
+        dtype=file.dtype,
+        limits=layout.ranges[0] if layout.ranges else None,
+    )
+
+
+def source_of_layer(layer: Any) -> Source:
+    """A layer as the source of results."""
+    return Source(key=str(layer.unique_id), name=str(layer.name))
+
+
+def display_of(layer: Any) -> dict[str, Any]:
+    """How an image layer shows its values, as options of another one with the same values; empty for RGB."""
+    if layer.rgb:
+        return {}
+    return {
+        "contrast_limits": tuple(layer.contrast_limits),
+        "colormap": layer.colormap,
+        "gamma": layer.gamma,
+    }
 
 
 def coded_range(layer: Any, dtype: np.dtype[Any]) -> tuple[float, float] | None:

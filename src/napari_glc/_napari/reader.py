@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["get_reader"]
 
 if TYPE_CHECKING:
+    from ..errors import GlcError
     from ..files.opened import GlcFile
 
 _EAGER_PIXELS = 1 << 24
@@ -67,14 +68,41 @@ def _layers_of(file: GlcFile) -> list[LayerData]:
 
 def _read_layers(path: str) -> list[LayerData]:
     from ..api import open as open_file
-    from ..errors import LimitError
-    from .layer_metadata import layer_options, lost_options
+    from ..errors import MissingDependencyError, MissingModelError, UnsupportedVersionError
     from .settings import plugin_setting
 
     file = open_file(path, device=plugin_setting("runtime", "device"))
+    try:
+        file.check_decodable()
+    except (MissingDependencyError, MissingModelError, UnsupportedVersionError) as error:
+        return [_described(file, error)]
+    lossy = file.entry.capabilities.lossy_packets and file.layout.planes == 1
+    return _recovered(file) if lossy and file.lost_packets() else _layers_of(file)
+
+
+def _described(file: GlcFile, obstacle: GlcError) -> LayerData:
+    """What a file says of itself, as an empty layer of its shape, where a model or a library is missing."""
+    import numpy as np
+
+    from .layer_metadata import layer_options
+
+    # napari shows warnings as notifications
+    warnings.warn(f"{obstacle}. The layer is empty: only the file's header could be read.", stacklevel=2)
     options = layer_options(file)
-    if file.codec != "vqgan" or file.layout.planes > 1 or not file.lost_packets():
-        return _layers_of(file)
+    options["name"] = f"{options['name']} (not decoded)"
+    options["metadata"]["glc"]["not decoded"] = str(obstacle)
+    axes = file.layout.leading_axes + "YX" + ("S" if "S" in file.layout.axes else "")
+    shape = tuple(file.shape[file.layout.axes.index(a)] for a in axes)
+    # one sample, seen everywhere: takes no memory
+    return np.broadcast_to(np.zeros((), file.dtype), shape), options, "image"
+
+
+def _recovered(file: GlcFile) -> list[LayerData]:
+    """A picture some of whose packets are lost, and where."""
+    from ..errors import LimitError
+    from .layer_metadata import layer_options, lost_options
+
+    options = layer_options(file)
     try:
         found = file.recover()
     except LimitError:

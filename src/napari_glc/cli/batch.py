@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .coding import add_array_options, add_model_options, array_options
+from .coding import add_array_options, add_codec_options, add_model_options, array_options, codec_options
 from .progress import bar
 
 __all__ = ["add_verbs"]
@@ -27,6 +27,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     batch.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine, default 1")
     batch.add_argument("--dask", metavar="ADDRESS", help="workers of this dask scheduler instead: tcp://host:8786")
     batch.add_argument("--retries", type=int, default=1, metavar="N", help="tries after a failure, default 1")
+    add_codec_options(batch)
     add_array_options(batch)
     add_model_options(batch)
     batch.set_defaults(run=_batch)
@@ -35,12 +36,16 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _batch(options: argparse.Namespace) -> int:
     from ..batch import encode_folder
 
-    given = array_options(options) | {
-        "quality": options.quality,
-        "codec": options.codec,
-        "model": options.model,
-        "device": options.device,
-    }
+    given = (
+        array_options(options)
+        | codec_options(options)
+        | {
+            "quality": options.quality,
+            "codec": options.codec,
+            "model": options.model,
+            "device": options.device,
+        }
+    )
     with bar("encoding") as progress:
         report = encode_folder(
             options.source,

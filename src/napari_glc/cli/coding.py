@@ -10,14 +10,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..codecs.registry import DEFAULT_CODEC, all_codecs
 from .progress import bar
 
 if TYPE_CHECKING:
+    from ..codecs.entry import CodecEntry
     from ..files.opened import GlcFile
 
 __all__ = ["add_verbs"]
 
 _NEAR = 0.1
+_COMMON_FACTS = ("codec", "model", "quality", "bytes", "bpp")
+"""Facts of every file; the others are options of its codec."""
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,18 +36,11 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     rate.add_argument("--bpp", type=float, metavar="B", help="bits per pixel of the whole file instead")
     add_model_options(encode)
     encode.add_argument("--tile", type=int, default=512, metavar="T", help="side of a tile, default 512; 0 for one")
+    lossy = ", ".join(entry.name for entry in all_codecs() if entry.capabilities.lossy_packets)
     encode.add_argument(
-        "--packets", type=int, default=1, metavar="N", help="codec vqgan: packets a tile, 1 to 64, default 1"
+        "--packet-bytes", type=int, metavar="B", help=f"codec {lossy}: bytes a packet, as near as whole packets go"
     )
-    encode.add_argument(
-        "--packet-bytes", type=int, metavar="B", help="codec vqgan: bytes a packet instead, as near as it goes"
-    )
-    encode.add_argument(
-        "--index-coder",
-        default="auto",
-        metavar="I",
-        help="codec vqgan: fixed, zip, adaptive, transformer or auto (the smallest)",
-    )
+    add_codec_options(encode)
     add_array_options(encode)
     encode.set_defaults(run=_encode)
 
@@ -80,9 +77,44 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--codec``, ``--model`` and ``--device``."""
-    parser.add_argument("--codec", default="glc", metavar="C", help="default glc")
+    codecs = "; ".join(f"{entry.name}: {entry.summary}" for entry in all_codecs())
+    parser.add_argument(
+        "--codec", default=DEFAULT_CODEC, metavar="C", help=f"{codecs}; default {DEFAULT_CODEC}".replace("%", "%%")
+    )
     parser.add_argument("--model", metavar="M", help="name, hash or path; default the codec's embedded model")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+
+
+def add_codec_options(parser: argparse.ArgumentParser) -> None:
+    """Add what codecs let their users choose; see :func:`codec_options`."""
+    owners: dict[str, list[str]] = {}
+    fields = {}
+    for entry in all_codecs():
+        for field in entry.options.fields():
+            owners.setdefault(field.name, []).append(entry.name)
+            fields[field.name] = field
+    for name, field in fields.items():
+        bounds = (field.knob.least, field.knob.most)
+        span = "" if None in bounds else ", {:g} to {:g}".format(*bounds)
+        choices = f": {', '.join(map(str, field.choices))}" if field.choices else ""
+        text = f"codec {', '.join(owners[name])}: {field.knob.help}{span}{choices}; default {field.default}"
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            dest=_OPTION + name,
+            type=_TRUTH.__getitem__ if field.type is bool else field.type,
+            metavar="V",
+            help=text.replace("%", "%%"),
+        )
+
+
+_OPTION = "codec_option_"
+_TRUTH = {"yes": True, "no": False}
+
+
+def codec_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Those of :func:`add_codec_options` that were given."""
+    given = {name: value for name, value in vars(options).items() if name.startswith(_OPTION) and value is not None}
+    return {name.removeprefix(_OPTION): value for name, value in given.items()}
 
 
 def add_array_options(parser: argparse.ArgumentParser) -> None:
@@ -114,11 +146,11 @@ def array_options(options: argparse.Namespace) -> dict[str, Any]:
 
 def _encode(options: argparse.Namespace) -> int:
     from .._base.atomic import write_atomically
-    from ..api import encode, imwrite
+    from ..api import encode, encode_to_bpp, imwrite
     from ..api import open as open_file
-    from ..container import MAX_PACKETS, longest_tile
+    from ..codecs.registry import codec_named
+    from ..container import longest_tile
     from ..errors import OptionError
-    from ..files.target_rate import encode_to_bpp
     from ..imaging.files import read_picture
     from ..imaging.stores import is_store, open_store
 
@@ -135,9 +167,8 @@ def _encode(options: argparse.Namespace) -> int:
         "model": options.model,
         "device": options.device,
         "tile": options.tile,
-        "index_coder": options.index_coder,
-        "packets": options.packets,
     }
+    common |= codec_options(options)
     quality = options.quality
     with bar("encoding") as progress:
         if options.bpp is None and options.packet_bytes is None:
@@ -151,7 +182,9 @@ def _encode(options: argparse.Namespace) -> int:
     if options.packet_bytes is not None and data is not None:
         if options.packet_bytes < 1:
             raise OptionError("a packet holds at least one byte")
-        packets = max(1, min(MAX_PACKETS, round(longest_tile(data) / options.packet_bytes)))
+        packets = max(
+            1, min(_most_packets(codec_named(options.codec)), round(longest_tile(data) / options.packet_bytes))
+        )
         data = encode(picture, quality=quality, **{**common, "packets": packets})
     if data is not None:
         write_atomically(options.output, data)
@@ -171,6 +204,22 @@ def _encode(options: argparse.Namespace) -> int:
     return 0
 
 
+def _most_packets(entry: CodecEntry) -> int:
+    """Into how many packets a tile can be divided.
+
+    Raises
+    ------
+    OptionError
+        If the codec has no packets.
+    """
+    from ..errors import OptionError
+
+    field = next((field for field in entry.options.fields() if field.name == "packets"), None)
+    if field is None or field.knob.most is None:
+        raise OptionError(f"codec {entry.name!r} has no packets")
+    return int(field.knob.most)
+
+
 def _decode(options: argparse.Namespace) -> int:
     import numpy as np
 
@@ -180,7 +229,8 @@ def _decode(options: argparse.Namespace) -> int:
     from ..imaging.tiff import write_ome_tiff
 
     file = open_file(options.input, device=options.device)
-    if file.codec == "vqgan" and file.layout.planes == 1 and not options.preview and file.lost_packets():
+    lossy = file.entry.capabilities.lossy_packets and file.layout.planes == 1
+    if lossy and not options.preview and file.lost_packets():
         return _recover(file, options)
     region = _region(options.planes, file.axes)
     with bar("decoding") as progress:
@@ -259,7 +309,7 @@ def _recover(file: GlcFile, options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     from ..api import open as open_file
-    from ..errors import MissingModelError
+    from ..errors import MissingDependencyError, MissingModelError, UnsupportedVersionError
 
     file = open_file(options.input)
     facts: dict[str, Any] = {
@@ -273,14 +323,16 @@ def _info(options: argparse.Namespace) -> int:
         "levels": len(file.levels),
         "ranges": [list(pair) for pair in file.layout.ranges],
         "clipped": file.layout.clipped,
-        **file.index_facts(),
         "metadata": file.metadata,
+        "model_name": None,
+        "streams": None,
     }
     try:
+        file.check_decodable()
         facts["model_name"] = file.model.name
         facts["streams"] = file.streams()
-    except MissingModelError as error:
-        facts["model_name"], facts["streams"] = None, None
+    except (MissingModelError, MissingDependencyError, UnsupportedVersionError) as error:
+        # what the header says is worth showing all the same
         print(f"glc: {error}", file=sys.stderr)
     if options.json:
         print(json.dumps(facts, indent=2))
@@ -289,8 +341,9 @@ def _info(options: argparse.Namespace) -> int:
     print(f"{options.input}: {file.size} bytes, {file.bpp:.4f} bpp")
     print(f"  codec    {file.codec}, model {model}, quality {file.quality:g}")
     print(f"  array    {' x '.join(map(str, file.shape))} {file.dtype}, axes {file.axes}, {facts['tiles']} tile(s)")
-    if file.codec == "vqgan":
-        print(f"  indices  coded by {facts['index_coder']}, {facts['packets']} packet(s) a tile")
+    own = [f"{name.replace('_', ' ')} {value}" for name, value in file.facts().items() if name not in _COMMON_FACTS]
+    if own:
+        print(f"  options  {', '.join(own)}")
     for name, count in (facts["streams"] or {}).items():
         print(f"  {name:<8} {count:>8} bytes")
     if file.metadata:
@@ -304,7 +357,6 @@ def _verify(options: argparse.Namespace) -> int:
     file = open_file(options.input)
     with bar("verifying") as progress:
         file.verify(progress)
-    print(
-        f"{options.input}: intact, {file.container.chunks // file.container.header.packets} tile(s), {file.size} bytes"
-    )
+    tiles = file.layout.planes * sum(map(len, file.container.grids))
+    print(f"{options.input}: intact, {tiles} tile(s), {file.size} bytes")
     return 0

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .coding import add_model_options
+from ..codecs.registry import DEFAULT_CODEC
+from .coding import add_codec_options, add_model_options, codec_options
 from .progress import bar
 
 __all__ = ["add_verbs"]
@@ -34,7 +35,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=float,
         nargs="+",
         metavar="A",
-        help="codec vqgan: lose these shares of the index maps and recover them, instead of measuring bytes",
+        help="codecs with packets: lose these shares of the index maps and recover them, instead of measuring bytes",
     )
     evaluate.add_argument(
         "--recover",
@@ -47,8 +48,10 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--pattern", default="random", metavar="P", help="with --loss: random (default), burst, tile or packet"
     )
     evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="with --loss: of the draw, default 0")
+    add_codec_options(evaluate)
     add_model_options(evaluate)
-    evaluate.set_defaults(run=_evaluate)
+    # with --loss the default is a codec that has packets
+    evaluate.set_defaults(run=_evaluate, codec=None)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -60,12 +63,13 @@ def _evaluate(options: argparse.Namespace) -> int:
         rows = evaluate_folder(
             options.folder,
             options.quality,
-            codec=options.codec,
+            codec=options.codec or DEFAULT_CODEC,
             model=options.model,
             device=options.device,
             save_to=options.save_decoded,
             features=options.features,
             progress=progress,
+            **codec_options(options),
         )
     return _report(options, rows, means(rows))
 
@@ -80,6 +84,7 @@ def _evaluate_losses(options: argparse.Namespace) -> int:
             options.quality,
             options.loss,
             options.recover,
+            codec=options.codec,
             pattern=options.pattern,
             seed=options.seed,
             model=options.model,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..codecs.base import Progress
+from .._base.progress import Progress
 
 __all__ = ["bar", "byte_bar"]
 

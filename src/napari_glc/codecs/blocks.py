@@ -13,16 +13,40 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..container import Box
+from .._base.progress import Progress
+from ..container import BLOCK, Box
 from ..container.limits import LIMITS_VARIABLE, get_limits
 from ..errors import LimitError
 from ..imaging.planes import padded_crop
-from .base import Plane, Progress
+from .base import Plane
 
-__all__ = ["BLOCK", "BlockWalk", "replayed"]
+__all__ = ["BLOCK", "BlockOutputs", "BlockWalk"]
 
-BLOCK = 1536
-"""Side in pixels of the blocks networks see at once; a multiple of the tile alignment."""
+
+class BlockOutputs:
+    """What a network gave for the blocks of a walk, for later walks over the same blocks.
+
+    Parameters
+    ----------
+    outputs
+        One ``(1, C, h, w)`` for each block.
+    """
+
+    def __init__(self, outputs: Sequence[Tensor]) -> None:
+        self._outputs = tuple(outputs)
+
+    def __len__(self) -> int:
+        return len(self._outputs)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory."""
+        return sum(output.nbytes for output in self._outputs)
+
+    def replayed(self) -> Callable[[Tensor], Tensor]:
+        """A network that gives these outputs, block by block."""
+        known = iter(self._outputs)
+        return lambda _: next(known)
 
 
 class BlockWalk:
@@ -115,7 +139,7 @@ class BlockWalk:
         network
             From pictures ``(1, 3, h, w)`` in [-1, 1] to ``(1, C, h/f, w/f)``.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         box
             The part, its corner on whole steps; ``None`` for the plane. More of the plane is seen.
         """
@@ -136,16 +160,18 @@ class BlockWalk:
         assert result is not None
         return result
 
-    def outputs(self, plane: Plane, network: Callable[[Tensor], Tensor], progress: Progress) -> list[Tensor]:
-        """Outputs of a network for every block with its margin; :func:`replayed` gives them to a later walk."""
+    def outputs(
+        self, plane: Plane, network: Callable[[Tensor], Tensor], progress: Progress, box: Box | None = None
+    ) -> BlockOutputs:
+        """Outputs of a network for every block of :meth:`analyse`, each with its margin."""
         kept: list[Tensor] = []
 
         def keep(x: Tensor) -> Tensor:
             kept.append(network(x))
             return kept[-1]
 
-        self.analyse(plane, keep, progress)
-        return kept
+        self.analyse(plane, keep, progress, box)
+        return BlockOutputs(kept)
 
     def synthesise(
         self, box: Box, whole: Box, latent: Callable[[Box], Tensor], network: Callable[[Tensor], Tensor], step: Progress
@@ -172,12 +198,6 @@ class BlockWalk:
             wanted = block.cut(box)
             pixels[wanted.relative_to(box).slices] = picture[wanted.relative_to(around).slices]
         return pixels
-
-
-def replayed(outputs: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
-    """A network that gives the outputs known from an earlier walk over the same plane, block by block."""
-    known = iter(outputs)
-    return lambda _: next(known)
 
 
 def _to_tensor(pixels: Plane) -> Tensor:

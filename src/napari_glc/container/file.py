@@ -4,8 +4,9 @@
 
     header | index: one varint a chunk | CRC-16 of both | metadata, CRC-16 | chunk 0 | chunk 1 | ...
 
-A chunk is ``payload, CRC-16 of the payload``: a tile, or one of the packets a tile is divided into. Chunks are ordered
-by plane, level of resolution, tile, packet. What a payload holds is the codec's business.
+A chunk is ``payload, CRC-16 of the payload``: a tile, one of the packets a tile is divided into, or a stream that tiles
+share. Chunks are ordered by plane, level of resolution, tile, packet; the file's stream is the first of all, a plane's
+comes before its tiles. What a payload holds is the codec's business.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from ..errors import DamagedFileError, EmptyFileError, TruncatedFileError
 from .bytesio import HeadReader, check16
@@ -23,11 +24,31 @@ from .header import Header
 from .limits import beyond, get_limits
 from .tiles import TileGrid
 
-__all__ = ["ARRAY_KEY", "CHECK_SIZE", "Container", "longest_tile", "parse", "parse_head", "read_chunk"]
+__all__ = ["ARRAY_KEY", "CHECK_SIZE", "ChunkPlace", "Container", "longest_tile", "parse", "parse_head", "read_chunk"]
 
 CHECK_SIZE = 2
 ARRAY_KEY = "array"
 """Key of the metadata block under which an array is described."""
+
+
+@dataclass(frozen=True)
+class ChunkPlace:
+    """What a chunk holds.
+
+    Attributes
+    ----------
+    kind
+        ``"tile"``: a packet of a tile; ``"plane"``: what the tiles of a plane at a level share; ``"file"``: what all
+        share.
+    plane, level, tile, packet
+        Their numbers, as far as they apply.
+    """
+
+    kind: Literal["file", "plane", "tile"]
+    plane: int = 0
+    level: int = 0
+    tile: int = 0
+    packet: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,27 +93,34 @@ class Container:
         """Tiles of a plane at every level of resolution."""
         return tuple(self.grid.level(level) for level in range(self.header.levels))
 
-    @property
-    def _plane_tiles(self) -> int:
-        return sum(map(len, self.grids))
+    @cached_property
+    def _level_chunks(self) -> tuple[int, ...]:
+        """Chunks of a plane at every level, its stream included."""
+        return tuple(self.header.plane_streams + len(grid) * self.header.packets for grid in self.grids)
 
     def first_chunk(self, plane: int, level: int = 0) -> int:
         """Chunk of the first packet of the first tile of a plane at a level.
 
-        Packet p of tile t is ``t * packets + p`` further on.
+        Packet p of tile t is ``t * packets + p`` further on; the plane's stream, if it has one, comes just before.
         """
-        tiles = plane * self._plane_tiles + sum(map(len, self.grids[:level]))
-        return tiles * self.header.packets
+        header = self.header
+        before = plane * sum(self._level_chunks) + sum(self._level_chunks[:level])
+        return header.file_stream + before + header.plane_streams
 
-    def place(self, chunk: int) -> tuple[int, int, int, int]:
-        """Plane, level, tile and packet of a chunk."""
-        tile, packet = divmod(chunk, self.header.packets)
-        plane, tile = divmod(tile, self._plane_tiles)
+    def place(self, chunk: int) -> ChunkPlace:
+        """What a chunk holds."""
+        header = self.header
+        if header.file_stream and chunk == 0:
+            return ChunkPlace("file")
+        plane, rest = divmod(chunk - header.file_stream, sum(self._level_chunks))
         level = 0
-        while tile >= len(self.grids[level]):
-            tile -= len(self.grids[level])
+        while rest >= self._level_chunks[level]:
+            rest -= self._level_chunks[level]
             level += 1
-        return plane, level, tile, packet
+        if header.plane_streams and rest == 0:
+            return ChunkPlace("plane", plane, level)
+        tile, packet = divmod(rest - header.plane_streams, header.packets)
+        return ChunkPlace("tile", plane, level, tile, packet)
 
 
 def parse_head(stream: BinaryIO, size: int) -> Container:
@@ -117,7 +145,8 @@ def parse_head(stream: BinaryIO, size: int) -> Container:
     grid = TileGrid(header.height, header.width, header.tile)
     grid.check_count()
     # every chunk takes at least a byte of index, which must be there even if the chunk is not
-    chunks = header.planes * sum(len(grid.level(level)) for level in range(header.levels)) * header.packets
+    tiles = [len(grid.level(level)) * header.packets for level in range(header.levels)]
+    chunks = header.file_stream + header.planes * (sum(tiles) + header.plane_streams * header.levels)
     if chunks > get_limits().chunks:
         raise beyond(f"{chunks} tiles or packets are", "chunks")
     if chunks > size:
@@ -157,12 +186,17 @@ def _parse_metadata(reader: HeadReader, size: int) -> dict[str, Any]:
             raise beyond("the metadata block expands", "metadata")
         if not inflate.eof or inflate.unused_data:
             raise DamagedFileError("the metadata block does not end where its data ends")
-        metadata = json.loads(text)
+        # json would take UTF-16, a byte order mark and NaN as well, which the format and other readers do not
+        metadata = json.loads(text.decode(), parse_constant=_refuse_constant)
     except (zlib.error, ValueError, RecursionError) as error:
         raise DamagedFileError(f"the metadata block cannot be read: {error}") from error
     if not isinstance(metadata, dict):
         raise DamagedFileError("the metadata block is not a JSON object")
     return metadata
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def parse(data: bytes) -> Container:
@@ -194,17 +228,27 @@ def read_chunk(stream: BinaryIO, container: Container, index: int) -> bytes:
 def longest_tile(data: bytes) -> int:
     """Payload bytes of the longest tile of a file held in memory, all its packets together."""
     container = parse(data)
-    packets = container.header.packets
-    starts = container.offsets[::packets]
-    return max(b - a - packets * CHECK_SIZE for a, b in zip(starts[:-1], starts[1:], strict=True))
+    sizes: dict[tuple[int, int, int], int] = {}
+    for chunk in range(container.chunks):
+        place = container.place(chunk)
+        if place.kind == "tile":
+            key = (place.plane, place.level, place.tile)
+            length = container.offsets[chunk + 1] - container.offsets[chunk] - CHECK_SIZE
+            sizes[key] = sizes.get(key, 0) + length
+    return max(sizes.values())
 
 
 def _place(container: Container, index: int) -> str:
     """Words for the place of a chunk in file and picture."""
-    plane, level, tile, packet = container.place(index)
-    header, grid = container.header, container.grids[level]
-    box = grid[tile]
-    of = f"packet {packet} of {header.packets} of " if header.packets > 1 else ""
-    within = f" of plane {plane} of {header.planes}" if header.planes > 1 else ""
-    within += f" at 1/{1 << level} of its size" if level else ""
-    return f"{of}tile {tile} of {len(grid)} (rows {box.top} to {box.bottom}, columns {box.left} to {box.right}){within}"
+    place, header = container.place(index), container.header
+    grid = container.grids[place.level]
+    within = f" of plane {place.plane} of {header.planes}" if header.planes > 1 else ""
+    within += f" at 1/{1 << place.level} of its size" if place.level else ""
+    if place.kind == "file":
+        return "the stream of the file"
+    if place.kind == "plane":
+        return f"the stream{within or ' of the plane'}"
+    box = grid[place.tile]
+    of = f"packet {place.packet} of {header.packets} of " if header.packets > 1 else ""
+    rows = f"rows {box.top} to {box.bottom}, columns {box.left} to {box.right}"
+    return f"{of}tile {place.tile} of {len(grid)} ({rows}){within}"

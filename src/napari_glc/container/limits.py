@@ -28,6 +28,8 @@ class Limits:
         Most chunks (tiles times packets) of a file; their index is at most five bytes each.
     chunk_bytes
         Longest chunk, in bytes.
+    header_field
+        Longest option bytes of a codec, and longest extension of the header, in bytes.
     metadata_packed
         Longest metadata block in the file, in bytes.
     metadata
@@ -43,6 +45,7 @@ class Limits:
     side: int = 1 << 20
     chunks: int = 1 << 20
     chunk_bytes: int = 1 << 26
+    header_field: int = 1 << 12
     metadata_packed: int = 1 << 20
     metadata: int = 1 << 20
     pixels: int = 1 << 29

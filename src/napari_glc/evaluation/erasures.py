@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from .._base.progress import Progress, no_progress
 from ..errors import OptionError
 
 if TYPE_CHECKING:
-    from ..codecs.base import Progress
+    from ..codecs.index_mapped import IndexMapped
 
 __all__ = ["evaluate_losses"]
 
@@ -24,6 +25,7 @@ def evaluate_losses(
     ratios: Sequence[float],
     methods: Sequence[str],
     *,
+    codec: str | None = None,
     pattern: str = "random",
     packets: int = 8,
     seed: int = 0,
@@ -40,11 +42,13 @@ def evaluate_losses(
     folder
         8-bit pictures; sub-folders are not entered.
     qualities
-        Qualities of codec ``vqgan``.
+        Qualities of the codec.
     ratios
         Mask ratios alpha, 0 to 1.
     methods
         See :meth:`napari_glc.GlcFile.recover`.
+    codec
+        Name of a codec with packets; ``None`` takes the first there is.
     pattern, packets
         One of :data:`napari_glc.recovery.PATTERNS`; packets a plane for pattern ``packet``.
     seed
@@ -71,22 +75,21 @@ def evaluate_losses(
         If an option is out of its range, or the folder holds no picture.
     """
     from .. import recovery
+    from ..codecs.index_mapped import RECOVERY_METHODS, DamagedMap
     from ..codecs.loading import loaded_codec
-    from ..codecs.vqgan.codec import DamagedMap, VqganCodec
-    from ..codecs.vqgan.filling import METHODS, fill_map
-    from ..codecs.vqgan.packets import packet_map
+    from ..codecs.registry import all_codecs, codec_named, model_of
     from ..container import Box, TileGrid
     from ..imaging.files import read_picture, write_picture
     from ..imaging.planes import from_plane, to_plane
     from ..metrics import compare
-    from ..models import find_model
     from .rates import feature_distances, pictures_in
 
-    if unknown := [m for m in methods if m not in METHODS]:
-        raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(METHODS)}")
-    codec = loaded_codec(find_model(model, "vqgan"), device)
-    if not isinstance(codec, VqganCodec):
-        raise OptionError(f"lost indices belong to codec 'vqgan', not to {codec.name!r}")
+    if unknown := [m for m in methods if m not in RECOVERY_METHODS]:
+        raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(RECOVERY_METHODS)}")
+    codec = codec or next(entry.name for entry in all_codecs() if entry.capabilities.lossy_packets)
+    if not codec_named(codec).capabilities.lossy_packets:
+        raise OptionError(f"codec {codec!r} has no packets to lose")
+    coder = cast("IndexMapped", loaded_codec(model_of(codec, model), device))
     paths, distances = pictures_in(folder), feature_distances(features)
     rows: list[Row] = []
     for number, path in enumerate(paths):
@@ -96,10 +99,10 @@ def evaluate_losses(
         for quality in qualities:
             if progress is not None:
                 progress(number, len(paths))
-            indices = codec.index_map(plane, quality, _ignore)
+            indices = coder.index_map(plane, quality, no_progress)
             area = Box(0, 0, *indices.shape)
             for ratio in ratios:
-                packet = packet_map(area.height, area.width, packets)
+                packet = coder.packet_map(area.height, area.width, packets)
                 lost = recovery.lost_positions(
                     (area.height, area.width), ratio, pattern, seed=seed * 100_003 + number, packet=packet
                 )
@@ -107,9 +110,9 @@ def evaluate_losses(
                 found.indices[lost] = -1
                 for method in methods:
                     started = time.perf_counter()
-                    filled = fill_map(codec, replace(found), quality, method)
+                    filled = coder.fill(replace(found), quality, method)
                     seconds = time.perf_counter() - started
-                    decoded = from_plane(codec.render(filled, quality, grid.plane, grid, _ignore), kind)
+                    decoded = from_plane(coder.render(filled, quality, grid.plane, grid, no_progress), kind)
                     fidelity = compare(original, decoded)
                     row: Row = {
                         "image": path.name,
@@ -126,7 +129,3 @@ def evaluate_losses(
                         save_to.mkdir(parents=True, exist_ok=True)
                         write_picture(save_to / f"{path.stem}_q{quality:g}_loss{ratio:g}_{method}.png", decoded)
     return rows
-
-
-def _ignore(done: int, total: int) -> None:
-    """Ignore progress."""

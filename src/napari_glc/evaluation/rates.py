@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import imwrite
 from ..api import open as open_file
+from ..codecs.registry import DEFAULT_CODEC
 from ..errors import OptionError
 from ..imaging.files import READABLE, read_picture, write_picture
 from ..metrics import compare
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..codecs.base import Progress
+    from .._base.progress import Progress
 
 __all__ = ["evaluate_folder", "feature_distances", "means", "pictures_in"]
 
@@ -29,12 +30,13 @@ def evaluate_folder(
     folder: Path,
     qualities: Sequence[float],
     *,
-    codec: str = "glc",
+    codec: str = DEFAULT_CODEC,
     model: str | None = None,
     device: str = "auto",
     save_to: Path | None = None,
     features: Path | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> list[Row]:
     """Encode and decode every picture at every quality.
 
@@ -53,6 +55,8 @@ def evaluate_folder(
         :mod:`napari_glc.metrics.feature_distance`.
     progress
         Called with encodings done and in all.
+    **options
+        Of the codec; see :func:`napari_glc.encode`.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def evaluate_folder(
                 name = f"{path.stem}_q{quality:g}"
                 file = target / f"{name}.glc"
                 started = time.perf_counter()
-                imwrite(file, original, codec=codec, model=model, device=device, quality=quality)
+                imwrite(file, original, codec=codec, model=model, device=device, quality=quality, **options)
                 encoded = time.perf_counter()
                 opened = open_file(file, device=device)
                 decoded = opened.read()

@@ -70,5 +70,6 @@ def _count(share: float, of: int) -> int:
 
 
 def _some_chunks(container: Container, loss: float, rng: np.random.Generator) -> list[tuple[int, int]]:
-    chosen = rng.choice(container.chunks, _count(loss, container.chunks), replace=False)
+    packets = [chunk for chunk in range(container.chunks) if container.place(chunk).kind == "tile"]
+    chosen = rng.choice(packets, _count(loss, len(packets)), replace=False)
     return [(container.offsets[int(c)], container.offsets[int(c) + 1]) for c in chosen]

@@ -11,35 +11,37 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from numbers import Real
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._base.progress import Progress, no_progress
+from .._base.quality import checked_quality
+from ..codecs.base import PlaneCoding
 from ..codecs.loading import loaded_codec
-from ..container import ARRAY_KEY, MAX_PACKETS, ArrayKind, Header, Spool, TileGrid
-from ..container.header import DEFAULT_TILE
+from ..codecs.registry import DEFAULT_CODEC, codec_named, model_of, sees_whole_planes
+from ..container import ARRAY_KEY, BLOCK, DEFAULT_TILE, TILE_UNIT, ArrayKind, Header, Spool, TileGrid
 from ..container.limits import MAX_LEVELS, beyond, get_limits
 from ..errors import OptionError, UnsupportedArrayError
-from ..imaging.layout import Layout, laid_out
+from ..imaging.layout import laid_out
 from ..imaging.planes import to_plane
 from ..imaging.ranges import RangeRule
 from ..imaging.source import ArraySource, PlaneView
-from ..models import find_model
 
 if TYPE_CHECKING:
-    from ..codecs.base import Plane, Progress
+    from ..codecs.base import Codec, Plane
+    from ..codecs.entry import CodecEntry
+    from ..codecs.options import CodecOptions
     from ..models import ModelFile
 
-__all__ = ["Job", "checked_quality", "encoded_parts", "prepared", "prepared_array"]
+__all__ = ["AnalysisMemory", "Job", "encoded_parts", "prepared", "prepared_array"]
 
-_TILE_UNIT = 64
-_GROUP = 1536
 _FEW_PIXELS = 4096
 """Longest side of planes that get no smaller levels by themselves."""
 _SMALLEST = 1024
@@ -54,38 +56,108 @@ class Job:
     ----------
     source
         Its planes.
-    header
-        Of the file.
     model
         Model file.
+    entry
+        Its codec.
+    options
+        Of the codec; choices may be left to the encoder.
+    quality
+        0 to 100, in half steps.
+    tile
+        Nominal side in pixels, 0 for one tile.
+    levels
+        Levels of resolution.
     metadata
-        Of the file, with the description of the array if the kind needs one.
+        Of the file, without the description of the array.
     counted
         Whether samples can lie beyond the range and are counted.
     """
 
     source: ArraySource
-    header: Header
     model: ModelFile
+    entry: CodecEntry
+    options: CodecOptions
+    quality: float
+    tile: int
+    levels: int
     metadata: dict[str, Any] | None
     counted: bool
+
+    @property
+    def grid(self) -> TileGrid:
+        """Tiles of a plane at full resolution."""
+        layout = self.source.layout
+        return TileGrid(layout.size("Y"), layout.size("X"), self.tile)
+
+    @property
+    def kind(self) -> ArrayKind:
+        """Plain: one uint8 plane as it is, ``YX`` or ``YXS``, needs no description."""
+        layout = self.source.layout
+        plain = layout.axes in ("YX", "YXS") and layout.samples in (1, 3) and layout.dtype == "uint8"
+        if plain and not layout.ranges and self.levels == 1:
+            return ArrayKind.RGB8 if layout.rgb else ArrayKind.GREY8
+        return ArrayKind.RGB_PLANES if layout.rgb else ArrayKind.GREY_PLANES
+
+    def header(self, options: CodecOptions) -> Header:
+        """The header of the file, given what the encoder made of the options."""
+        can, grid = self.entry.capabilities, self.grid
+        return Header(
+            codec=self.entry.number,
+            kind=self.kind,
+            model=self.model.tag,
+            quality=self.quality,
+            height=grid.height,
+            width=grid.width,
+            options=options.pack(),
+            tile=self.tile,
+            packets=options.packets,
+            planes=self.source.layout.planes,
+            levels=self.levels,
+            file_stream=can.file_stream,
+            plane_streams=can.plane_stream,
+        )
+
+
+class AnalysisMemory:
+    """What codecs found out about planes that no quality changes, for encoding the same array again.
+
+    Parameters
+    ----------
+    limit
+        Bytes kept; what exceeds them is analysed each time.
+    """
+
+    def __init__(self, limit: int = 1 << 28) -> None:
+        self._kept: dict[Any, Any] = {}
+        self._left = limit
+
+    def get(self, key: Any, analyse: Callable[[], Any]) -> Any:
+        """What is known under a key, else the result of `analyse`."""
+        if key in self._kept:
+            return self._kept[key]
+        found = analyse()
+        size = int(getattr(found, "nbytes", 0))
+        if size <= self._left:
+            self._left -= size
+            self._kept[key] = found
+        return found
 
 
 def prepared_array(
     image: Any,
     *,
-    codec: str,
-    model: str | Path | None,
-    quality: float,
-    axes: str | None,
-    metadata: dict[str, Any] | None,
-    tile: int,
-    index_coder: str,
-    packets: int,
-    value_range: RangeRule | None,
-    range_per: str,
-    channels: str,
-    levels: int | str,
+    codec: str = DEFAULT_CODEC,
+    model: str | Path | ModelFile | None = None,
+    quality: float = 50,
+    axes: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    tile: int = DEFAULT_TILE,
+    value_range: RangeRule | None = None,
+    range_per: str = "channel",
+    channels: str = "separate",
+    levels: int | str = "auto",
+    **options: Any,
 ) -> Job:
     """Everything that can be said before a sample is coded; see :func:`napari_glc.encode`."""
     quality, tile = checked_quality(quality), _checked_tile(tile)
@@ -93,75 +165,67 @@ def prepared_array(
         raise OptionError(f"channels are 'separate' or 'packed', not {channels!r}")
     if metadata and ARRAY_KEY in metadata:
         raise OptionError(f"the metadata must not use the key {ARRAY_KEY!r}, under which the file describes its array")
+    entry = codec_named(codec)
+    chosen = entry.options.made(codec, options)
     arrays = _levels(image)
     layout = laid_out(arrays[0].shape, np.dtype(arrays[0].dtype), axes, packed=channels == "packed")
-    model_file = find_model(model, codec)
-    if model is not None and codec != model_file.codec:
-        raise OptionError(f"model {model_file.name!r} belongs to codec {model_file.codec!r}, not to {codec!r}")
+    model_file = model_of(codec, model)
     height, width = layout.size("Y"), layout.size("X")
     if max(height, width) > get_limits().side:
         raise beyond(f"a side of {height} x {width} pixels is", "side")
-    header = Header(
-        codec=model_file.codec,
-        kind=ArrayKind.RGB8 if layout.rgb else ArrayKind.GREY8,
-        model=model_file.tag,
-        quality=quality,
-        height=height,
-        width=width,
-        tile=tile,
-        levels=_level_count(levels, height, width, len(arrays)),
-        planes=layout.planes,
-        **_index_options(model_file.codec, index_coder, packets),
-    )
     grid = TileGrid(height, width, tile)
     grid.check_count()
-    tiles = header.planes * sum(len(grid.level(level)) for level in range(header.levels))
-    if tiles * packets > get_limits().chunks:
-        raise beyond(f"{tiles * packets} tiles or packets are", "chunks")
+    count = _level_count(levels, height, width, len(arrays), entry)
+    tiles = layout.planes * sum(len(grid.level(level)) for level in range(count)) * chosen.packets
+    if tiles > get_limits().chunks:
+        raise beyond(f"{tiles} tiles or packets are", "chunks")
     rule = ("dtype" if layout.dtype == "uint8" else "minmax") if value_range is None else value_range
     source = ArraySource(arrays, layout).with_ranges(rule, range_per)
-    if not _is_plain(source.layout, header):
-        kind = ArrayKind.RGB_PLANES if layout.rgb else ArrayKind.GREY_PLANES
-        header = replace(header, kind=kind)
     counted = (rule != "dtype" and rule != "minmax") or np.dtype(layout.dtype).kind == "f"
-    return Job(source, header, model_file, metadata, counted)
+    return Job(source, model_file, entry, chosen, quality, tile, count, metadata, counted)
 
 
-def _is_plain(layout: Layout, header: Header) -> bool:
-    """Whether the file needs no description: one uint8 plane as it is, ``YX`` or ``YXS``."""
-    plain = layout.axes in ("YX", "YXS") and layout.samples in (1, 3) and layout.dtype == "uint8"
-    return plain and not layout.ranges and header.levels == 1
+def encoded_parts(
+    job: Job, device: str, progress: Progress | None, memory: AnalysisMemory | None = None
+) -> Iterator[bytes]:
+    """The bytes of the file, part by part; memory does not grow with the array.
 
-
-def encoded_parts(job: Job, device: str, progress: Progress | None) -> Iterator[bytes]:
-    """The bytes of the file, part by part; memory does not grow with the array."""
-    header, layout = job.header, job.source.layout
-    grid = TileGrid(header.height, header.width, header.tile)
-    grids = [grid.level(level) for level in range(header.levels)]
+    `memory` serves encodings of the same array at several qualities.
+    """
+    layout, can = job.source.layout, job.entry.capabilities
+    grids = [job.grid.level(level) for level in range(job.levels)]
     coder = loaded_codec(job.model, device)
+    shared = _SharedStreams(coder, job)
     # blocks of a plane that is seen as a whole would each see all of it
-    side = max(header.height, header.width) if job.model.sees_whole_planes else _GROUP
-    units = _Units(progress, header.planes * sum(len(g) for g in grids))
-    clipped = 0
-    with Spool(units.total * header.packets) as spool:
-        chunk = 0
-        for plane in range(header.planes):
+    side = max(job.grid.height, job.grid.width) if sees_whole_planes(job.model) else BLOCK
+    units = _Units(progress, layout.planes * sum(map(len, grids)))
+    options, packets, clipped = job.options, job.options.packets, 0
+    with Spool(shared.chunks + units.total * packets) as spool:
+        chunk = shared.put_file_stream(spool)
+        for plane in range(layout.planes):
             with _canvases() as new_canvas:
                 view: Any = job.source.plane(plane)
                 for level, tiles in enumerate(grids):
                     if 0 < level < len(job.source.levels):
                         view = job.source.plane(plane, level)
                     stored = level + 1 < len(job.source.levels)
-                    smaller = None if stored or level + 1 == header.levels else new_canvas(grids[level + 1])
+                    smaller = None if stored or level + 1 == job.levels else new_canvas(grids[level + 1])
+                    coding = shared.coding(view, PlaneCoding(tiles, job.quality, options), spool, chunk)
+                    chunk += can.plane_stream
                     for box, group in tiles.groups(side):
-                        whole = len(group) == len(tiles)
-                        encoded = coder.encode(view, header, tiles, units.within(len(group)), None if whole else group)
+                        some = None if len(group) == len(tiles) else group
+                        report = units.within(len(group))
+                        analysed = None
+                        if memory is not None:
+                            work = partial(coder.analyse, view, tiles, no_progress, some)
+                            analysed = memory.get((plane, level, box), work)
+                        encoded = coder.encode(view, replace(coding, options=options), report, some, analysed)
                         # what was chosen for the first tiles (an index coder) holds for the rest
-                        header = replace(encoded.header, planes=header.planes, levels=header.levels)
+                        options = encoded.options
                         for place, tile in enumerate(group):
-                            for packet in range(header.packets):
-                                payload = encoded.chunks[place * header.packets + packet]
-                                spool.put(chunk + tile * header.packets + packet, payload)
+                            for packet in range(packets):
+                                payload = encoded.chunks[place * packets + packet]
+                                spool.put(chunk + tile * packets + packet, payload)
                         if smaller is not None:
                             _halve(view[box.slices], smaller, box.top // 2, box.left // 2)
                         if level == 0 and job.counted and isinstance(view, PlaneView):
@@ -169,15 +233,47 @@ def encoded_parts(job: Job, device: str, progress: Progress | None) -> Iterator[
                     if level == 0 and isinstance(view, PlaneView):
                         clipped += view.clipped
                     view = smaller
-                    chunk += len(tiles) * header.packets
+                    chunk += len(tiles) * packets
         metadata = dict(job.metadata or {})
-        if header.kind.described:
+        if job.kind.described:
             metadata[ARRAY_KEY] = replace(layout, clipped=clipped).to_json()
         try:
-            yield from spool.parts(header, metadata)
+            yield from spool.parts(job.header(options), metadata)
         except (TypeError, ValueError) as error:
             raise OptionError(f"the metadata cannot be stored as JSON: {error}") from error
     units.finish()
+
+
+class _SharedStreams:
+    """Streams that tiles share, for codecs that have them.
+
+    Parameters
+    ----------
+    coder, job
+        The codec, and what it is to do.
+    """
+
+    def __init__(self, coder: Codec, job: Job) -> None:
+        self._coder: Any = coder
+        self._can, self._options = job.entry.capabilities, job.options
+        self._file = b""
+        self.chunks = self._can.file_stream + self._can.plane_stream * job.source.layout.planes * job.levels
+        """How many there are."""
+
+    def put_file_stream(self, spool: Spool) -> int:
+        """Put what all planes share; returns the number of the next chunk."""
+        if self._can.file_stream:
+            self._file = self._coder.file_stream(self._options)
+            spool.put(0, self._file)
+        return int(self._can.file_stream)
+
+    def coding(self, view: Any, coding: PlaneCoding, spool: Spool, chunk: int) -> PlaneCoding:
+        """Put what the tiles of a plane share; returns the coding completed by both streams."""
+        coding = replace(coding, file_stream=self._file)
+        if self._can.plane_stream:
+            coding = replace(coding, plane_stream=self._coder.plane_stream(view, coding, no_progress))
+            spool.put(chunk, coding.plane_stream)
+        return coding
 
 
 class _Units:
@@ -241,10 +337,11 @@ def _levels(image: Any) -> list[Any]:
     return list(image)
 
 
-def _level_count(levels: int | str, height: int, width: int, given: int) -> int:
+def _level_count(levels: int | str, height: int, width: int, given: int, entry: CodecEntry) -> int:
     if levels == "auto":
         longest, count = max(height, width), 1
-        if longest <= _FEW_PIXELS and given == 1:
+        # a codec that optimises for every picture does so for every level
+        if given == 1 and (longest <= _FEW_PIXELS or entry.capabilities.encode_cost == "fit"):
             return 1
         while longest > _SMALLEST and count < MAX_LEVELS:
             longest, count = -(-longest // 2), count + 1
@@ -257,61 +354,30 @@ def _level_count(levels: int | str, height: int, width: int, given: int) -> int:
 def prepared(
     image: Any,
     *,
-    codec: str,
-    model: str | Path | None,
-    quality: float,
+    codec: str = DEFAULT_CODEC,
+    model: str | Path | ModelFile | None = None,
     axes: str | None = None,
     tile: int = DEFAULT_TILE,
-    index_coder: str = "auto",
-    packets: int = 1,
-) -> tuple[Plane, Header, ModelFile]:
-    """The plane of a single uint8 picture, the header its file begins with, and the model."""
+    **options: Any,
+) -> tuple[Plane, Job]:
+    """The plane of a single uint8 picture, and what is to be done with it at any quality."""
     plane, kind = to_plane(image, axes)
     job = prepared_array(
         image,
         codec=codec,
         model=model,
-        quality=quality,
+        quality=0,
         axes="YX" if kind is ArrayKind.GREY8 else "YXC",
-        metadata=None,
         tile=tile,
-        index_coder=index_coder,
-        packets=packets,
-        value_range=None,
-        range_per="channel",
-        channels="separate",
         levels=1,
+        **options,
     )
-    if job.header.kind.described:
+    if job.kind.described:
         raise UnsupportedArrayError(f"{job.source.layout.axes} {job.source.layout.dtype} is not a single uint8 plane")
-    return plane, job.header, job.model
-
-
-def checked_quality(quality: float) -> float:
-    """A quality in half steps.
-
-    Raises
-    ------
-    OptionError
-        If it does not lie within 0 to 100.
-    """
-    if not (isinstance(quality, Real) and math.isfinite(quality) and 0 <= quality <= 100):
-        raise OptionError(f"quality must lie within 0 to 100, not {quality!r}")
-    return round(2 * float(quality)) / 2
-
-
-def _index_options(codec: str, index_coder: str, packets: int) -> dict[str, Any]:
-    """Header fields that only index maps have."""
-    if codec != "vqgan":
-        if packets != 1 or index_coder != "auto":
-            raise OptionError(f"packets and index coders belong to codec 'vqgan', not to {codec!r}")
-        return {}
-    if not 1 <= packets <= MAX_PACKETS:
-        raise OptionError(f"packets must lie within 1 to {MAX_PACKETS}, not {packets}")
-    return {"index_coder": index_coder, "packets": packets}
+    return plane, job
 
 
 def _checked_tile(tile: int) -> int:
-    if tile < 0 or tile % _TILE_UNIT:
-        raise OptionError(f"tile must be a multiple of {_TILE_UNIT} pixels or 0 for a single tile, not {tile}")
+    if tile < 0 or tile % TILE_UNIT:
+        raise OptionError(f"tile must be a multiple of {TILE_UNIT} pixels or 0 for a single tile, not {tile}")
     return int(tile)

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..container import Box
-from ..errors import GlcError, MissingDependencyError
-
-if TYPE_CHECKING:
-    from .opened import GlcFile
+from .._base.caching import ByteCache
+from .._base.progress import Progress, no_progress
+from ..codecs.registry import sees_whole_planes
+from ..container import BLOCK, Box, Container
+from ..errors import GlcError
+from ..imaging.layout import Layout
+from ..models import ModelFile
 
 __all__ = ["LazyLevel", "lazy_array"]
 
-_CHUNK = 1536
 _KEPT_BYTES = 1 << 28
+
+
+class PlaneSource(Protocol):
+    """What is needed of a file; see :class:`~napari_glc.files.opened.GlcFile`."""
+
+    container: Container
+    layout: Layout
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the array."""
+        ...
+
+    @property
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of the array at each level of resolution."""
+        ...
+
+    @property
+    def model(self) -> ModelFile:
+        """The model that made it; raises if it is not installed."""
+        ...
+
+    def plane_pixels(self, plane: int, level: int, box: Box, progress: Progress) -> NDArray[np.uint8]:
+        """Pixels of a part of a plane."""
+        ...
 
 
 class LazyLevel:
@@ -35,12 +61,12 @@ class LazyLevel:
         Of resolution.
     """
 
-    def __init__(self, file: GlcFile, level: int) -> None:
+    def __init__(self, file: PlaneSource, level: int) -> None:
         self.file, self.level = file, level
         self.shape, self.dtype = file.levels[level], file.dtype
         self.ndim = len(self.shape)
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[int, Box], NDArray[np.uint8]] = OrderedDict()
+        self._kept: ByteCache[tuple[int, Box], NDArray[np.uint8]] = ByteCache(_KEPT_BYTES)
 
     def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[Any]:
         """Samples of a chunk, which dask asks for by slices and integers for all axes."""
@@ -58,30 +84,26 @@ class LazyLevel:
 
     def _plane(self, plane: int, box: Box) -> NDArray[np.uint8]:
         with self._lock:
-            if (plane, box) in self._kept:
-                self._kept.move_to_end((plane, box))
-                return self._kept[plane, box]
-            pixels = self.file._plane(plane, self.level, box, lambda done, total: None)
-            self._kept[plane, box] = pixels
-            while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
-                self._kept.popitem(last=False)
+            pixels: NDArray[np.uint8] | None = self._kept.get((plane, box))
+            if pixels is None:
+                pixels = self.file.plane_pixels(plane, self.level, box, no_progress)
+                self._kept[plane, box] = pixels
             return pixels
 
 
-def _chunk_side(file: GlcFile) -> int:
+def _chunk_side(file: PlaneSource) -> int:
     """Pixels; as much as a plane where any part of it takes all of it."""
     try:
-        return max(file.container.grid.height, file.container.grid.width) if file.model.sees_whole_planes else _CHUNK
+        whole = sees_whole_planes(file.model)
     except GlcError:  # without the model, reading will say so
-        return _CHUNK
+        whole = False
+    return max(file.container.grid.height, file.container.grid.width) if whole else BLOCK
 
 
-def lazy_array(file: GlcFile, level: int) -> Any:
-    """See :meth:`GlcFile.dask`."""
-    try:
-        import dask.array as da
-    except ImportError as error:
-        raise MissingDependencyError("dask is not installed: pip install napari-glc[lazy]") from error
+def lazy_array(file: PlaneSource, level: int) -> Any:
+    """See :meth:`napari_glc.GlcFile.dask`."""
+    import dask.array as da
+
     source = LazyLevel(file, level)
     grid = file.container.grids[level]
     groups = [box for box, _ in grid.groups(_chunk_side(file))]

@@ -4,37 +4,62 @@ from __future__ import annotations
 
 import io
 import math
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from .._base.caching import DecodedTiles
+from .._base.caching import ByteCache, DecodedTiles
+from .._base.progress import Progress, no_progress
 from ..container import Box, Container, parse_head, read_chunk
 from ..container.limits import beyond, get_limits
-from ..errors import DamagedFileError, GlcError, OptionError, TruncatedFileError
+from ..errors import DamagedFileError, GlcError, OptionError, TruncatedFileError, UnsupportedVersionError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..codecs.base import Codec, Progress
-    from ..codecs.vqgan.filling import Recovered
+    from ..codecs.base import Codec, PlaneCoding
+    from ..codecs.entry import CodecEntry
+    from ..codecs.index_mapped import IndexMapped
+    from ..codecs.options import CodecOptions
     from ..imaging.layout import Layout
     from ..models import ModelFile
     from ..recovery import Sampling
 
-__all__ = ["GlcFile"]
+__all__ = ["GlcFile", "Recovered"]
 
-_CACHED_TILES = 64
+_CACHED_BYTES = 1 << 24
 _DECODED_BYTES = 1 << 27
-_VERIFIED_SIDE = 4096
 
 
-def _no_progress(done: int, total: int) -> None:
-    """Ignore progress."""
+@dataclass(frozen=True)
+class Recovered:
+    """A picture decoded from what is left of a file.
+
+    Attributes
+    ----------
+    pixels
+        ``(Y, X)`` or ``(Y, X, 3)`` uint8.
+    lost
+        Boolean ``(Y, X)``: pixels whose own index was lost. Their surroundings are affected, too, by as much as
+        the generator spreads an index.
+    lost_packets, packets
+        Packets that were lost, and packets there should be.
+    lost_share
+        Share of the indices that were lost, 0 to 1.
+    method
+        How lost indices were filled.
+    """
+
+    pixels: NDArray[np.uint8]
+    lost: NDArray[np.bool_]
+    lost_packets: int
+    packets: int
+    lost_share: float
+    method: str
 
 
 class GlcFile:
@@ -48,6 +73,8 @@ class GlcFile:
         Path of the file, or its bytes.
     device
         Where to decode: ``"auto"``, or a torch device.
+    model
+        The model that made it, if that is at hand already; one with another hash does not count.
 
     Raises
     ------
@@ -57,11 +84,11 @@ class GlcFile:
         If it cannot be read at all.
     """
 
-    def __init__(self, source: str | Path | bytes, *, device: str = "auto") -> None:
+    def __init__(self, source: str | Path | bytes, *, device: str = "auto", model: ModelFile | None = None) -> None:
         self.path = None if isinstance(source, bytes) else Path(source)
         self._data = source if isinstance(source, bytes) else None
-        self._device = device
-        self._payloads: OrderedDict[int, bytes] = OrderedDict()
+        self._device, self._model = device, model
+        self._payloads: ByteCache[int, bytes] = ByteCache(_CACHED_BYTES, len)
         self._decoded = DecodedTiles(_DECODED_BYTES)
         with self._named_errors(), self._stream() as stream:
             size = stream.seek(0, io.SEEK_END)
@@ -121,8 +148,43 @@ class GlcFile:
 
     @property
     def codec(self) -> str:
-        """Name of the codec."""
-        return self.container.header.codec
+        """Name of the codec; ``"codec 9"`` if this version does not know number 9."""
+        try:
+            return self.entry.name
+        except UnsupportedVersionError:
+            return f"codec {self.container.header.codec}"
+
+    @cached_property
+    def entry(self) -> CodecEntry:
+        """What the codec says of itself.
+
+        Raises
+        ------
+        UnsupportedVersionError
+            If this version has no such codec.
+        """
+        from ..codecs.registry import codec_numbered
+
+        with self._named_errors():
+            return codec_numbered(self.container.header.codec)
+
+    @cached_property
+    def options(self) -> CodecOptions:
+        """Options of the codec the file was made with.
+
+        Raises
+        ------
+        UnsupportedVersionError
+            If this version does not know the codec, its options, or streams that tiles share.
+        """
+        header = self.container.header
+        with self._named_errors():
+            can = self.entry.capabilities
+            if header.file_stream > can.file_stream or header.plane_streams > can.plane_stream:
+                raise UnsupportedVersionError(
+                    "its tiles share streams that this version does not know of its codec: update napari-glc"
+                )
+            return self.entry.options.unpack(header.options, header.packets)
 
     @property
     def quality(self) -> float:
@@ -163,19 +225,86 @@ class GlcFile:
         from ..models import find_model_by_hash
 
         with self._named_errors():
-            model = find_model_by_hash(self.model_tag)
-            if model.codec != self.codec:
+            there = self._model
+            fits = there is not None and there.sha256.startswith(self.model_tag)
+            model = there if there is not None and fits else find_model_by_hash(self.model_tag)
+            if model.codec != self.entry.name:
                 raise DamagedFileError(
                     f"the header names codec {self.codec!r} and a model of codec {model.codec!r}, {model.name}"
                 )
             return model
 
     @cached_property
-    def _codec(self) -> Codec:
+    def decoder(self) -> Codec:
+        """The codec with the file's model, ready to decode.
+
+        Raises
+        ------
+        UnsupportedVersionError
+            If the file needs something that is newer than this version.
+        MissingDependencyError
+            If the codec needs a library that is not installed.
+        MissingModelError, ModelError
+            If the model is not at hand.
+        """
         from ..codecs.loading import loaded_codec
 
+        self.check_decodable()
         with self._named_errors():
             return loaded_codec(self.model, self._device)
+
+    def check_decodable(self) -> None:
+        """Say what is missing to decode the file, as far as that is known without loading its model.
+
+        Raises
+        ------
+        UnsupportedVersionError, MissingDependencyError, MissingModelError, DamagedFileError
+            As for :attr:`decoder`.
+        """
+        with self._named_errors():
+            unknown = [extension.name for extension in self.container.header.extensions if extension.needed]
+            if unknown:
+                raise UnsupportedVersionError(
+                    f"it needs {', '.join(unknown)}, which this version does not know: update napari-glc"
+                )
+            self.entry.check_libraries()
+        _ = self.options, self.model
+
+    def coding(self, plane: int = 0, level: int = 0) -> PlaneCoding:
+        """How a plane is coded at a level of resolution, for :attr:`decoder`.
+
+        Raises
+        ------
+        UnsupportedVersionError
+            As for :attr:`options`.
+        DamagedFileError
+            If a stream the plane's tiles share is damaged.
+        """
+        from ..codecs.base import PlaneCoding
+
+        header, first = self.container.header, self.container.first_chunk(plane, level)
+        return PlaneCoding(
+            self.container.grids[level],
+            header.quality,
+            self.options,
+            file_stream=self.chunk(0) if header.file_stream else b"",
+            plane_stream=self.chunk(first - 1) if header.plane_streams else b"",
+        )
+
+    def chunk(self, index: int) -> bytes:
+        """Payload of a chunk, its checksum verified; see :meth:`napari_glc.container.Container.place`.
+
+        Raises
+        ------
+        DamagedFileError, TruncatedFileError
+            If it is not intact.
+        """
+        found: bytes | None = self._payloads.get(index)
+        if found is None:
+            with self._named_errors(), self._stream() as stream:
+                found = read_chunk(stream, self.container, index)
+            self._payloads[index] = found
+        return found
 
     def streams(self) -> dict[str, int]:
         """Bytes of each stream, headers and checksums included; they add up to :attr:`size`.
@@ -193,28 +322,30 @@ class GlcFile:
         checks = 2 * container.chunks
         sizes = {"header": container.offsets[0] - metadata, "metadata": metadata, "checks": checks}
         for index in range(container.chunks):
-            _, level, tile, _ = container.place(index)
-            box = container.grids[level][tile]
+            place = container.place(index)
             with self._named_errors():
-                of_chunk = self._codec.stream_sizes(self._payload(index), container.header, box)
+                if place.kind == "tile":
+                    coding = self.coding(place.plane, place.level)
+                    of_chunk = self.decoder.stream_sizes(self.chunk(index), coding, coding.grid[place.tile])
+                else:
+                    of_chunk = {f"{place.kind} streams": len(self.chunk(index))}
             for name, count in of_chunk.items():
                 sizes[name] = sizes.get(name, 0) + count
         return sizes
 
     def facts(self) -> dict[str, Any]:
-        """Codec, model, quality, bytes and bpp, for display; see also :meth:`index_facts`."""
-        return {
+        """Codec, model, quality, bytes, bpp and the codec's options, for display."""
+        facts = {
             "codec": self.codec,
             "model": self.model_tag,
             "quality": self.quality,
             "bytes": self.size,
             "bpp": self.bpp,
         }
-
-    def index_facts(self) -> dict[str, Any]:
-        """How the index maps of a ``vqgan`` file are coded; empty for other codecs."""
-        header = self.container.header
-        return {"index_coder": header.index_coder, "packets": header.packets} if self.codec == "vqgan" else {}
+        try:
+            return facts | self.options.to_dict()
+        except UnsupportedVersionError:
+            return facts
 
     def __repr__(self) -> str:
         name = "bytes" if self.path is None else str(self.path)
@@ -232,6 +363,7 @@ class GlcFile:
         preview: bool = False,
         progress: Progress | None = None,
         level: int = 0,
+        sample: int = 0,
     ) -> NDArray[Any]:
         """Decode the array or a region of it.
 
@@ -247,6 +379,8 @@ class GlcFile:
         level
             0 for full resolution; 1 for one half, and so on, where the file has levels. The region counts in pixels of
             the level.
+        sample
+            Which of the pictures the same bytes stand for, where the codec has several.
 
         Returns
         -------
@@ -256,7 +390,7 @@ class GlcFile:
         Raises
         ------
         OptionError
-            If the region is empty or has a step, or there is no such level.
+            If the region is empty or has a step, or there is no such level, preview or sample.
         LimitError
             If it holds more pixels than :class:`~napari_glc.Limits` allows.
         DamagedFileError
@@ -271,12 +405,14 @@ class GlcFile:
         wanted = Region.of(self.layout, self.levels[level], region)
         if wanted.pixels > get_limits().pixels:
             raise beyond(f"read regions: {wanted.pixels} pixels in one read are", "pixels")
-        report = progress or _no_progress
+        report = progress or no_progress
+        for asked, can, what in ((preview, "preview", "preview"), (sample, "samples", "other samples")):
+            if asked and not getattr(self.entry.capabilities, can):
+                raise OptionError(f"files of codec {self.codec!r} have no {what}")
 
         def plane(number: int, done: int, total: int) -> NDArray[np.uint8]:
-            return self._plane(
-                number, level, wanted.box, lambda n, of: report(done * of + n, total * of), preview=preview
-            )
+            part = partial(_nth_part, report, done, total)
+            return self.plane_pixels(number, level, wanted.box, part, preview=preview, sample=sample)
 
         return assembled(self.layout, wanted, plane)
 
@@ -290,30 +426,40 @@ class GlcFile:
         ----------
         level
             See :meth:`read`.
-
-        Raises
-        ------
-        MissingDependencyError
-            If dask is not installed.
         """
         from .lazy import lazy_array
 
         return lazy_array(self, level)
 
-    def _plane(
-        self, plane: int, level: int, box: Box, progress: Progress, *, preview: bool = False
+    def plane_pixels(
+        self, plane: int, level: int, box: Box, progress: Progress, *, preview: bool = False, sample: int = 0
     ) -> NDArray[np.uint8]:
-        """Pixels ``(h, w, 3)`` of a part of a plane."""
+        """Pixels of a part of a plane as the codec puts them out, before they become the array's values.
+
+        Parameters
+        ----------
+        plane, level
+            Their numbers.
+        box
+            The part, in pixels of the level.
+        progress, preview, sample
+            See :meth:`read`.
+
+        Returns
+        -------
+        NDArray[np.uint8]
+            ``(box.height, box.width, 3)``.
+        """
         first = self.container.first_chunk(plane, level)
         with self._named_errors():
-            return self._codec.decode(
-                lambda chunk: self._payload(first + chunk),
-                self.container.header,
-                self.container.grids[level],
+            return self.decoder.decode(
+                lambda chunk: self.chunk(first + chunk),
+                self.coding(plane, level),
                 box,
                 progress,
                 preview=preview,
-                cache=self._decoded.of((plane, level, preview)),
+                sample=sample,
+                cache=self._decoded.of((plane, level, preview, sample)),
             )
 
     def recover(
@@ -353,23 +499,22 @@ class GlcFile:
         """
         import numpy as np
 
-        from ..codecs.vqgan.codec import VqganCodec
-        from ..codecs.vqgan.filling import Recovered, best_method, fill_map
         from ..imaging.assembly import Region, assembled
 
-        header, grid, codec = self.container.header, self.container.grid, self._codec
-        if not isinstance(codec, VqganCodec):
-            raise OptionError(f"only files of codec 'vqgan' have packets to recover from, not those of {self.codec!r}")
+        header, grid = self.container.header, self.container.grid
+        if not self.entry.capabilities.lossy_packets:
+            raise OptionError(f"files of codec {self.codec!r} have no packets to recover from")
         if header.planes > 1:
             raise OptionError(f"the file has {header.planes} planes; what is lost can be recovered in files of one")
         if grid.plane.height * grid.plane.width > get_limits().pixels:
             raise beyond(f"{header.height} x {header.width} pixels in one read are", "pixels")
-        report, method = progress or _no_progress, method or best_method(codec)
+        codec = cast("IndexMapped", self.decoder)
+        report, method = progress or no_progress, method or codec.recovery_methods()[0]
         with self._named_errors():
-            found = codec.read_map(self._payload, header, grid, grid.plane, report, strict=False)
-            filled = fill_map(codec, found, self.quality, method, sampling, report)
+            found = codec.read_map(self.chunk, self.coding(), grid.plane, report, strict=False)
+            filled = codec.fill(found, self.quality, method, sampling, report)
             plane = codec.render(filled, self.quality, grid.plane, grid, report)
-        factor = codec.config.factor
+        factor = codec.factor
         lost = found.lost.repeat(factor, 0).repeat(factor, 1)[: header.height, : header.width]
         return Recovered(
             pixels=assembled(self.layout, Region.of(self.layout, self.shape, None), lambda *_: plane),
@@ -388,21 +533,10 @@ class GlcFile:
         lost = []
         for index in range(self.container.chunks):
             try:
-                self._payload(index)
+                self.chunk(index)
             except (DamagedFileError, TruncatedFileError):
                 lost.append(index)
         return lost
-
-    def _payload(self, index: int) -> bytes:
-        if index in self._payloads:
-            self._payloads.move_to_end(index)
-            return self._payloads[index]
-        with self._named_errors(), self._stream() as stream:
-            payload = read_chunk(stream, self.container, index)
-        self._payloads[index] = payload
-        if len(self._payloads) > _CACHED_TILES:
-            self._payloads.popitem(last=False)
-        return payload
 
     def verify(self, progress: Progress | None = None) -> None:
         """Check all checksums and, with the model at hand, that every tile decodes to its symbols.
@@ -412,17 +546,35 @@ class GlcFile:
         GlcError
             The first thing that is wrong.
         """
-        for index in range(self.container.chunks):
-            self._payload(index)
-        report, grids = progress or _no_progress, self.container.grids
-        work = [
-            (plane, level, box)
-            for plane in range(self.container.header.planes)
-            for level, grid in enumerate(grids)
-            for box, _ in grid.groups(_VERIFIED_SIDE)
-        ]
-        for done, (plane, level, box) in enumerate(work):
-            self._plane(plane, level, box, lambda n, of, done=done: report(done * of + n, len(work) * of))  # type: ignore[misc]
+        container, report = self.container, progress or no_progress
+        for index in range(container.chunks):
+            self.chunk(index)
+        places = map(container.place, range(container.chunks))
+        tiles = [place for place in places if place.kind == "tile" and place.packet == 0]
+        for done, place in enumerate(tiles):
+            for _ in self.symbols(place.plane, place.level, place.tile, partial(_nth_part, report, done, len(tiles))):
+                pass
+        report(len(tiles), len(tiles))
+
+    def symbols(
+        self, plane: int, level: int, tile: int, progress: Progress = no_progress
+    ) -> Iterator[NDArray[np.integer[Any]]]:
+        """All that entropy decoding of a tile yields; see :meth:`napari_glc.codecs.base.Codec.symbols`.
+
+        Raises
+        ------
+        GlcError
+            If the tile is not intact, or something is missing to decode it.
+        """
+        first = self.container.first_chunk(plane, level)
+        with self._named_errors():
+            coding = self.coding(plane, level)
+            yield from self.decoder.symbols(lambda chunk: self.chunk(first + chunk), coding, tile, progress)
+
+
+def _nth_part(report: Progress, done: int, total: int, n: int, of: int) -> None:
+    """Report the progress of one part of several that are alike."""
+    report(done * of + n, total * of)
 
 
 def _layout(container: Container) -> Layout:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ..api import encode
+from .._base.progress import Progress
 from ..errors import OptionError
+from .encoding import AnalysisMemory, encoded_parts
 from .opened import GlcFile
 
 if TYPE_CHECKING:
-    from ..codecs.base import Progress
+    from .encoding import Job
 
-__all__ = ["RateResult", "encode_to_bpp"]
-
-_STEPS = 200
+__all__ = ["RateResult", "encoded_to_bpp"]
 
 
 @dataclass(frozen=True)
@@ -36,50 +36,47 @@ class RateResult:
     bpp: float
 
 
-def encode_to_bpp(image: Any, bpp: float, *, progress: Progress | None = None, **options: Any) -> RateResult:
-    """Find the quality whose file comes nearest to a rate, by bisection.
+def encoded_to_bpp(job: Job, bpp: float, device: str, progress: Progress | None) -> RateResult:
+    """Find the quality whose file comes nearest to a rate, by bisection over those the model has.
+
+    The array is analysed once, as far as its latents fit into 256 MiB.
 
     Parameters
     ----------
-    image
-        See :func:`napari_glc.encode`.
+    job
+        What to encode; its quality does not count.
     bpp
         Wanted bits per pixel of the whole file.
+    device
+        Where the networks run.
     progress
         Called with encodings done and in all (about nine).
-    **options
-        Options of :func:`napari_glc.encode` but `quality`.
-
-    Returns
-    -------
-    RateResult
-        At the end of the model's range its rate may be far from the wanted one: compare.
 
     Raises
     ------
     OptionError
         If `bpp` is not positive.
     """
+    from ..codecs.loading import loaded_codec
+
     if not bpp > 0:
         raise OptionError(f"bpp must be positive, not {bpp}")
-    tried: dict[int, RateResult] = {}
+    qualities, memory = loaded_codec(job.model, device).qualities(), AnalysisMemory()
+    tried: dict[float, RateResult] = {}
 
     def report(*_: int) -> None:
         # called all through an encoding, so that whoever wants to stop need not wait for its end
         if progress is not None:
-            progress(len(tried), _STEPS.bit_length() + 2)
+            progress(len(tried), len(qualities).bit_length() + 2)
 
-    def attempt(step: int) -> float:
-        if step not in tried:
+    def rate(quality: float) -> float:
+        if quality not in tried:
             report()
-            quality = step * 100 / _STEPS
-            data = encode(image, quality=quality, progress=report, **options)
-            tried[step] = RateResult(data, quality, GlcFile(data).bpp)
-        return tried[step].bpp
+            data = b"".join(encoded_parts(replace(job, quality=quality), device, report, memory))
+            tried[quality] = RateResult(data, quality, GlcFile(data).bpp)
+        return tried[quality].bpp
 
-    low, high = 0, _STEPS
-    if attempt(low) < bpp < attempt(high):
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if attempt(middle) <= bpp else (low, middle)
+    if rate(qualities[0]) < bpp < rate(qualities[-1]):
+        above = bisect_left(qualities, bpp, key=rate)
+        rate(qualities[above - 1])
     return min(tried.values(), key=lambda result: abs(result.bpp - bpp))

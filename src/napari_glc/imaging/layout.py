@@ -15,7 +15,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
 
 from ..errors import DamagedFileError, UnsupportedArrayError
 
@@ -32,6 +34,9 @@ PACKED = 3
 """Channels that share a plane when channels are packed."""
 
 MAX_DIMENSIONS = 16
+
+End = Annotated[float, msgspec.Meta(ge=-1e39, le=1e39)]
+"""End of a value range: a finite number, at most a little beyond those of float32."""
 
 _REMEDIES = {
     "bool": "a mask cannot be coded: a generative codec would redraw its borders. Save it as PNG or TIFF",
@@ -77,7 +82,7 @@ class Layout:
     shape: tuple[int, ...]
     dtype: str
     packed: bool = False
-    ranges: tuple[tuple[float, float], ...] = ()
+    ranges: tuple[tuple[End, End], ...] = ()
     clipped: int = 0
 
     def size(self, axis: str) -> int:
@@ -178,16 +183,9 @@ class Layout:
             If it is none, or another one.
         """
         try:
-            layout = cls(
-                axes=_checked(str, found["axes"]),
-                shape=tuple(_checked(int, n) for n in found["shape"]),
-                dtype=_checked(str, found["dtype"]),
-                packed=_checked(bool, found.get("packed", False)),
-                ranges=tuple((_number(low), _number(high)) for low, high in found.get("ranges", ())),
-                clipped=_checked(int, found.get("clipped", 0)),
-            )
+            layout = msgspec.convert(found, cls)
             _check_axes(layout.axes, layout.shape)
-        except (KeyError, TypeError, ValueError, OverflowError, UnsupportedArrayError) as error:
+        except (ValueError, UnsupportedArrayError) as error:
             raise DamagedFileError(f"the metadata block does not describe an array: {error}") from error
         counts = {0, 1, layout.size("C"), math.prod(layout.leading)}
         fits = (
@@ -201,18 +199,6 @@ class Layout:
         if not fits:
             raise DamagedFileError("the array the metadata block describes is not the one of the header")
         return layout
-
-
-def _checked(kind: type, value: Any) -> Any:
-    if type(value) is not kind:
-        raise TypeError(f"{value!r:.40} is no {kind.__name__}")
-    return value
-
-
-def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e39:
-        raise TypeError(f"{value!r:.40} is no number")
-    return value  # type: ignore[no-any-return]
 
 
 def _check_axes(axes: str, shape: tuple[int, ...]) -> None:

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._base.caching import ByteCache
 from ..errors import OptionError, UnsupportedArrayError
 from .layout import PACKED, Layout
 from .ranges import RangeRule, explicit_ranges, found_range
@@ -25,6 +25,7 @@ __all__ = ["ArraySource", "Blocked", "PlaneView"]
 
 _WALK = 2048
 _KEPT_BYTES = 1 << 28
+"""Of the chunks of an array read last."""
 
 
 class Blocked:
@@ -38,7 +39,7 @@ class Blocked:
 
     def __init__(self, array: Any) -> None:
         self.array = array
-        self._kept: OrderedDict[tuple[int, ...], NDArray[Any]] = OrderedDict()
+        self._kept: ByteCache[tuple[int, ...], NDArray[Any]] = ByteCache(_KEPT_BYTES)
         self._borders = None if isinstance(array, np.ndarray) else _borders(array)
 
     def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[Any]:
@@ -60,15 +61,13 @@ class Blocked:
         return out[tuple(0 if isinstance(i, int) else slice(None) for i in index)]
 
     def _chunk(self, chunk: tuple[int, ...]) -> NDArray[Any]:
-        if chunk in self._kept:
-            self._kept.move_to_end(chunk)
-            return self._kept[chunk]
+        kept = self._kept.get(chunk)
+        if kept is not None:
+            return kept
         assert self._borders is not None
         where = tuple(slice(int(e[c]), int(e[c + 1])) for e, c in zip(self._borders, chunk, strict=True))
         data = np.asarray(self.array[where])
         self._kept[chunk] = data
-        while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > _KEPT_BYTES:
-            self._kept.popitem(last=False)
         return data
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .._base.atomic import write_file_atomically
 
 if TYPE_CHECKING:
-    from ..codecs.base import Progress
+    from .._base.progress import Progress
 
 __all__ = ["write_ome_tiff"]
 

@@ -13,23 +13,25 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..api import encode
 from ..codecs.loading import choose_device, loaded_codec
+from ..codecs.registry import DEFAULT_CODEC
+from ..files.encoding import encoded_parts, prepared_array
 from ..files.opened import GlcFile
-from ..files.target_rate import encode_to_bpp
+from ..files.target_rate import encoded_to_bpp
 from ..imaging.scaling import to_bytes
 from ..metrics import Fidelity, compare
-from ..models import find_model
 
 if TYPE_CHECKING:
-    from ..codecs.base import Progress
+    from .._base.progress import Progress
+    from ..models import ModelFile
 
 __all__ = ["UNITS", "CodingOptions", "CodingResult", "code_plane", "code_stack"]
 
@@ -52,24 +54,23 @@ class CodingOptions:
     codec
         Name of the codec.
     model
-        Name, hash prefix or path; ``None`` for the codec's default.
+        Name, hash prefix or path, or a model that is at hand; ``None`` for the codec's default.
     quality
         0 to 100; not used with `bpp`.
     bpp
         Wanted bits per pixel of the whole file, or ``None``.
     device
         ``"auto"`` or a torch device.
-    index_coder, packets
-        Of codec ``vqgan`` only.
+    options
+        Of the codec.
     """
 
-    codec: str = "glc"
-    model: str | Path | None = None
+    codec: str = DEFAULT_CODEC
+    model: str | Path | ModelFile | None = None
     quality: float = 50.0
     bpp: float | None = None
     device: str = "auto"
-    index_coder: str = "auto"
-    packets: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +88,8 @@ class CodingResult:
         Names.
     device
         Where the networks ran.
-    index_coder
-        The one that was used; empty for codecs without.
+    options
+        Of the codec, every choice made that was left to the encoder.
     quality
         0 to 100, as stored in the file.
     bpp
@@ -113,7 +114,7 @@ class CodingResult:
     codec: str
     model: str
     device: str
-    index_coder: str
+    options: Mapping[str, Any]
     quality: float
     bpp: float
     raw_bytes: int
@@ -136,9 +137,9 @@ class CodingResult:
 
     def facts(self) -> dict[str, Any]:
         """Everything but the bytes and the pixels."""
-        names = ("codec", "model", "device", "index_coder", "quality", "bpp", "psnr", "ms_ssim")
-        facts = {name: getattr(self, name) for name in (*names, "encode_seconds", "decode_seconds")}
-        return facts | {"bytes": self.size, "compression_ratio": self.ratio}
+        names = ("codec", "model", "device", "quality", "bpp", "psnr", "ms_ssim", "encode_seconds", "decode_seconds")
+        facts = {name: getattr(self, name) for name in names}
+        return facts | {"bytes": self.size, "compression_ratio": self.ratio, **self.options}
 
 
 def code_plane(
@@ -225,27 +226,27 @@ def _there_and_back(
         return lambda done, total: report(begin + (end - begin) * done // max(total, 1))
 
     report(0)
-    model, device = find_model(options.model, options.codec), choose_device(options.device)
-    loaded_codec(model, device)
+    job = prepared_array(
+        image,
+        codec=options.codec,
+        model=options.model,
+        quality=options.quality,
+        axes=axes,
+        metadata=metadata,
+        value_range=limits,
+        **options.options,
+    )
+    device = choose_device(options.device)
+    loaded_codec(job.model, device)
     report(_LOADED)
-    kept: dict[str, Any] = {
-        "codec": options.codec,
-        "model": options.model,
-        "device": device,
-        "metadata": metadata,
-        "axes": axes,
-        "index_coder": options.index_coder,
-        "packets": options.packets,
-        "value_range": limits,
-    }
     began = time.perf_counter()
     encoding = part(_LOADED, _ENCODED)
     if options.bpp is None:
-        data = encode(image, quality=options.quality, progress=encoding, **kept)
+        data = b"".join(encoded_parts(job, device, encoding))
     else:
-        data = encode_to_bpp(image, options.bpp, progress=encoding, **kept).data
+        data = encoded_to_bpp(job, options.bpp, device, encoding).data
     encoded = time.perf_counter()
-    file = GlcFile(data, device=device)
+    file = GlcFile(data, device=device, model=job.model)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
         decoded = file.read(progress=part(_ENCODED, _DECODED))
@@ -256,9 +257,9 @@ def _there_and_back(
         data=data,
         pixels=[file.dask(level) for level in range(len(file.levels))] if decoded is None else decoded,
         codec=file.codec,
-        model=model.name,
+        model=job.model.name,
         device=device,
-        index_coder=str(file.index_facts().get("index_coder", "")),
+        options=file.options.to_dict(),
         quality=file.quality,
         bpp=file.bpp,
         raw_bytes=math.prod(file.shape),

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MissingDependencyError, UnsupportedArrayError
+from .chunk_options import ChunkOptions
 
 try:
     from numcodecs.abc import Codec
@@ -23,37 +24,28 @@ try:
 except ImportError as missing:
     raise MissingDependencyError("numcodecs is not installed: pip install napari-glc[zarr]") from missing
 
-__all__ = ["GlcNumcodec", "chunk_axes"]
+__all__ = ["GlcNumcodec"]
 
 
 class GlcNumcodec(Codec):  # type: ignore[misc]
-    """Chunks as ``.glc`` files; the last two axes of an array (before RGB samples) are rows and columns.
+    """Chunks as ``.glc`` files.
 
     Parameters
     ----------
     quality
         0 to 100.
-    codec
-        ``"glc"`` or ``"vqgan"``.
-    rgb
-        Whether the last axis holds the samples of RGB; a chunk must hold all three.
-    value_range
-        What becomes 0 and 255; ``None`` for the extremes of each chunk (uint8 as it is). A name or two numbers as for
-        :func:`napari_glc.encode`.
+    **options
+        Other fields of :class:`~napari_glc.interop.chunk_options.ChunkOptions`, and options of the codec.
     """
 
     codec_id = "glc"
 
-    def __init__(
-        self,
-        quality: float = 50.0,
-        codec: str = "glc",
-        rgb: bool = False,
-        value_range: str | tuple[float, float] | list[float] | None = None,
-    ) -> None:
-        self.quality, self.codec, self.rgb = float(quality), codec, bool(rgb)
-        # JSON has no tuples, and a configuration that was read must equal the one that was written
-        self.value_range = list(value_range) if isinstance(value_range, tuple) else value_range
+    def __init__(self, quality: float = 50.0, **options: Any) -> None:
+        self.options = ChunkOptions.made({"quality": quality, **options})
+
+    def get_config(self) -> dict[str, Any]:
+        """What an array's metadata says of the codec."""
+        return {"id": self.codec_id, **self.options.to_json()}
 
     def encode(self, buf: Any) -> bytes:
         """A chunk as a file.
@@ -63,27 +55,15 @@ class GlcNumcodec(Codec):  # type: ignore[misc]
         UnsupportedArrayError
             If the chunk has no rows and columns, as after a filter, or cannot be coded.
         """
-        from ..api import encode
-
         array = np.asarray(buf)
-        if array.ndim < 2 + self.rgb:
+        if array.ndim < 2 + self.options.rgb:
             raise UnsupportedArrayError("a chunk of codec 'glc' has rows and columns; it works without filters only")
-        axes = chunk_axes(array.ndim, self.rgb)
-        return encode(array, axes=axes, quality=self.quality, codec=self.codec, value_range=self.value_range, levels=1)
+        return self.options.encode(array)
 
     def decode(self, buf: Any, out: Any = None) -> NDArray[Any]:
         """A file as a chunk."""
-        from ..api import decode
-
-        array = np.ascontiguousarray(decode(ensure_bytes(buf)))
-        copied: NDArray[Any] = ndarray_copy(array, out)
+        copied: NDArray[Any] = ndarray_copy(self.options.decode(ensure_bytes(buf)), out)
         return copied
-
-
-def chunk_axes(ndim: int, rgb: bool) -> str:
-    """Axes of a chunk, which has no names for them."""
-    letters = "WVUQPTCZYX"[-(ndim - rgb) :]
-    return letters + ("S" if rgb else "")
 
 
 register_codec(GlcNumcodec)

@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..errors import MissingDependencyError, OptionError
+from ..errors import MissingDependencyError
+from .chunk_options import ChunkOptions
 
 try:
     from zarr.abc.codec import ArrayBytesCodec
@@ -25,77 +24,47 @@ try:
 except ImportError as missing:
     raise MissingDependencyError("zarr 3 is not installed: pip install napari-glc[zarr]") from missing
 
-from .numcodecs_codec import chunk_axes
-
 __all__ = ["GlcZarrCodec"]
 
 NAME = "glc"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class GlcZarrCodec(ArrayBytesCodec):
-    """Chunks as ``.glc`` files; the last two axes of an array (before RGB samples) are rows and columns.
+    """Chunks as ``.glc`` files.
 
-    Attributes
+    Parameters
     ----------
     quality
         0 to 100.
-    codec
-        ``"glc"`` or ``"vqgan"``.
-    rgb
-        Whether the last axis holds the samples of RGB; a chunk must hold all three.
-    value_range
-        What becomes 0 and 255; ``None`` for the extremes of each chunk (uint8 as it is). A name or two numbers as for
-        :func:`napari_glc.encode`.
+    **options
+        Other fields of :class:`~napari_glc.interop.chunk_options.ChunkOptions`, and options of the codec.
     """
 
     is_fixed_size = False
 
-    quality: float = 50.0
-    codec: str = "glc"
-    rgb: bool = False
-    value_range: str | tuple[float, float] | None = None
+    options: ChunkOptions
+
+    def __init__(self, quality: float = 50.0, **options: Any) -> None:
+        object.__setattr__(self, "options", ChunkOptions.made({"quality": quality, **options}))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> GlcZarrCodec:
         """The codec an array's metadata names."""
-        known = dict(data.get("configuration") or {})
-        unknown = known.keys() - {"quality", "codec", "rgb", "value_range"}
-        if unknown:
-            raise OptionError(f"the codec 'glc' has no options {', '.join(sorted(unknown))}: update napari-glc")
-        if isinstance(known.get("value_range"), list):
-            known["value_range"] = tuple(known["value_range"])
-        return cls(**known)
+        return cls(**dict(data.get("configuration") or {}))
 
     def to_dict(self) -> dict[str, Any]:
         """What an array's metadata says of the codec."""
-        configuration: dict[str, Any] = {"quality": float(self.quality), "codec": self.codec, "rgb": self.rgb}
-        if self.value_range is not None:
-            known = self.value_range
-            configuration["value_range"] = known if isinstance(known, str) else list(known)
-        return {"name": NAME, "configuration": configuration}
+        return {"name": NAME, "configuration": self.options.to_json()}
 
     async def _encode_single(self, chunk_array: Any, chunk_spec: Any) -> Any:
-        from ..api import encode
-
-        array = chunk_array.as_numpy_array()
-        data = await asyncio.to_thread(
-            encode,
-            array,
-            axes=chunk_axes(array.ndim, self.rgb),
-            quality=self.quality,
-            codec=self.codec,
-            value_range=self.value_range,
-            levels=1,
-        )
+        data = await asyncio.to_thread(self.options.encode, chunk_array.as_numpy_array())
         return chunk_spec.prototype.buffer.from_bytes(data)
 
     async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
-        from ..api import decode
-
-        array = await asyncio.to_thread(decode, chunk_bytes.to_bytes())
+        array = await asyncio.to_thread(self.options.decode, chunk_bytes.to_bytes())
         wanted = chunk_spec.dtype.to_native_dtype()
-        found = np.ascontiguousarray(array.reshape(chunk_spec.shape)).astype(wanted, copy=False)
+        found = array.reshape(chunk_spec.shape).astype(wanted, copy=False)
         return chunk_spec.prototype.nd_buffer.from_numpy_array(found)
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:

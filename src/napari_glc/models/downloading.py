@@ -1,7 +1,7 @@
 """Fetching a checkpoint: what is there already is kept, and what comes is checked.
 
-The bytes go to ``NAME.part`` beside the target. A connection that breaks leaves them; the next attempt asks the server
-for the rest, on condition that the file there is still the one it was.
+The bytes go to ``NAME.part`` beside the target. They stay if the connection breaks; the next attempt asks the server
+for the missing ones, provided that its file has not changed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .._base.progress import Progress, no_progress
 from ..errors import ModelError, OptionError
 
 __all__ = ["DownloadError", "download"]
@@ -28,10 +28,8 @@ class DownloadError(ModelError):
     """A file could not be fetched; what came of it is kept."""
 
 
-def download(
-    url: str, target: Path, *, sha256: str = "", progress: Callable[[int, int], None] = lambda done, total: None
-) -> Path:
-    """Fetch a file, or the rest of it.
+def download(url: str, target: Path, *, sha256: str = "", progress: Progress = no_progress) -> Path:
+    """Fetch a file, or what is missing of it.
 
     Parameters
     ----------
@@ -74,7 +72,7 @@ def download(
     return target
 
 
-def _fetch(url: str, part: Path, version: Path, progress: Callable[[int, int], None]) -> None:
+def _fetch(url: str, part: Path, version: Path, progress: Progress) -> None:
     have = part.stat().st_size if part.exists() and version.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "napari-glc"})
     if have:

@@ -16,7 +16,6 @@ FOLDER_VARIABLE = "NAPARI_GLC_MODELS"
 """Environment variable that moves the user's model folder."""
 
 _EMBEDDED = Path(__file__).parent / "embedded"
-_DEFAULTS = {"glc": "glc-small", "vqgan": "vqgan-small"}
 
 
 def model_folder() -> Path:
@@ -61,16 +60,14 @@ def installed_models() -> list[ModelFile]:
     return embedded_models() + _models_in(model_folder())
 
 
-def find_model(wanted: str | Path | None, codec: str = "glc") -> ModelFile:
+def find_model(wanted: str | Path) -> ModelFile:
     """The model of a name, a hash prefix or a path.
 
     Parameters
     ----------
     wanted
-        ``None`` takes the default model of `codec`. A string is a name, else a prefix of at least six
-        hexadecimal digits of a SHA-256, else the path of a model file.
-    codec
-        Only for the default.
+        A string is a name, else a prefix of at least six hexadecimal digits of a SHA-256, else the path of a model
+        file.
 
     Raises
     ------
@@ -79,10 +76,6 @@ def find_model(wanted: str | Path | None, codec: str = "glc") -> ModelFile:
     ModelError
         If a path is given and is no model.
     """
-    if wanted is None:
-        if codec not in _DEFAULTS:
-            raise MissingModelError(f"codec {codec!r} has no default model; name one with model=")
-        wanted = _DEFAULTS[codec]
     models = installed_models()
     text = str(wanted)
     for model in models:

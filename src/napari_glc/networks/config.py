@@ -1,13 +1,15 @@
-"""Configurations of the networks as documented dataclasses.
+"""Configurations of the networks.
 
 A model file carries its configuration as JSON made by ``to_json``; no option lives anywhere else.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from .._base.config import Config, Count, Size
 
 __all__ = [
     "OFFICIAL_FACE",
@@ -19,9 +21,17 @@ __all__ = [
     "VqganConfig",
 ]
 
+_MOST_LEVELS = 16
+"""More levels of resolution than any network has: with as many, a latent position would be 32,768 pixels wide."""
+_MOST_CODEBOOKS = 64
+"""More codebooks than anybody tells apart by quality."""
 
-@dataclass(frozen=True, kw_only=True)
-class AutoencoderConfig:
+Codebooks = Annotated[tuple[Size, ...], Meta(min_length=1, max_length=_MOST_CODEBOOKS)]
+Multipliers = Annotated[tuple[Count, ...], Meta(min_length=1, max_length=_MOST_LEVELS)]
+Reaches = Annotated[tuple[Count, ...], Meta(max_length=256)]
+
+
+class AutoencoderConfig(Config, frozen=True, kw_only=True):
     """The vector-quantised autoencoder.
 
     Parameters
@@ -41,23 +51,28 @@ class AutoencoderConfig:
     """
 
     kind: Literal["vqgan", "compact"] = "compact"
-    latent_channels: int = 96
-    codewords: int = 1024
-    channels: int = 128
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
-    encoder_blocks: int = 2
-    decoder_blocks: int = 3
-    window: int = 32
+    latent_channels: Size = 96
+    codewords: Size = 1024
+    channels: Size = 128
+    multipliers: Multipliers = (1, 1, 2, 2, 4)
+    encoder_blocks: Count = 2
+    decoder_blocks: Count = 3
+    window: Count = 32
     final_swish: bool = True
     quant_conv: bool = True
-    widths: tuple[int, int, int] = (64, 128, 192)
-    encoder_depths: tuple[int, int, int] = (1, 2, 2)
-    decoder_depths: tuple[int, int, int] = (2, 3, 4)
+    widths: tuple[Size, Size, Size] = (64, 128, 192)
+    encoder_depths: tuple[Count, Count, Count] = (1, 2, 2)
+    decoder_depths: tuple[Count, Count, Count] = (2, 3, 4)
 
     @property
     def factor(self) -> int:
         """Pixels per latent position in each direction, f."""
         return 16 if self.kind == "compact" else 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def sees_whole_planes(self) -> bool:
+        """Whether it normalises over the whole picture, so that no part of one can be computed by itself."""
+        return self.kind == "vqgan"
 
     @property
     def encoder_reach(self) -> int | None:
@@ -79,8 +94,7 @@ class AutoencoderConfig:
         return 1 + 2 * sixteenth + -(-(4 * eighth + 2 * quarter + 1) // 4)
 
 
-@dataclass(frozen=True, kw_only=True)
-class GlcConfig:
+class GlcConfig(Config, frozen=True, kw_only=True):
     """Generative latent coding: autoencoder, latent transform, hyper-prior and context model.
 
     Parameters
@@ -96,18 +110,18 @@ class GlcConfig:
     prior_blocks
         Blocks of the spatial prior shared by the coding steps.
     log_scale
-        The prior puts out the logarithm of the scale (``True``) or the scale itself (official).
+        The prior predicts the logarithm of the scale (``True``) or the scale itself (official).
     rate_conditioned_prior
         Whether the hyper decoder's output is multiplied by a learned ``q_prior`` of the rate point.
     prior_weight_bits
         Fixed-point form of the prior: 16 bits for weights of any network, or 8 for those made for it.
     """
 
-    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    hyper_codewords: int = 256
-    rate_points: int = 4
-    expansion: int = 2
-    prior_blocks: int = 2
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    hyper_codewords: Size = 256
+    rate_points: Size = 4
+    expansion: Size = 2
+    prior_blocks: Count = 2
     log_scale: bool = True
     rate_conditioned_prior: bool = True
     prior_weight_bits: Literal[8, 16] = 16
@@ -123,34 +137,17 @@ class GlcConfig:
         return self.autoencoder.factor
 
     @property
+    def sees_whole_planes(self) -> bool:
+        """See :attr:`AutoencoderConfig.sees_whole_planes`."""
+        return self.autoencoder.sees_whole_planes
+
+    @property
     def hyper_factor(self) -> int:
         """Pixels per hyper-latent position in each direction."""
         return 4 * self.factor
 
-    def to_json(self) -> str:
-        """Serialise to compact JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
-    @classmethod
-    def from_json(cls, text: str) -> GlcConfig:
-        """Restore a configuration from :meth:`to_json`.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the text is not JSON or names unknown options.
-        """
-        return cls.from_dict(json.loads(text))
-
-    @classmethod
-    def from_dict(cls, options: dict[str, Any]) -> GlcConfig:
-        """Build a configuration from nested options, lists standing for tuples."""
-        options = dict(options)
-        return cls(autoencoder=AutoencoderConfig(**_tuples(options.pop("autoencoder", {}))), **options)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransformerConfig:
+class TransformerConfig(Config, frozen=True, kw_only=True):
     """The autoregressive transformer over index maps.
 
     Parameters
@@ -167,16 +164,15 @@ class TransformerConfig:
         Whether the output layer is the token embedding.
     """
 
-    width: int = 224
-    layers: int = 5
-    heads: int = 7
-    block: int = 0
-    reaches: tuple[int, ...] = (2, 2, 1, 1, 1)
+    width: Size = 224
+    layers: Count = 5
+    heads: Annotated[int, Meta(ge=1, le=256)] = 7
+    block: Annotated[int, Meta(ge=0, le=1 << 17)] = 0
+    reaches: Reaches = (2, 2, 1, 1, 1)
     tied: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class VqganConfig:
+class VqganConfig(Config, frozen=True, kw_only=True):
     """Index-map coding: autoencoder, codebooks of several sizes, transformer.
 
     Parameters
@@ -191,46 +187,20 @@ class VqganConfig:
         The transformer, or ``None`` if the model has none.
     """
 
-    autoencoder: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(codewords=4096))
-    codebooks: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+    autoencoder: AutoencoderConfig = AutoencoderConfig(codewords=4096)
+    codebooks: Codebooks = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
     conditioned: bool = True
-    transformer: TransformerConfig | None = field(default_factory=TransformerConfig)
+    transformer: TransformerConfig | None = TransformerConfig()
 
     @property
     def factor(self) -> int:
         """Pixels per index in each direction, f."""
         return self.autoencoder.factor
 
-    def to_json(self) -> str:
-        """Serialise to compact JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> VqganConfig:
-        """Restore a configuration from :meth:`to_json`.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the text is not JSON or names unknown options.
-        """
-        return cls.from_dict(json.loads(text))
-
-    @classmethod
-    def from_dict(cls, options: dict[str, Any]) -> VqganConfig:
-        """Build a configuration from nested options, lists standing for tuples."""
-        options = _tuples(options)
-        inner = {"codewords": 4096} | _tuples(options.pop("autoencoder", {}))
-        transformer = options.pop("transformer", {})
-        return cls(
-            autoencoder=AutoencoderConfig(**inner),
-            transformer=None if transformer is None else TransformerConfig(**_tuples(transformer)),
-            **options,
-        )
-
-
-def _tuples(options: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    @property
+    def sees_whole_planes(self) -> bool:
+        """See :attr:`AutoencoderConfig.sees_whole_planes`."""
+        return self.autoencoder.sees_whole_planes
 
 
 SMALL = GlcConfig()

@@ -33,6 +33,7 @@ from .fixed_arithmetic import (
     ONE,
     SIXTEEN_BITS,
     FixedFormat,
+    IntegerWeights,
     from_fixed,
     integer_rows,
     rescale,
@@ -42,11 +43,26 @@ from .fixed_arithmetic import (
 from .fixed_attention import FixedAttend, FixedGelu, FixedLayerNorm, FixedLinear, FixedTokens
 from .index_transformer import Attend, TokenTable
 
-__all__ = ["FRACTION_BITS", "ONE", "FixedConv2d", "FixedLeakyReLU", "from_fixed", "to_fixed", "to_fixed_point"]
+__all__ = [
+    "FRACTION_BITS",
+    "ONE",
+    "FixedConv2d",
+    "FixedLeakyReLU",
+    "from_fixed",
+    "integer_convolution",
+    "to_fixed",
+    "to_fixed_point",
+]
 
 DENSE_SUM_LIMIT = 1 << 31
 DEPTHWISE_SUM_LIMIT = 1 << 24
 """What sums of networks with 8-bit weights stay below: exact in int32 and in float32."""
+
+
+def integer_convolution(conv: nn.Conv2d, form: FixedFormat) -> IntegerWeights:
+    """The integers of a convolution, coarse enough for its sums to stay below the limits above."""
+    limit = DEPTHWISE_SUM_LIMIT if conv.groups > 1 else DENSE_SUM_LIMIT
+    return integer_rows(conv.weight, conv.bias, form, sum_limit=limit)
 
 
 class FixedConv2d(nn.Module):
@@ -61,14 +77,14 @@ class FixedConv2d(nn.Module):
         self.form = form
         self.depthwise = conv.groups > 1
         self.size = conv.kernel_size[0]
-        limit = DEPTHWISE_SUM_LIMIT if self.depthwise else DENSE_SUM_LIMIT
-        found = integer_rows(conv.weight, conv.bias, form, sum_limit=limit)
+        found = integer_convolution(conv, form)
         weight = found.weight if self.depthwise else found.weight.flatten(1)
         self.register_buffer("weight", weight.contiguous(), persistent=False)
         self.register_buffer("offset", found.offset.view(-1, 1), persistent=False)
         self.register_buffer("shift", found.shift.view(-1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, in_channels, h, w)`` to ``(B, out_channels, h, w)``, integer-valued float64."""
         x = snap(x, self.form.limit)
         batch, _, height, width = x.shape
         total = self._depthwise(x) if self.depthwise else self._dense(x)
@@ -98,6 +114,7 @@ class FixedLeakyReLU(nn.Module):
         self.slope = round(activation.negative_slope * 2**form.slope_bits)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same shape."""
         x = snap(x)
         return torch.where(x < 0, rescale(x * self.slope, self.form.slope_bits), x)
 
@@ -108,6 +125,7 @@ class _FixedProduct(nn.Module):
         self.form = form
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two tensors of shapes that broadcast to their product."""
         limit = self.form.limit
         return rescale(snap(a, limit) * snap(b, limit), self.form.fraction_bits)
 

@@ -5,54 +5,35 @@ from __future__ import annotations
 import gc
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QSpinBox,
-    QWidget,
-)
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy
 
 from ..._base.atomic import write_atomically
-from ..._napari.layer_metadata import layer_axes, layer_options
+from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer
 from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
 from ...codecs.loading import release_models
-from ...codecs.registry import CODEC_NAMES
-from ...container import INDEX_CODERS, MAX_PACKETS
-from ...files.opened import GlcFile
+from ...codecs.registry import all_codecs, codec_named
+from ...errors import UnsupportedArrayError
 from ...inspection.coding import CodingOptions, CodingResult, code_stack
-from ...models import model_folder
 from ..common.base import GlcWidget
-from ..common.coding_fields import ModelChoice, QualityField, narrow
-from ..common.decoded_layer import file_metadata, put_decoded
+from ..common.choices import choice_of
+from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
 from ..common.jobs import Report
+from ..common.option_form import OptionForm
+from ..common.own_layers import OwnLayers
+from ..common.paths import path_to_save, suggested_name
 from ..common.result_table import ResultTable, Row
+from .layers import put_decoded
 
-__all__ = ["CodecWidget", "ask_for_path"]
+__all__ = ["CodecWidget"]
 
 _MISSED = 0.05
 """Deviation from a wanted rate from which on it is mentioned."""
-
-
-def ask_for_path(parent: QWidget, suggestion: str) -> str:
-    """Let the user choose where to save; empty if they think better of it."""
-    dialog = QFileDialog(parent, "Save the coded picture", suggestion, "GLC files (*.glc)")
-    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    # set here and not appended later, so that the dialog asks before it replaces a file
-    dialog.setDefaultSuffix("glc")
-    chosen = dialog.selectedFiles() if dialog.exec() else []
-    return str(chosen[0]) if chosen else ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +42,7 @@ class _Run:
 
     layer: Any
     name: str
+    dtype: np.dtype[Any]
     plane: LayerPlane | None
     limits: tuple[float, float] | None
     bpp: float | None
@@ -76,12 +58,13 @@ class _Run:
             words.append(f"All {result.planes} planes were coded.")
         if isinstance(result.pixels, list):
             words.append("They are decoded when they are looked at, and were not measured.")
+        elif result.pixels.dtype != self.dtype:
+            words.append(f"Files know no {self.dtype} samples: they are kept as {result.pixels.dtype}.")
         if self.limits is not None:
             low, high = self.limits
-            clipped = result.clipped if self.plane is None else self.plane.clipped
             words.append(
                 f"{'The range' if self.layer.rgb else 'The contrast limits'} {low:g} to {high:g} became 256 levels; "
-                f"{100 * clipped:.2g} % of the samples lay beyond and were clipped."
+                f"{100 * result.clipped:.2g} % of the samples lay beyond and were clipped."
             )
         return words
 
@@ -98,46 +81,27 @@ class CodecWidget(GlcWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Encode and decode")
         self._last: tuple[CodingResult, str] | None = None
+        self._layers = OwnLayers(napari_viewer)
         self.source = self.add_layer_choice("&Layer", "The image layer to code")
-        self.part = narrow(QComboBox())
-        self.part.addItem("Plane on display", "plane")
-        self.part.addItem("Whole layer", "layer")
+        self.part = choice_of({"plane": "Plane on display", "layer": "Whole layer"})
         self.add_row("P&art", self.part, "Of a stack: the plane on display, or all planes in one file")
-        self.codec = narrow(QComboBox())
-        self.codec.addItem("glc (latent)", "glc")
-        self.codec.addItem("vqgan (index map)", "vqgan")
-        assert {self.codec.itemData(i) for i in range(self.codec.count())} == set(CODEC_NAMES)
-        tip = "glc: transform coding of the latent, continuous rate; vqgan: map of codeword indices"
-        self.add_row("&Codec", self.codec, tip)
+        self.codec = CodecChoice(all_codecs())
+        self.add_row("&Codec", self.codec, self.codec.tip)
         self.model = ModelChoice()
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
-        self.rate_by = narrow(QComboBox())
-        self.rate_by.addItem("Quality", "quality")
-        self.rate_by.addItem("Target bpp", "bpp")
+        self.device = DeviceChoice()
+        self.add_row("&Device", self.device, "Where the networks run; its list says why a device cannot be chosen")
+        self.rate_by = choice_of({"quality": "Quality", "bpp": "Target bpp"})
         self.add_row("&Rate by", self.rate_by, "Set the quality, or search the one that comes nearest to a rate")
         self.quality = QualityField()
-        tip = "0 (fewest bytes) to 100; vqgan has one codebook for every eighth of the range"
-        self.quality.name("Quality", tip)
-        self.add_row("&Quality", self.quality, tip)
+        self.add_row("&Quality", self.quality, quality_tip(self.codec.chosen))
         self.bpp = QDoubleSpinBox()
         self.bpp.setDecimals(4)
         self.bpp.setRange(0.0005, 2)
         self.bpp.setSingleStep(0.005)
         self.bpp.setValue(0.03)
         self.add_row("&Target bpp", self.bpp, "Wanted bits per pixel of the whole file; takes about nine encodings")
-        self.packets = QSpinBox()
-        self.packets.setRange(1, MAX_PACKETS)
-        self.add_row("&Packets", self.packets, "Parts of each tile that can be lost one without the other")
-        self.index_coder = narrow(QComboBox())
-        self.index_coder.addItem("auto (smallest)", "auto")
-        for name in INDEX_CODERS:
-            self.index_coder.addItem(name, name)
-        self.add_row(
-            "&Index coder", self.index_coder, "Lossless coding of the index map; the pixels do not depend on it"
-        )
-        self.device = DeviceChoice()
-        narrow(self.device)
-        self.add_row("&Device", self.device, "Where the networks run; its list says why a device cannot be chosen")
+        self.options_form = OptionForm(self, all_codecs())
 
         self.table = ResultTable("Results of the last run")
         self.table.setToolTip("Select cells and press Ctrl+C to copy them")
@@ -170,19 +134,17 @@ class CodecWidget(GlcWidget):
     # -- what is possible -----------------------------------------------------------------------------------
 
     def _codec_changed(self) -> None:
-        self.model.show_codec(self.codec.currentData())
+        entry = self.codec.chosen
+        self.model.show_codecs([entry])
+        self.quality.name("Quality", quality_tip(entry))
         self._show_rows()
         self.refresh()
 
     def _show_rows(self) -> None:
-        by_bpp, maps = self.rate_by.currentData() == "bpp", self.codec.currentData() == "vqgan"
-        for field, shown in (
-            (self.quality, not by_bpp),
-            (self.bpp, by_bpp),
-            (self.packets, maps),
-            (self.index_coder, maps),
-        ):
-            self.form.setRowVisible(field, shown)
+        by_bpp = self.rate_by.currentData() == "bpp"
+        self.form.setRowVisible(self.quality, not by_bpp)
+        self.form.setRowVisible(self.bpp, by_bpp)
+        self.options_form.show_codec(self.codec.chosen.name)
 
     def obstacle(self) -> str:
         """Why Run is not possible now; empty if it is."""
@@ -190,9 +152,7 @@ class CodecWidget(GlcWidget):
             labels = any(isinstance(layer, Labels) for layer in self.viewer.layers)
             more = " Labels cannot be coded: a generative codec would redraw their borders." if labels else ""
             return f"There is no image layer.{more}"
-        if self.model.chosen is None:
-            return f"No model of codec {self.codec.currentData()} is installed. Its file belongs into {model_folder()}"
-        return ""
+        return no_model_of([self.codec.chosen]) if self.model.chosen is None else ""
 
     def refresh(self) -> None:
         """Enable what is possible."""
@@ -211,16 +171,14 @@ class CodecWidget(GlcWidget):
 
     def options(self) -> CodingOptions:
         """What the fields say."""
-        model, codec = self.model.chosen, str(self.codec.currentData())
-        maps = codec == "vqgan"
+        codec = self.codec.chosen.name
         return CodingOptions(
             codec=codec,
-            model=None if model is None else model.sha256,
+            model=self.model.chosen,
             quality=self.quality.value,
             bpp=self.bpp.value() if self.rate_by.currentData() == "bpp" else None,
             device=self.device.device,
-            index_coder=str(self.index_coder.currentData()) if maps else "auto",
-            packets=self.packets.value() if maps else 1,
+            options=self.options_form.values(codec),
         )
 
     # -- coding -----------------------------------------------------------------------------------------------
@@ -233,20 +191,18 @@ class CodecWidget(GlcWidget):
         options, data = self.options(), layer.data[0] if layer.multiscale else layer.data
         try:
             plane = None if self._whole(layer) else plane_of_layer(layer, self.viewer.dims.point)
-            metadata = file_metadata(layer, plane)
-            if plane is None:
-                axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb)
-                limits = coded = coded_range(layer, np.dtype(data.dtype))
-            else:
-                data, axes, limits, coded = plane.pixels, plane.axes, plane.limits, None
-        except Exception as error:  # data may be lazy, and reading them may fail in any way
+        except UnsupportedArrayError as error:
             self.tell_error(error)
             return
+        limits, metadata = coded_range(layer, np.dtype(data.dtype)), metadata_of_layer(layer, plane)
+        axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb) if plane is None else plane.axes
 
         def work(report: Report) -> CodingResult:
-            return code_stack(data, axes, options, limits=coded, metadata=metadata, progress=report)
+            # here and not before, since reading may take long and fail in any way
+            samples = data if plane is None else plane.read()
+            return code_stack(samples, axes, options, limits=limits, metadata=metadata, progress=report)
 
-        run = _Run(layer, str(layer.name), plane, limits, options.bpp)
+        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options.bpp)
         self.start(work, f"Coding {run.name}", lambda result: self._show(result, run))
 
     def _whole(self, layer: Any) -> bool:
@@ -257,9 +213,8 @@ class CodecWidget(GlcWidget):
         self.table.show_rows(_rows(result, searched=run.bpp is not None))
         words = run.notes(result)
         if run.layer in self.viewer.layers:
-            facts = layer_options(GlcFile(result.data))["metadata"]["glc"] | result.facts()
-            values = result.pixels if run.plane is None else run.plane.restored(result.pixels)
-            put_decoded(self.viewer, run.layer, values, facts, () if run.plane is None else run.plane.index)
+            index = () if run.plane is None else run.plane.index
+            put_decoded(self._layers, run.layer, result.pixels, decoded_facts(result.facts()), index)
         else:
             words.append("Its layer was removed meanwhile, so no layer was added; the result can be saved.")
         # the status line may have to say what hinders the next run
@@ -274,13 +229,9 @@ class CodecWidget(GlcWidget):
         if self._last is None:
             return
         result, name = self._last
-        plain = "".join(c if c.isalnum() or c in " ._-" else "_" for c in name).strip() or "picture"
-        chosen = ask_for_path(self, f"{plain}.glc")
-        if not chosen:
+        path = path_to_save(self, "Save the coded picture", suggested_name(name, ".glc"))
+        if path is None:
             return
-        path = Path(chosen)
-        if path.suffix.lower() != ".glc":
-            path = path.with_name(path.name + ".glc")
         try:
             write_atomically(path, result.data)
         except OSError as error:
@@ -313,6 +264,6 @@ def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
         ("Model", result.model, f"Codec {result.codec}"),
         ("Device", result.device, "Where the networks ran; entropy coding always runs on the CPU"),
     ]
-    if result.index_coder:
-        rows.append(("Index coder", result.index_coder, "The one whose stream is in the file"))
+    for field in codec_named(result.codec).options.fields():
+        rows.append((field.label, str(result.options[field.name]), field.knob.help))
     return rows

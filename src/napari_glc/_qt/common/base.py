@@ -1,4 +1,4 @@
-"""What all dock widgets share: a scrolling form, a run line with progress and Cancel, and an honest status line."""
+"""What all dock widgets share: a scrolling form, a run line with progress and Cancel, and a status line."""
 
 from __future__ import annotations
 
@@ -84,11 +84,8 @@ class GlcWidget(QWidget):
         self.body.addLayout(self.form)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(content)
-        # the content decides how narrow it can be; it is never cut off
-        content.setMinimumWidth(0)
 
         self.run_button = QPushButton(run_text)
         self.run_button.setToolTip(run_text)
@@ -148,6 +145,21 @@ class GlcWidget(QWidget):
         # an empty form counts as false
         (self.form if form is None else form).addRow(label, field)
         return field
+
+    def give_mnemonics(self) -> None:
+        """Give every visible label of the main form that lacks one a key of its own, if a letter is left."""
+        labels = []
+        for row in range(self.form.rowCount()):
+            item = self.form.itemAt(row, QFormLayout.ItemRole.LabelRole)
+            if item is not None and self.form.isRowVisible(row):
+                labels.append(item.widget())
+        texts = [label.text() for label in labels]
+        taken = {text[text.index("&") + 1].lower() for text in texts if "&" in text}
+        for label, text in zip(labels, texts, strict=True):
+            letter = next((c for c in text if c.isalpha() and c.lower() not in taken), None)
+            if "&" not in text and letter is not None:
+                taken.add(letter.lower())
+                label.setText(text.replace(letter, f"&{letter}", 1))
 
     def add_layer_choice(self, text: str, tip: str, **options: Any) -> LayerChoice:
         """A row with a drop-down of layers."""

@@ -1,8 +1,8 @@
 """Long work in a thread: progress, cancel, and no way for an error to vanish.
 
-A job runs a plain function in one of napari's workers. The function gets a :class:`Report`, calls it with what is done
-and in all, and is stopped by it when somebody presses Cancel, in the widget or in the Activity dock. Whatever it
-returns or raises arrives in the GUI's thread, unless the widget that asked for it is gone by then.
+A job runs a plain function in a work thread. The function gets a :class:`Report`, calls it with what is done and in
+all, and is stopped by it when somebody presses Cancel, in the widget or in the Activity dock. Whatever it returns or
+raises arrives in the GUI's thread, unless the widget that asked for it is gone by then.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
 from ..._base.interruption import interruptible
 from ...errors import Cancelled
-from .work_threads import in_work_thread
+from .work_threads import start_in_work_thread
 
 __all__ = ["Job", "Report", "wait_for_jobs"]
 
@@ -39,14 +38,17 @@ _running: set[Job[Any]] = set()
 
 
 class _Signals(QObject):
+    """From the work thread to the GUI's."""
+
     progressed = Signal(int, int)
     shown = Signal(object)
+    ended = Signal(object)
 
 
 class Report:
     """A job's line to the GUI; call it often.
 
-    Its call has the form of :data:`~napari_glc.codecs.base.Progress`.
+    Its call has the form of :data:`~napari_glc._base.progress.Progress`.
     """
 
     def __init__(self, signals: _Signals) -> None:
@@ -98,15 +100,19 @@ class _Bar(cancelable_progress):
         self._job.cancel()
 
 
-def _run(work: Callable[[Report], _T], report: Report) -> _T:
-    with interruptible(report.check):
-        return work(report)
-
-
 @dataclass
 class _Outcome(Generic[_T]):
     value: _T | None = None
     error: BaseException | None = None
+
+
+def _outcome_of(work: Callable[[Report], _T], report: Report) -> _Outcome[_T]:
+    """In the work thread; nothing is raised there, where nobody would hear of it."""
+    try:
+        with interruptible(report.check):
+            return _Outcome(work(report))
+    except BaseException as error:
+        return _Outcome(error=error)
 
 
 class Job(QObject, Generic[_T]):
@@ -145,36 +151,37 @@ class Job(QObject, Generic[_T]):
     def __init__(self, work: Callable[[Report], _T], title: str) -> None:
         super().__init__()
         self.title = title
+        self._work: Callable[[Report], _T] | None = work
         self._signals = _Signals()
         self._report = Report(self._signals)
-        self._signals.progressed.connect(self._on_progress, Qt.ConnectionType.QueuedConnection)
-        self._signals.shown.connect(self._on_shown, Qt.ConnectionType.QueuedConnection)
+        for signal, then in (
+            (self._signals.progressed, self._on_progress),
+            (self._signals.shown, self._on_shown),
+            (self._signals.ended, self._on_ended),
+        ):
+            signal.connect(then, Qt.ConnectionType.QueuedConnection)
         self._bar: _Bar | None = None
         self._told = False
         self._patience, self._end = QTimer(self), QTimer(self)
-        for timer, then in ((self._patience, self._show_bar), (self._end, self._stop_waiting)):
+        for timer, show in ((self._patience, self._show_bar), (self._end, self._stop_waiting)):
             timer.setSingleShot(True)
-            timer.timeout.connect(then)
-        report, todo = self._report, [work]
-
-        def run() -> _Outcome[_T]:
-            # everything is caught here: workers lose some exceptions and print others; the work is taken out of
-            # its list because napari remembers workers, and with them what they would refer to
-            try:
-                return _Outcome(in_work_thread(partial(_run, todo.pop(), report)))
-            except BaseException as error:
-                return _Outcome(error=error)
-
-        self._worker: Any = create_worker(run, _start_thread=False)
-        self._worker.returned.connect(self._on_outcome)
-        # napari itself quits workers when it closes, and then they return nothing
-        self._worker.finished.connect(self._on_finished)
+            timer.timeout.connect(show)
 
     def start(self) -> None:
         """Begin."""
+        assert self._work is not None
+        _cancel_all_at_exit()
         _running.add(self)
         self._patience.start(SHORT_MILLISECONDS)
-        self._worker.start()
+        # the job lets go of its work: it may be kept for longer than what the work refers to
+        work, self._work = self._work, None
+        report, signals = self._report, self._signals
+
+        def tell(outcome: _Outcome[_T]) -> None:
+            with contextlib.suppress(RuntimeError):  # the Qt object is gone when an application ends in a hurry
+                signals.ended.emit(outcome)
+
+        start_in_work_thread(partial(_outcome_of, work, report), tell)
 
     def _show_bar(self) -> None:
         if not self._told:
@@ -215,16 +222,11 @@ class Job(QObject, Generic[_T]):
         if self.running and not self._report.cancelled:
             self.shown.emit(value)
 
-    def _on_finished(self) -> None:
-        if self.running:
-            self.cancel()
-            self._on_outcome(_Outcome())
-
     def _stop_waiting(self) -> None:
         if self.running:
             self._tell(_Outcome())
 
-    def _on_outcome(self, outcome: _Outcome[_T]) -> None:
+    def _on_ended(self, outcome: _Outcome[_T]) -> None:
         _running.discard(self)
         self._tell(outcome)
         self._let_go()
@@ -249,7 +251,7 @@ class Job(QObject, Generic[_T]):
         self.ended.emit()
 
     def _let_go(self) -> None:
-        """Drop whatever refers to the widget and, through napari's worker, to the viewer.
+        """Drop whatever refers to the widget, and through it to the viewer.
 
         Qt's connections keep what they call alive, out of sight of Python's garbage collector.
         """
@@ -259,7 +261,6 @@ class Job(QObject, Generic[_T]):
                 signal.connect(_nothing)
                 signal.disconnect()
         self._signals.deleteLater()
-        self._worker = None
         self.deleteLater()
 
 
@@ -267,12 +268,26 @@ def _nothing(*_: Any) -> None:
     """Ignore a signal."""
 
 
-def wait_for_jobs(seconds: float = 10.0) -> bool:
-    """Cancel all jobs and wait for their threads; tells whether all have ended."""
-    from qtpy.QtCore import QCoreApplication
+_will_cancel = False
 
+
+def _cancel_all_at_exit() -> None:
+    """See to it that no job keeps a program from ending."""
+    global _will_cancel
+    application = QCoreApplication.instance()
+    if not _will_cancel and application is not None:
+        _will_cancel = True
+        application.aboutToQuit.connect(_cancel_all)
+
+
+def _cancel_all() -> None:
     for job in list(_running):
         job.cancel()
+
+
+def wait_for_jobs(seconds: float = 10.0) -> bool:
+    """Cancel all jobs and wait for their threads; tells whether all have ended."""
+    _cancel_all()
     end = time.monotonic() + seconds
     while _running and time.monotonic() < end:
         QCoreApplication.processEvents()

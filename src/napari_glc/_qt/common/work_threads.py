@@ -2,8 +2,8 @@
 
 PyTorch's operations are divided among OpenMP threads, of which every thread that calls PyTorch gets a team of its own.
 As soon as there are more of them than cores they stop spinning for work and sleep instead, and being woken for each of
-a thousand small operations takes longer than the operations. Qt's pool hands its threads out in turn, so two
-jobs one after the other already make two teams. Here the thread that worked last works next.
+a thousand small operations takes longer than the operations. Pools, Qt's and Python's, hand out their threads in turn,
+so two jobs one after the other already make two teams. Here the thread that worked last works next.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["in_work_thread"]
+__all__ = ["start_in_work_thread"]
 
 _T = TypeVar("_T")
 
@@ -21,12 +21,18 @@ _lock = threading.Lock()
 _idle: list[ThreadPoolExecutor] = []
 
 
-def in_work_thread(work: Callable[[], _T]) -> _T:
-    """Run `work` in a thread kept for that, and wait for it; raises what it raises."""
+def start_in_work_thread(work: Callable[[], _T], then: Callable[[_T], None]) -> None:
+    """Run `work`, which raises nothing, in a thread kept for that, and hand its result to `then` there.
+
+    The thread counts as free before `then`: a job that is started because this one has ended is to get it.
+    """
     with _lock:
         thread = _idle.pop() if _idle else ThreadPoolExecutor(1, thread_name_prefix="napari-glc")
-    try:
-        return thread.submit(work).result()
-    finally:
+
+    def run() -> None:
+        result = work()
         with _lock:
             _idle.append(thread)
+        then(result)
+
+    thread.submit(run)

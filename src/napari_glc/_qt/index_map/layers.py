@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
-from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
+
+from ..._napari.plane_place import PlanePlace
+from ..common.own_layers import OwnLayers
 
 if TYPE_CHECKING:
     from ...inspection.index_map.maps import IndexMap
 
-__all__ = ["COLORMAPS", "direct_colormap", "find_own", "rank_colours", "show_map", "show_positions", "weakly"]
+__all__ = ["CODEWORD", "COLORMAPS", "IndexLayers", "direct_colormap", "rank_colours", "weakly"]
 
 COLORMAPS = ("viridis", "turbo", "cividis")
 """Without cycles: the two ends of the order differ most. The first and the last are perceptually uniform."""
+
+CODEWORD = "codeword"
+"""What the layer of a codeword's places is called after its source."""
 
 _TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 _SHADE = (0.0, 0.0, 0.0, 0.75)
@@ -30,66 +35,51 @@ def rank_colours(size: int, colormap: str) -> NDArray[np.float64]:
     return colours
 
 
-def find_own(viewer: Any, shows: str, source: str) -> Any | None:
-    """The layer an earlier run made of the same source."""
-    for layer in viewer.layers:
-        facts = layer.metadata.get("glc") if isinstance(layer, Labels) else None
-        if isinstance(facts, dict) and (facts.get("shows"), facts.get("source")) == (shows, source):
-            return layer
-    return None
+class IndexLayers(OwnLayers):
+    """The index map of a source, and the places of one of its codewords."""
 
+    def put_map(
+        self, source: PlanePlace, found: IndexMap, order: NDArray[np.int64], colormap: str, facts: dict[str, Any]
+    ) -> Any:
+        """Show an index map.
 
-def show_map(
-    viewer: Any,
-    found: IndexMap,
-    source: str,
-    order: NDArray[np.int64],
-    colormap: str,
-    placement: dict[str, Any],
-    facts: dict[str, Any],
-) -> Any:
-    """Add the layer of an index map, or update that of an earlier run.
+        Its values are the indices themselves. Lost ones are -1, which is the value without colour, so that 0 has one.
 
-    Its values are the indices themselves. Lost ones are -1, which is the value without colour, so that 0 has one.
+        Parameters
+        ----------
+        source
+            What it is a map of.
+        found
+            The map.
+        order
+            The index at each rank, ``(K,)``.
+        colormap
+            One of :data:`COLORMAPS`.
+        facts
+            What its metadata says.
+        """
+        colours = np.empty((found.size, 4))
+        colours[order] = rank_colours(found.size, colormap)
+        counts = np.append(found.lost.sum(), found.counts)
+        options: dict[str, Any] = {
+            "colormap": direct_colormap(dict(enumerate(colours))),
+            "features": {
+                "index": np.arange(-1, found.size),
+                "rank": np.append(-1, np.argsort(order)),
+                "count": counts,
+            },
+            **source.coarse_placement(found.factor),
+        }
+        indices = found.indices.astype(np.int32)
+        # clicks on the map are for the active layer
+        return self.put("labels", source, "index map", indices, facts, options, first={"opacity": 1.0}, select=True)
 
-    Parameters
-    ----------
-    viewer
-        The viewer.
-    found
-        The map.
-    source
-        Name of what it is a map of.
-    order
-        The index at each rank, ``(K,)``.
-    colormap
-        One of :data:`COLORMAPS`.
-    placement, facts
-        Layer options that place it, and what its metadata says.
-    """
-    colours = np.empty((found.size, 4))
-    colours[order] = rank_colours(found.size, colormap)
-    ranks = np.argsort(order)
-    every = np.arange(-1, found.size)
-    options: dict[str, Any] = {
-        "colormap": direct_colormap(dict(enumerate(colours))),
-        "features": {"index": every, "rank": np.append(-1, ranks), "count": np.append(found.lost.sum(), found.counts)},
-        "metadata": {"glc": {"shows": "index map", "source": source, **facts}},
-        **placement,
-    }
-    return _put(viewer, found.indices.astype(np.int32), f"{source} index map", "index map", source, options)
-
-
-def show_positions(
-    viewer: Any, chosen: NDArray[np.bool_], source: str, placement: dict[str, Any], facts: dict[str, Any]
-) -> Any:
-    """Add or update the layer whose ones are a codeword's positions; everything else is darkened."""
-    options: dict[str, Any] = {
-        "colormap": direct_colormap({0: _SHADE, 1: _TRANSPARENT}),
-        "metadata": {"glc": {"shows": "codeword", "source": source, **facts}},
-        **placement,
-    }
-    return _put(viewer, chosen.astype(np.uint8), f"{source} codeword", "codeword", source, options)
+    def put_places(self, source: PlanePlace, chosen: NDArray[np.bool_], factor: int, facts: dict[str, Any]) -> Any:
+        """Show where a codeword occurs: everything else is darkened."""
+        options = {"colormap": direct_colormap({0: _SHADE, 1: _TRANSPARENT}), **source.coarse_placement(factor)}
+        layer = self.put("labels", source, CODEWORD, chosen.astype(np.uint8), facts, options, first={"opacity": 1.0})
+        layer.visible = True
+        return layer
 
 
 def direct_colormap(colours: dict[int, Any]) -> Any:
@@ -98,16 +88,6 @@ def direct_colormap(colours: dict[int, Any]) -> Any:
     for value, colour in colours.items():
         table[value] = colour
     return DirectLabelColormap(color_dict=table, background_value=-1, use_selection=False)
-
-
-def _put(viewer: Any, data: NDArray[Any], name: str, shows: str, source: str, options: dict[str, Any]) -> Any:
-    layer = find_own(viewer, shows, source)
-    if layer is None:
-        return viewer.add_labels(data, name=name, opacity=1.0, **options)
-    layer.data = data
-    for option, value in options.items():
-        setattr(layer, option, value)
-    return layer
 
 
 def weakly(method: Callable[..., Any]) -> Callable[..., Any]:

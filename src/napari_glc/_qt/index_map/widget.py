@@ -4,44 +4,32 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qtpy.compat import isalive
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QSizePolicy,
-    QSpinBox,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QSpinBox, QWidget
 
 from ..._napari.layer_planes import plane_of_layer
 from ..._napari.settings import plugin_setting
-from ...files.opened import GlcFile
-from ...models import ModelFile, installed_models
-from ...networks.config import VqganConfig
+from ...codecs.registry import config_of
+from ...errors import UnsupportedArrayError
 from ..common.base import GlcWidget
+from ..common.choices import choice_of
+from ..common.coding_fields import ModelChoice, codecs_that, no_model_of
 from ..common.jobs import Report
+from ..common.paths import path_to_open
 from ..common.picking import Picked, picks
 from .codeword_panel import CodewordPanel, UsagePlot
-from .layers import COLORMAPS, find_own, rank_colours, show_map, show_positions, weakly
+from .layers import CODEWORD, COLORMAPS, IndexLayers, rank_colours, weakly
 from .work import Found, Kept, inspect_file, inspect_plane
 
-__all__ = ["IndexWidget", "choose_file"]
+__all__ = ["IndexWidget"]
 
 _NONE = -1
 _HINT = "Point at the map to see a codeword; click it, with the map's layer selected, to find all its places."
-
-
-def choose_file(parent: QWidget) -> str:
-    """Ask for a ``.glc`` file; empty if the user thought better of it."""
-    path, _ = QFileDialog.getOpenFileName(parent, "Open a .glc file", "", "GLC files (*.glc)")
-    return str(path)
 
 
 class IndexWidget(GlcWidget):
@@ -56,6 +44,8 @@ class IndexWidget(GlcWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Show index map")
         self._kept = Kept()
+        self._layers = IndexLayers(napari_viewer)
+        self._codecs = codecs_that(lambda entry: entry.capabilities.index_map)
         self._found: Found | None = None
         self._layer: Any = None
         self._again = False
@@ -68,12 +58,11 @@ class IndexWidget(GlcWidget):
         self.on_release(self._let_go)
 
     def _build(self) -> None:
-        self.origin = QComboBox()
-        self.origin.addItems(["Image layer", ".glc file"])
+        self.origin = choice_of({"layer": "Image layer", "file": ".glc file"})
         self.add_row("&Of", self.origin, "Show the map of a layer, or the one a file holds")
         self.source = self.add_layer_choice("&Layer", "The picture; of a stack, the plane on display")
         self.path = QLineEdit()
-        self.path.setPlaceholderText("a file of codec vqgan")
+        self.path.setPlaceholderText("a file with an index map")
         browse = QPushButton("...")
         browse.setFixedWidth(30)
         browse.setToolTip("Choose a file")
@@ -87,17 +76,15 @@ class IndexWidget(GlcWidget):
         self.form.labelForField(self.file_row).setBuddy(self.path)
         self.path.setToolTip(self.file_row.toolTip())
         self.path.setAccessibleName("File")
-        self.model = QComboBox()
-        self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._models: list[ModelFile] = [model for model in installed_models() if model.codec == "vqgan"]
-        self.model.addItems([model.name for model in self._models])
+        self.model = ModelChoice(self._codecs)
         self.add_row("&Model", self.model, "Whose codebooks; a file names its own")
-        self.book = QComboBox()
-        self.add_row("Code&book", self.book, "How many codewords the map may choose from: the fewer, the coarser")
-        self._fill_books()
-        self.colormap = QComboBox()
-        self.colormap.addItems(COLORMAPS)
-        self.add_row("&Colours", self.colormap, "Colours along the order of the codewords: close colours, close words")
+        self.codebook = choice_of({})
+        self.add_row("Code&book", self.codebook, "How many codewords the map may choose from: the fewer, the coarser")
+        self._list_codebooks()
+        self.colormap = choice_of({name: name for name in COLORMAPS})
+        self.add_row(
+            "&Colours", self.colormap, "Colours along the order of the codewords: close colours, similar codewords"
+        )
         self.codeword = QSpinBox()
         self.codeword.setRange(_NONE, _NONE)
         self.codeword.setSpecialValueText("none")
@@ -119,8 +106,8 @@ class IndexWidget(GlcWidget):
         self.origin.currentIndexChanged.connect(self._switch_origin)
         self.path.textChanged.connect(self.refresh)
         browse.clicked.connect(self._browse)
-        self.model.currentIndexChanged.connect(self._fill_books)
-        self.book.currentIndexChanged.connect(self._switch_book)
+        self.model.currentIndexChanged.connect(self._list_codebooks)
+        self.codebook.currentIndexChanged.connect(self._switch_codebook)
         self.colormap.currentIndexChanged.connect(self._recolour)
         self.codeword.valueChanged.connect(self._show_selection)
         self.plot.mpl_connect("button_press_event", self._on_plot_click)
@@ -131,30 +118,29 @@ class IndexWidget(GlcWidget):
     @property
     def of_file(self) -> bool:
         """Whether a file's map is wanted."""
-        return bool(self.origin.currentIndex() == 1)
+        return bool(self.origin.currentData() == "file")
 
     def _switch_origin(self) -> None:
         of_file = self.of_file
         for part, wanted in ((self.source, not of_file), (self.file_row, of_file), (self.model, not of_file)):
             self.form.setRowVisible(part, wanted)
-        self.book.setEnabled(not of_file)
+        self.codebook.setEnabled(not of_file)
         self.refresh()
 
     def _browse(self) -> None:
-        path = choose_file(self)
-        if path:
-            self.path.setText(path)
+        path = path_to_open(self)
+        if path is not None:
+            self.path.setText(str(path))
 
-    def _fill_books(self) -> None:
-        blocked = self.book.blockSignals(True)
-        self.book.clear()
-        if self._models:
-            books = self._models[self.model.currentIndex()].network_config(VqganConfig).codebooks
-            for level, size in reversed(list(enumerate(books))):
-                self.book.addItem(f"{size} codewords", level)
-        self.book.blockSignals(blocked)
+    def _list_codebooks(self) -> None:
+        blocked = self.codebook.blockSignals(True)
+        self.codebook.clear()
+        if self.model.chosen is not None:
+            for level, size in reversed(list(enumerate(config_of(self.model.chosen).codebooks))):
+                self.codebook.addItem(f"{size} codewords", level)
+        self.codebook.blockSignals(blocked)
 
-    def _switch_book(self) -> None:
+    def _switch_codebook(self) -> None:
         """Show the map in another codebook at once if there is one on display."""
         if self.of_file or self._found is None or self.obstacle():
             return
@@ -168,32 +154,27 @@ class IndexWidget(GlcWidget):
         """See :meth:`GlcWidget.obstacle`."""
         if self.of_file:
             return "" if self.path.text().strip() else "Choose a .glc file."
-        if not self._models:
-            return "No model of codec vqgan is installed."
+        if self.model.chosen is None:
+            return no_model_of(self._codecs)
         return "" if self.source.layer is not None else "There is no image layer."
 
     # -- work ------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Find the map, its bits and the codewords in it."""
-        kept = self._kept
+        device = plugin_setting("runtime", "device")
         work: Callable[[Report], Found]
-        try:
-            if self.of_file:
-                file = GlcFile(self.path.text().strip(), device=plugin_setting("runtime", "device"))
-
-                def work(report: Report) -> Found:
-                    return inspect_file(file, kept, report)
-            else:
+        if self.of_file:
+            work = partial(inspect_file, Path(self.path.text().strip()), device, self._kept)
+        else:
+            model, level = self.model.chosen, int(self.codebook.currentData())
+            assert model is not None
+            try:
                 plane = plane_of_layer(self.source.layer, self.viewer.dims.point)
-                model, level = self._models[self.model.currentIndex()], int(self.book.currentData())
-                device = plugin_setting("runtime", "device")
-
-                def work(report: Report) -> Found:
-                    return inspect_plane(plane, model, level, device, kept, report)
-        except Exception as error:  # a file or layer that cannot be read is told like a failed job
-            self.tell_error(error)
-            return
+            except UnsupportedArrayError as error:
+                self.tell_error(error)
+                return
+            work = partial(inspect_plane, plane, model, level, device, self._kept)
         job = self.start(work, "Index map", self._on_done, shown=self._present)
         job.ended.connect(self._run_again)
 
@@ -211,23 +192,17 @@ class IndexWidget(GlcWidget):
         """Show what is known by now; called again when more is."""
         before, self._found = self._found, found
         if before is None or before.map is not found.map:
-            self._layer = show_map(
-                self.viewer,
-                found.map,
-                found.source,
-                found.words.order,
-                self.colormap.currentText(),
-                found.placement,
-                found.facts,
+            self._layer = self._layers.put_map(
+                found.source, found.map, found.codewords.order, self.colormap.currentText(), found.facts
             )
             if self._clicked not in self._layer.mouse_drag_callbacks:
                 self._layer.mouse_drag_callbacks.append(self._clicked)
             self._pointed = None
             self.later(self._draw_usage)
-            same_book = before is not None and before.facts == found.facts and before.source == found.source
+            same = before is not None and before.facts == found.facts and before.source.key == found.source.key
             blocked = self.codeword.blockSignals(True)
             self.codeword.setRange(_NONE, found.map.size - 1)
-            if not same_book:
+            if not same:
                 self.codeword.setValue(_NONE)
             self.codeword.blockSignals(blocked)
         self.summary.setText(found.summary())
@@ -237,15 +212,14 @@ class IndexWidget(GlcWidget):
         assert self._found is not None
         found = self._found
         self.plot.draw_usage(
-            found.map.counts[found.words.order], rank_colours(found.map.size, self.colormap.currentText())
+            found.map.counts[found.codewords.order], rank_colours(found.map.size, self.colormap.currentText())
         )
 
     def _recolour(self) -> None:
         layer, found = self._map_layer(), self._found
         if found is None or layer is None:
             return
-        colormap = self.colormap.currentText()
-        show_map(self.viewer, found.map, found.source, found.words.order, colormap, found.placement, found.facts)
+        self._layers.put_map(found.source, found.map, found.codewords.order, self.colormap.currentText(), found.facts)
         self._draw_usage()
         self._show_selection()
 
@@ -301,7 +275,7 @@ class IndexWidget(GlcWidget):
     def _on_plot_click(self, event: Any) -> None:
         rank = self.plot.nearest(event.xdata)
         if rank is not None and self._found is not None:
-            self.codeword.setValue(int(self._found.words.order[rank]))
+            self.codeword.setValue(int(self._found.codewords.order[rank]))
 
     def _show_selection(self) -> None:
         """Darken everything but the selected codeword's positions."""
@@ -312,16 +286,10 @@ class IndexWidget(GlcWidget):
         if index != _NONE and self._map_layer() is not None:
             facts = {"index": index, "count": int(found.map.counts[index])}
             chosen = found.map.indices == index
-            active = self.viewer.layers.selection.active
-            layer = show_positions(self.viewer, chosen, found.source, found.placement, facts)
-            layer.visible = True
-            if active is not None and active is not layer:
-                self.viewer.layers.selection.active = active  # the next click is for the map again
+            self._layers.put_places(found.source, chosen, found.map.factor, facts)
         else:
-            layer = find_own(self.viewer, "codeword", found.source)
-            if layer is not None:
-                self.viewer.layers.remove(layer)
-        ranks = np.flatnonzero(found.words.order == index)
+            self._layers.remove(found.source.key, CODEWORD)
+        ranks = np.flatnonzero(found.codewords.order == index)
         self.plot.mark(int(ranks[0]) if len(ranks) else None)
         self._show_codeword()
 
@@ -334,7 +302,7 @@ class IndexWidget(GlcWidget):
         if index < 0:
             self.panel.show_codeword("This position is lost." if cell is not None else _HINT, None)
             return
-        patch = found.words.patches[index] if found.words.known[index] else None
+        patch = found.codewords.patches[index] if found.codewords.known[index] else None
         self.panel.show_codeword(found.about(index, cell), patch)
 
     def _let_go(self) -> None:

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from ..._napari.layer_metadata import layer_options
-from ..._napari.layer_planes import LayerPlane
-from ...codecs.base import Progress
+from ..._base.progress import Progress
+from ..._napari.layer_planes import LayerPlane, place_of_file
+from ..._napari.plane_place import PlanePlace
 from ...codecs.loading import loaded_codec
 from ...files.opened import GlcFile
 from ...models import ModelFile
 from .layers import direct_colormap
 
 if TYPE_CHECKING:
-    from ...codecs.vqgan.codec import VqganCodec
+    from ...codecs.index_mapped import IndexMapped
     from ...inspection.index_map.maps import IndexMap, PositionBits
     from ..common.jobs import Report
 
 # what needs PyTorch is imported where it is used, in the thread: opening a widget must not wait for it
 
-__all__ = ["Found", "Kept", "Words", "inspect_file", "inspect_plane"]
+__all__ = ["Codewords", "Found", "Kept", "inspect_file", "inspect_plane"]
 
 _UNITS = 1000
 """Steps of the progress bar."""
 
 
 @dataclass(frozen=True)
-class Words:
+class Codewords:
     """What is known of a codebook, kept between runs: order, and patches where `known`."""
 
     order: NDArray[np.int64]
@@ -44,10 +45,9 @@ class Words:
 class Found:
     """A map and what has been found out about it so far."""
 
-    source: str
+    source: PlanePlace
     map: IndexMap
-    words: Words
-    placement: dict[str, Any]
+    codewords: Codewords
     facts: dict[str, Any]
     bits: PositionBits | None = None
 
@@ -76,7 +76,7 @@ class Found:
     def about(self, index: int, cell: tuple[int, int] | None) -> str:
         """What is known of a codeword and, if one is pointed at, of a position."""
         found = self.map
-        rank, count = int(np.flatnonzero(self.words.order == index)[0]), int(found.counts[index])
+        rank, count = int(np.flatnonzero(self.codewords.order == index)[0]), int(found.counts[index])
         share = count / max(1, int((~found.lost).sum()))
         lines = [f"Codeword {index}", f"rank {rank} of {found.size}", f"at {count} positions ({share:.1%})"]
         if self.bits is not None:
@@ -94,7 +94,7 @@ class Kept:
     picture: NDArray[np.uint8] | None = None
     model: str = ""
     latent: NDArray[np.float32] | None = None
-    words: dict[tuple[str, int], Words] = field(default_factory=dict)
+    codewords: dict[tuple[str, int], Codewords] = field(default_factory=dict)
 
 
 def _part(report: Report, start: float, end: float) -> Progress:
@@ -114,51 +114,39 @@ def _prepare_labels() -> None:
 
 def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, kept: Kept, report: Report) -> Found:
     """Inspect a picture in one codebook; `kept` lends and receives what other runs need."""
-    from ...codecs.vqgan.codec import VqganCodec
     from ...inspection.index_map.maps import map_of_latent, plane_latent
 
     report(0, _UNITS)
     _prepare_labels()
-    codec = loaded_codec(model, device)
-    assert isinstance(codec, VqganCodec)
-    same = kept.picture is not None and kept.model == model.sha256 and np.array_equal(kept.picture, plane.pixels)
+    picture = plane.picture()
+    codec = cast("IndexMapped", loaded_codec(model, device))
+    same = kept.picture is not None and kept.model == model.sha256 and np.array_equal(kept.picture, picture)
     if not same or kept.latent is None:
-        latent = plane_latent(codec, plane.pixels, _part(report, 0, 0.2))
-        kept.picture, kept.model, kept.latent = plane.pixels, model.sha256, latent
+        latent = plane_latent(codec, picture, _part(report, 0, 0.2))
+        kept.picture, kept.model, kept.latent = picture, model.sha256, latent
     assert kept.latent is not None
-    shape = (plane.pixels.shape[0], plane.pixels.shape[1])
-    found = map_of_latent(codec, kept.latent, level, shape, _part(report, 0.2, 0.3))
+    found = map_of_latent(codec, kept.latent, level, plane.shape, _part(report, 0.2, 0.3))
     facts = {"model": model.name, "codewords": found.size, "level": level}
-    placement = plane.coarse_placement(found.factor)
-    return _complete(codec, model.sha256, found, plane.name, placement, facts, kept, report)
+    return _complete(codec, model.sha256, found, plane, facts, kept, report)
 
 
-def inspect_file(file: GlcFile, kept: Kept, report: Report) -> Found:
+def inspect_file(path: Path, device: str, kept: Kept, report: Report) -> Found:
     """Inspect the map a file holds."""
     from ...inspection.index_map.maps import file_map
 
+    report(0, _UNITS)
     _prepare_labels()
+    file = GlcFile(path, device=device)
     codec, found = file_map(file, _part(report, 0, 0.3))
-    options = layer_options(file)
-    scale, factor = np.asarray(options["scale"], float), found.factor
-    placement = {
-        "scale": tuple(scale * factor),
-        "translate": tuple(np.asarray(options["translate"], float) + (factor - 1) / 2 * scale),
-        "units": options["units"],
-        "axis_labels": options["axis_labels"],
-    }
-    facts = {**file.facts(), **file.index_facts(), "codewords": found.size, "level": found.level}
-    if file.path is not None:
-        facts["file"] = str(file.path)
-    return _complete(codec, file.model.sha256, found, options["name"], placement, facts, kept, report)
+    facts = {**file.facts(), "codewords": found.size, "level": found.level, "file": str(path)}
+    return _complete(codec, file.model.sha256, found, place_of_file(file), facts, kept, report)
 
 
 def _complete(
-    codec: VqganCodec,
+    codec: IndexMapped,
     model: str,
     found: IndexMap,
-    source: str,
-    placement: dict[str, Any],
+    source: PlanePlace,
     facts: dict[str, Any],
     kept: Kept,
     report: Report,
@@ -167,20 +155,20 @@ def _complete(
     from ...inspection.index_map.codewords import codeword_patches, order_codewords
     from ...inspection.index_map.maps import position_bits
 
-    words = kept.words.get((model, found.level))
-    if words is None:
-        order = order_codewords(codec.net.codebook(found.level).embedding.weight.cpu().numpy())
+    codewords = kept.codewords.get((model, found.level))
+    if codewords is None:
+        order = order_codewords(codec.codewords(found.level).cpu().numpy())
         blank = np.zeros((found.size, found.factor, found.factor, 3), np.uint8)
-        words = Words(order, blank, np.zeros(found.size, np.bool_))
-    result = Found(source, found, words, placement, facts)
+        codewords = Codewords(order, blank, np.zeros(found.size, np.bool_))
+    result = Found(source, found, codewords, facts)
     report.show(result)
     result = replace(result, bits=position_bits(codec, found, _part(report, 0.3, 0.6)))
     report.show(result)
-    missing = np.flatnonzero((found.counts > 0) & ~words.known)
+    missing = np.flatnonzero((found.counts > 0) & ~codewords.known)
     if len(missing):
-        patches, known = words.patches.copy(), words.known.copy()
+        patches, known = codewords.patches.copy(), codewords.known.copy()
         patches[missing] = codeword_patches(codec, found.level, missing, _part(report, 0.6, 1))
         known[missing] = True
-        words = Words(words.order, patches, known)
-        kept.words[model, found.level] = words
-    return replace(result, words=words)
+        codewords = Codewords(codewords.order, patches, known)
+        kept.codewords[model, found.level] = codewords
+    return replace(result, codewords=codewords)

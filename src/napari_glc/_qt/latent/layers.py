@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Shapes
 from napari.utils.colormaps import label_colormap
 
-from ..._napari.layer_planes import LayerPlane
-from ...container import Box, TileGrid
-from ...container.header import DEFAULT_TILE
+from ..._napari.plane_place import PlanePlace
+from ...container import DEFAULT_TILE, Box, TileGrid
+from ..common.own_layers import OwnLayers
 
 if TYPE_CHECKING:
     from ...inspection.latent.attention import AttentionMap
     from ...inspection.latent.latents import CodedLatent, IndexedLatent
 
-__all__ = ["OVERLAYS", "VIEWS", "Leading", "ResultLayers"]
+__all__ = ["OF_LATENT", "OVERLAYS", "VIEWS", "LatentLayers", "Leading"]
 
 VIEWS = {
     "colours": "Latent as colours (PCA)",
@@ -28,7 +27,10 @@ VIEWS = {
     "scales": "Scales (channels)",
     "hyper": "Hyper-latent indices",
 }
-"""What can be shown; the last four belong to the ``glc`` codec."""
+"""What can be shown."""
+
+OF_LATENT = ("colours", "latent")
+"""What every codec with a latent has; the others belong to codecs with coefficients."""
 
 OVERLAYS = {"": "None", "windows": "32 x 32 windows", "tiles": "Tiles of the file"}
 
@@ -68,121 +70,84 @@ class Leading:
         )
 
 
-class ResultLayers:
-    """Layers made from one source; showing the same thing again updates its layer.
-
-    Parameters
-    ----------
-    viewer
-        The viewer.
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
-        self._shown: dict[str, Any] = {}
-
-    def get(self, name: str) -> Any | None:
-        """The layer of this name, if this object made it and it is still there."""
-        layer = self._shown.get(name)
-        return layer if layer is not None and layer in self._viewer.layers else None
-
-    def _put(self, kind: str, data: Any, name: str, **options: Any) -> Any:
-        old = self.get(name)
-        if old is not None and kind != "shapes" and old.data.shape == data.shape and old.data.dtype == data.dtype:
-            old.data = data
-            for key in ("scale", "translate", "contrast_limits", "metadata"):
-                if key in options:
-                    setattr(old, key, options[key])
-            return old
-        active, index = self._viewer.layers.selection.active, None
-        visible = True
-        if old is not None:
-            index, visible = self._viewer.layers.index(old), old.visible
-            self._viewer.layers.remove(old)
-        layer = getattr(self._viewer, f"add_{kind}")(data, name=name, visible=visible, **options)
-        self._shown[name] = layer
-        if index is not None:
-            self._viewer.layers.move(len(self._viewer.layers) - 1, index)
-        # a result must not take the selection away: with a Shapes layer active, clicks would draw
-        keep = active if active is not None and active in self._viewer.layers else None
-        if keep is not None:
-            self._viewer.layers.selection.active = keep
-        return layer
+class LatentLayers(OwnLayers):
+    """Latents and what is drawn over them."""
 
     # -- what can be shown ----------------------------------------------------------------------------------
 
     def show(
-        self, view: str, plane: LayerPlane, leading: Leading, result: CodedLatent | IndexedLatent, about: dict[str, Any]
+        self, view: str, plane: PlanePlace, leading: Leading, result: CodedLatent | IndexedLatent, about: dict[str, Any]
     ) -> tuple[Any, str]:
         """Add or update the layer of one of :data:`VIEWS`; returns it and what to tell of it."""
+        factor = result.factor
+        rows, columns = (-(-side // factor) for side in plane.shape)
+        facts = {**about, "shows": VIEWS[view]}
+        if view == "colours":
+            layer, words = self._colours(plane, result.latent[..., :rows, :columns], factor, facts)
+        elif view == "hyper":
+            grid = getattr(result, "hyper_indices")[: -(-rows // 4), : -(-columns // 4)]  # noqa: B009 (of one kind only)
+            layer, words = self._hyper_indices(plane, grid, factor, facts)
+        else:
+            stack = getattr(result, view)[..., :rows, :columns]
+            layer, words = self._channels(view, plane, leading, stack, factor, facts)
+        self._raise_outlines(plane)
+        return layer, words
+
+    def _colours(self, plane: PlanePlace, latent: Any, factor: int, facts: dict[str, Any]) -> tuple[Any, str]:
         from ...inspection.latent.latents import latent_colours
 
-        factor, size = result.factor, plane.pixels.shape[:2]
-        name = f"{plane.name} {_NAMES.get(view, view)}"
-        rows, columns = (-(-side // factor) for side in size)
-        cut = (..., slice(0, rows), slice(0, columns))
-        metadata = {"glc": {**about, "shows": VIEWS[view]}}
-        if view == "colours":
-            colours = latent_colours(result.latent[cut])
-            metadata["glc"]["explained_variance"] = colours.explained
-            layer = self._put(
-                "image",
-                colours.rgb,
-                name,
-                rgb=True,
-                contrast_limits=(0, 255),
-                metadata=metadata,
-                **plane.coarse_placement(factor),
-            )
-            self._raise_outlines(plane)
-            shares = ", ".join(f"{share:.0%}" for share in colours.explained)
-            return layer, f"Red, green and blue hold {shares} of the latent's variance."
-        if view == "hyper":
-            grid = getattr(result, "hyper_indices")[: -(-rows // 4), : -(-columns // 4)]  # noqa: B009 (of one kind only)
-            layer = self._put(
-                "labels",
-                grid.astype(np.int32),
-                name,
-                opacity=0.6,
-                # code 0 is a code like any other, not background
-                colormap=label_colormap(max(2, int(grid.max()) + 1), background_value=-1),
-                metadata=metadata,
-                **plane.coarse_placement(4 * factor),
-            )
-            self._raise_outlines(plane)
-            return layer, f"{len(np.unique(grid))} different hyper indices; hover to read them."
-        stack = getattr(result, view)[cut]
+        colours = latent_colours(latent)
+        layer = self.put(
+            "image",
+            plane,
+            _NAMES["colours"],
+            colours.rgb,
+            {**facts, "explained_variance": colours.explained},
+            {"rgb": True, "contrast_limits": (0, 255), **plane.coarse_placement(factor)},
+        )
+        shares = ", ".join(f"{share:.0%}" for share in colours.explained)
+        return layer, f"Red, green and blue hold {shares} of the latent's variance."
+
+    def _hyper_indices(self, plane: PlanePlace, grid: Any, factor: int, facts: dict[str, Any]) -> tuple[Any, str]:
+        # code 0 is a code like any other, not background
+        colours = label_colormap(max(2, int(grid.max()) + 1), background_value=-1)
+        options = {"colormap": colours, **plane.coarse_placement(4 * factor)}
+        layer = self.put(
+            "labels", plane, _NAMES["hyper"], grid.astype(np.int32), facts, options, first={"opacity": 0.6}
+        )
+        return layer, f"{len(np.unique(grid))} different hyper indices; hover to read them."
+
+    def _channels(
+        self, view: str, plane: PlanePlace, leading: Leading, stack: Any, factor: int, facts: dict[str, Any]
+    ) -> tuple[Any, str]:
+        """A stack of channels; the slider goes to the liveliest one, since many are empty."""
         if view == "scales":
-            low, high, colours_name = 0.12, max(0.5, float(np.percentile(stack, 99.9))), "viridis"
+            low, high, colours = 0.12, max(0.5, float(np.percentile(stack, 99.9))), "viridis"
         else:
             high = max(float(np.percentile(np.abs(stack), 99.9)), 1.0 if view == "symbols" else 1e-3)
-            low, colours_name = -high, "PiYG"
-        # where most happens, since many channels are empty
+            low, colours = -high, "PiYG"
         liveliest = int(np.square(stack.astype(np.float64)).mean(axis=(1, 2)).argmax())
         extent = (stack.shape[0], *(1,) * len(leading.scale), *stack.shape[1:])
-        layer = self._put(
+        layer = self.put(
             "image",
+            plane,
+            _NAMES.get(view, view),
             np.ascontiguousarray(stack).reshape(extent),
-            name,
-            rgb=False,
-            contrast_limits=(low, high),
-            colormap=colours_name,
-            metadata=metadata,
-            **_stacked(plane.coarse_placement(factor), leading),
+            facts,
+            {"rgb": False, "contrast_limits": (low, high), **_stacked(plane.coarse_placement(factor), leading)},
+            first={"colormap": colours},
         )
-        self._raise_outlines(plane)
         self._viewer.dims.set_point(self._viewer.dims.ndim - layer.ndim, liveliest)
         return layer, f"The slider shows channel {liveliest}, the strongest; colours from {low:.2f} to {high:.2f}."
 
-    def outline(self, which: str, plane: LayerPlane, factor: int) -> Any | None:
+    def outline(self, which: str, plane: PlanePlace, factor: int) -> Any | None:
         """Show one of :data:`OVERLAYS` as outlines and remove the other."""
         for other in OVERLAYS:
-            layer = self.get(f"{plane.name} {other}") if other and other != which else None
-            if layer is not None:
-                self._viewer.layers.remove(layer)
+            if other and other != which:
+                self.remove(plane.key, other)
         if not which:
             return None
-        height, width = plane.pixels.shape[:2]
+        height, width = plane.shape
         side = WINDOW * factor
         if which == "tiles":
             boxes = list(TileGrid(height, width, DEFAULT_TILE))
@@ -192,64 +157,53 @@ class ResultLayers:
                 for top in range(0, height, side)
                 for left in range(0, width, side)
             ]
-        return self._rectangles(f"{plane.name} {which}", boxes, plane, max(1.0, max(height, width) / 250))
+        return self._rectangles(which, boxes, plane, max(1.0, max(height, width) / 250))
 
-    def mark(self, plane: LayerPlane, factor: int, row: int, column: int) -> Any:
+    def mark(self, plane: PlanePlace, factor: int, row: int, column: int) -> Any:
         """Outline one latent position."""
         box = Box(row * factor, column * factor, (row + 1) * factor, (column + 1) * factor)
-        return self._rectangles(f"{plane.name} picked position", [box], plane, max(1.0, factor / 8))
+        return self._rectangles("picked position", [box], plane, max(1.0, factor / 8))
 
-    def attention(self, plane: LayerPlane, factor: int, found: AttentionMap, about: dict[str, Any]) -> Any:
+    def attention(self, plane: PlanePlace, factor: int, found: AttentionMap, about: dict[str, Any]) -> Any:
         """Show attention weights over the picture."""
         placement = plane.coarse_placement(factor)
         corner = np.array([found.area.top, found.area.left]) * np.asarray(placement["scale"])
         placement["translate"] = tuple(float(v) for v in np.asarray(placement["translate"]) + corner)
-        layer = self._put(
+        limits = (0, max(float(found.weights.max()), 1e-6))
+        layer = self.put(
             "image",
+            plane,
+            "attention",
             found.weights,
-            f"{plane.name} attention",
-            rgb=False,
-            contrast_limits=(0, max(float(found.weights.max()), 1e-6)),
-            colormap="inferno",
-            opacity=0.75,
-            metadata={"glc": about},
-            **placement,
+            about,
+            {"rgb": False, "contrast_limits": limits, **placement},
+            first={"colormap": "inferno", "opacity": 0.75},
         )
         self._raise_outlines(plane)
         return layer
 
-    def _raise_outlines(self, plane: LayerPlane) -> None:
+    def _raise_outlines(self, plane: PlanePlace) -> None:
         """Keep outlines above what they outline."""
         for what in ("windows", "tiles", "picked position"):
-            layer = self.get(f"{plane.name} {what}")
+            layer = self.find(plane.key, what)
             if layer is not None:
                 self._viewer.layers.move(self._viewer.layers.index(layer), len(self._viewer.layers))
 
-    def hide_attention(self, plane: LayerPlane) -> None:
+    def hide_attention(self, plane: PlanePlace) -> None:
         """Remove the attention layer."""
-        layer = self.get(f"{plane.name} attention")
-        if layer is not None:
-            self._viewer.layers.remove(layer)
+        self.remove(plane.key, "attention")
 
-    def _rectangles(self, name: str, boxes: list[Box], plane: LayerPlane, width: float) -> Any:
+    def _rectangles(self, what: str, boxes: list[Box], plane: PlanePlace, width: float) -> Any:
         # pixel k reaches from k - 1/2 to k + 1/2
         corners = [np.array([[b.top, b.left], [b.bottom, b.right]]) - 0.5 for b in boxes]
-        old = self.get(name)
-        if isinstance(old, Shapes) and len(old.data) == len(corners) == 1:
-            old.scale, old.translate = plane.placement["scale"], plane.placement["translate"]
-            old.data = corners
-            return old
-        return self._put(
-            "shapes",
-            corners,
-            name,
-            shape_type="rectangle",
-            edge_color=_LINE,
-            face_color="transparent",
-            edge_width=width,
-            opacity=1,
-            **plane.placement,
-        )
+        look = {
+            "shape_type": "rectangle",
+            "edge_color": _LINE,
+            "face_color": "transparent",
+            "edge_width": width,
+            "opacity": 1,
+        }
+        return self.put("shapes", plane, what, corners, {}, plane.placement, first=look)
 
 
 def _stacked(placement: dict[str, Any], leading: Leading) -> dict[str, Any]:

@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
 
 from ..._napari.layer_planes import plane_of_layer
 from ..._napari.settings import plugin_setting
+from ...codecs.registry import codec_named
+from ...errors import UnsupportedArrayError
 from ...inspection.latent.attention_kinds import attention_kind
-from ...models import installed_models
 from ..common.base import GlcWidget
 from ..common.canvas_picks import follow_picks
+from ..common.choices import allow, choice_of
+from ..common.coding_fields import ModelChoice, QualityField, codecs_that, no_model_of
 from ..common.picking import Picked, picks
 from ..common.plot import Plot
-from .layers import OVERLAYS, VIEWS, Leading, ResultLayers
+from .layers import OF_LATENT, OVERLAYS, VIEWS, LatentLayers, Leading
 from .work import LatentRun, attend, inspect
 
 if TYPE_CHECKING:
     from ...inspection.latent.attention import AttentionMap
 
 __all__ = ["LatentWidget"]
-
-_FOR_INDEX_MAPS = ("colours", "latent")
 
 
 class LatentWidget(GlcWidget):
@@ -39,30 +40,29 @@ class LatentWidget(GlcWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, run_text="Show")
-        self._layers = ResultLayers(napari_viewer)
+        self._layers = LatentLayers(napari_viewer)
+        self._codecs = codecs_that(lambda entry: entry.capabilities.coefficients or entry.capabilities.index_map)
         self._run: LatentRun | None = None
         self._wanted: tuple[float, float] | None = None
         self._again = False
 
         self.source = self.add_layer_choice("&Layer", "Image whose latent to look at; the plane on display is taken")
-        self.model = _combo([(f"{m.name} ({m.codec})", m) for m in installed_models() if m.codec in ("glc", "vqgan")])
+        self.model = ModelChoice(self._codecs)
         self.add_row("&Model", self.model, "Model whose encoder makes the latent")
-        self.quality = QDoubleSpinBox()
-        self.quality.setRange(0, 100)
-        self.quality.setSingleStep(0.5)
-        self.quality.setDecimals(1)
-        self.quality.setValue(50)
-        self.add_row("&Quality", self.quality, "0 to 100: changes coefficients, symbols and codewords, not the latent")
-        self.view = _combo([(text, key) for key, text in VIEWS.items()])
+        self.quality = QualityField()
+        tip = "0 to 100: changes coefficients, symbols and codewords, not the latent"
+        self.quality.name("Quality", tip)
+        self.add_row("&Quality", self.quality, tip)
+        self.view = choice_of(VIEWS)
         self.add_row("&What", self.view, "What to add as a layer")
-        self.overlay = _combo([(text, key) for key, text in OVERLAYS.items()])
+        self.overlay = choice_of(OVERLAYS)
         self.add_row(
             "&Outlines",
             self.overlay,
             "Windows of 32 x 32 latent positions: within these, patch attention works. "
-            "Tiles: units of the file, a small rest joins its neighbour",
+            "Tiles: units of the file; a small remainder joins its neighbour",
         )
-        self.attention = _combo([])
+        self.attention = choice_of({})
         self.add_row("&Attention", self.attention, "")
         self.attention_note = _wrapped("Attention that is shown")
         self.form.addRow(self.attention_note)
@@ -102,23 +102,17 @@ class LatentWidget(GlcWidget):
         """Why nothing can be shown now."""
         if self.source.layer is None:
             return "Open an image first: there is no image layer."
-        if self.model.currentData() is None:
-            return "No model for the codecs glc or vqgan is installed."
-        return ""
+        return no_model_of(self._codecs) if self.model.chosen is None else ""
 
     def _on_model(self) -> None:
-        model = self.model.currentData()
+        model = self.model.chosen
         if model is None:
             self.refresh()
             return
-        coded = model.codec == "glc"
-        for number, key in enumerate(VIEWS):
-            possible = coded or key in _FOR_INDEX_MAPS
-            self.view.model().item(number).setEnabled(possible)
-            why = "" if possible else "Index maps have no transform coefficients, scales or hyper-latent"
-            self.view.setItemData(number, why, Qt.ItemDataRole.ToolTipRole)
-        if not coded and self.view.currentData() not in _FOR_INDEX_MAPS:
-            self.view.setCurrentIndex(0)
+        coefficients = codec_named(model.codec).capabilities.coefficients
+        without = f"Codec {model.codec} has no coefficients, scales or hyper-latent"
+        for view in VIEWS:
+            allow(self.view, view, "" if coefficients or view in OF_LATENT else without)
         kind = attention_kind(model)
         blocked = self.attention.blockSignals(True)
         self.attention.clear()
@@ -145,27 +139,17 @@ class LatentWidget(GlcWidget):
 
     def run(self) -> None:
         """Compute what is asked for, unless the last run knows it, and show it."""
-        layer, model = self.source.layer, self.model.currentData()
+        layer, model = self.source.layer, self.model.chosen
         if layer is None or model is None or self.busy:
             return
         try:
             plane = plane_of_layer(layer, self.viewer.dims.point)
-        except Exception as error:  # data that cannot be coded, or not be read
+        except UnsupportedArrayError as error:
             self.tell_error(error)
             return
         leading = Leading.of_layer(layer, self.viewer.dims.point)
-        quality, view = self.quality.value(), self.view.currentData()
-        old = self._run
-        if (
-            old is not None
-            and old.source is layer
-            and (old.model.sha256, old.quality, old.plane.name) == (model.sha256, quality, plane.name)
-            and old.plane.placement == plane.placement
-            and np.array_equal(old.plane.pixels, plane.pixels)
-        ):
-            self._shown(layer, leading, view, old)
-            return
-        work = partial(inspect, model, plugin_setting("runtime", "device"), plane, quality)
+        quality, view = self.quality.value, self.view.currentData()
+        work = partial(inspect, model, plugin_setting("runtime", "device"), plane, quality, self._run)
         self.start(work, "Analysing", partial(self._shown, layer, leading, view))
 
     def _shown(self, layer: Any, leading: Leading, view: str, run: LatentRun) -> None:
@@ -250,7 +234,7 @@ class LatentWidget(GlcWidget):
             indexed = indexed_position(run.result, row, column)
             words, channels = indexed.text, np.arange(len(indexed.latent))
             axes.bar(channels, indexed.latent, width=1.0, color=self.plot.accent, label="latent")
-            axes.plot(channels, indexed.word, ".", color=self.plot.ink, markersize=3, label="codeword")
+            axes.plot(channels, indexed.codeword, ".", color=self.plot.ink, markersize=3, label="codeword")
         axes.set_xlabel("channel")
         axes.set_xlim(-1, len(channels))
         axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
@@ -268,7 +252,8 @@ class LatentWidget(GlcWidget):
     def _look(self) -> None:
         """Show the attention of the picked position; a job under way is waited for, and only the last pick counts."""
         run, layer = self._run, self.attention.currentData()
-        if run is None or not self.numbers.text() or run.model.sha256 != self.model.currentData().sha256:
+        chosen = self.model.chosen
+        if run is None or chosen is None or not self.numbers.text() or run.model.sha256 != chosen.sha256:
             return
         if layer is None or layer < 0:
             self._layers.hide_attention(run.plane)
@@ -304,17 +289,6 @@ class LatentWidget(GlcWidget):
         """Whether a click on the canvas picks: not while somebody paints or edits."""
         active = self.viewer.layers.selection.active
         return self._run is not None and (active is None or str(active.mode) == "pan_zoom")
-
-
-def _combo(items: list[tuple[str, Any]]) -> QComboBox:
-    combo = QComboBox()
-    # long entries must not widen the dock
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(12)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    for text, data in items:
-        combo.addItem(text, data)
-    return combo
 
 
 def _wrapped(name: str) -> QLabel:

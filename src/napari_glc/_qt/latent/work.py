@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..._napari.layer_planes import LayerPlane
 from ...models import ModelFile
 
 if TYPE_CHECKING:
-    from ...codecs.base import Progress
+    from ..._base.progress import Progress
     from ...inspection.latent.attention import AttentionInput, AttentionMap
     from ...inspection.latent.latents import CodedLatent, IndexedLatent
 
@@ -24,8 +27,10 @@ class LatentRun:
     ----------
     model, codec, quality
         What the plane was analysed with.
-    plane, picture
-        The plane of the layer, and what the networks saw of it: uint8 ``(H, W, 3)``.
+    plane
+        The plane of the layer.
+    pixels, picture
+        Read from it, ``(Y, X)`` or ``(Y, X, 3)``, and as the networks saw it, ``(H, W, 3)``; both uint8.
     result
         Latent and all that comes after it.
     source
@@ -38,7 +43,8 @@ class LatentRun:
     codec: Any
     quality: float
     plane: LayerPlane
-    picture: Any
+    pixels: NDArray[np.uint8]
+    picture: NDArray[np.uint8]
     result: CodedLatent | IndexedLatent
     source: Any = None
     entering: dict[Any, AttentionInput] = field(default_factory=dict)
@@ -46,7 +52,7 @@ class LatentRun:
     @property
     def positions(self) -> tuple[int, int]:
         """Rows and columns of latent positions that touch the picture."""
-        height, width = self.plane.pixels.shape[:2]
+        height, width = self.plane.shape
         return -(-height // self.result.factor), -(-width // self.result.factor)
 
     @property
@@ -55,24 +61,47 @@ class LatentRun:
         return {"model": self.model.name, "codec": self.model.codec, "quality": self.quality, "source": self.plane.name}
 
 
-def inspect(model: ModelFile, device: str, plane: LayerPlane, quality: float, report: Progress) -> LatentRun:
-    """The work of a run, in its thread."""
-    from ...codecs.glc.codec import GlcCodec
+def inspect(
+    model: ModelFile, device: str, plane: LayerPlane, quality: float, before: LatentRun | None, report: Progress
+) -> LatentRun:
+    """The work of a run, in its thread.
+
+    Parameters
+    ----------
+    model, device, plane, quality
+        What to analyse, and with what.
+    before
+        The run before, which serves again if it analysed the same pixels in the same way.
+    report
+        Of the job.
+    """
     from ...codecs.loading import loaded_codec
+    from ...codecs.registry import codec_named
     from ...imaging.planes import to_plane
     from ...inspection.latent.latents import coded_latent, indexed_latent
 
     report(0, 0)
+    pixels = plane.picture()
+    if (
+        before is not None
+        and (before.model.sha256, before.quality) == (model.sha256, quality)
+        and np.array_equal(before.pixels, pixels)
+    ):
+        return replace(before, plane=plane, source=None)
     codec: Any = loaded_codec(model, device)
-    picture, _ = to_plane(plane.pixels, plane.axes)
-    if isinstance(codec, GlcCodec):
-        return LatentRun(model, codec, quality, plane, picture, coded_latent(codec, picture, quality, progress=report))
-    return LatentRun(model, codec, quality, plane, picture, indexed_latent(codec, picture, quality, progress=report))
+    picture, _ = to_plane(pixels)
+    result: CodedLatent | IndexedLatent
+    if codec_named(model.codec).capabilities.coefficients:
+        result = coded_latent(codec, picture, quality, progress=report)
+    else:
+        result = indexed_latent(codec, picture, quality, progress=report)
+    return LatentRun(model, codec, quality, plane, pixels, picture, result)
 
 
 def attend(run: LatentRun, layer: int, row: int, column: int, report: Progress) -> AttentionMap:
     """Attention of a position, in a thread."""
     from ...codecs.blocks import BLOCK
+    from ...codecs.registry import sees_whole_planes
     from ...inspection.latent.attention import (
         encoder_attention,
         encoder_attention_input,
@@ -87,7 +116,7 @@ def attend(run: LatentRun, layer: int, row: int, column: int, report: Progress) 
         assert isinstance(run.result, IndexedLatent)
         return index_attention(run.codec.transformer, run.result.indices, run.result.level, layer, row, column)
     # a model that sees planes as a whole has one block
-    cells = None if run.model.sees_whole_planes else BLOCK // run.result.factor
+    cells = None if sees_whole_planes(run.model) else BLOCK // run.result.factor
     key = (layer, row // cells, column // cells) if cells else (layer, 0, 0)
     if key not in run.entering:
         # what enters the layer is the same for all positions of a block

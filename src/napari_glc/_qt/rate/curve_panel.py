@@ -11,8 +11,6 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QPushButton,
@@ -22,20 +20,11 @@ from qtpy.QtWidgets import (
 )
 
 from ...inspection.rate.curves import RatePoint, available_baselines, write_curve
-from ..common.coding_fields import narrow
+from ..common.choices import choice_of
+from ..common.paths import path_to_save, suggested_name
 from .curve_plot import METRICS, CurvePlot
 
-__all__ = ["CurvePanel", "ask_for_path"]
-
-
-def ask_for_path(parent: QWidget, title: str, suggestion: str, kinds: str, suffix: str) -> str:
-    """Let the user choose where to save; empty if they think better of it."""
-    dialog = QFileDialog(parent, title, suggestion, kinds)
-    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    # set here and not appended later, so that the dialog asks before it replaces a file
-    dialog.setDefaultSuffix(suffix)
-    chosen = dialog.selectedFiles() if dialog.exec() else []
-    return str(chosen[0]) if chosen else ""
+__all__ = ["CurvePanel"]
 
 
 class CurvePanel(QWidget):
@@ -79,17 +68,15 @@ class CurvePanel(QWidget):
         self.baselines.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.plot = CurvePlot(viewer)
         self.plot.picked.connect(self._pick)
-        self.metric = narrow(QComboBox())
-        for metric, words in METRICS.items():
-            self.metric.addItem(words, metric)
+        self.metric = choice_of(METRICS)
         self.metric.currentIndexChanged.connect(self._draw_metric)
-        self.points = narrow(QComboBox())
+        self.points = choice_of({})
         self.points.activated.connect(self.choose)
         self.csv_button, self.png_button = QPushButton("Save C&SV ..."), QPushButton("Save &PNG ...")
         self.csv_button.clicked.connect(self.save_csv)
         self.png_button.clicked.connect(self.save_png)
         for button, tip in (
-            (self.draw_button, "Measure this picture at several rates with both codecs; sliding stays possible"),
+            (self.draw_button, "Measure this picture at several rates with all codecs; sliding stays possible"),
             (self.csv_button, "Save all points of the curves as a table"),
             (self.png_button, "Save the plot as a picture"),
         ):
@@ -129,9 +116,17 @@ class CurvePanel(QWidget):
         self.plot.clear_points()
         self.points.clear()
 
+    def forget(self, codec: str) -> None:
+        """Drop the points of a codec."""
+        self.plot.forget(codec)
+        self._list_points()
+
     def add(self, point: RatePoint) -> None:
         """One more point."""
         self.plot.add(point)
+        self._list_points()
+
+    def _list_points(self) -> None:
         self.points.clear()
         for each in self.plot.points:
             self.points.addItem(f"{each.codec} {each.quality:g}: {each.bpp:.4f} bpp, {each.psnr:.2f} dB", each)
@@ -152,20 +147,21 @@ class CurvePanel(QWidget):
 
     def save_csv(self) -> None:
         """Save the points as a table."""
-        path = ask_for_path(self, "Save the curves", f"{self.name} rate.csv", "Tables (*.csv)", "csv")
-        self._save(path, partial(write_curve, path, list(self.plot.points)))
+        points = list(self.plot.points)
+        self._save("Save the curves", " rate.csv", "Tables (*.csv)", lambda path: write_curve(path, points))
 
     def save_png(self) -> None:
         """Save the plot as a picture."""
-        path = ask_for_path(self, "Save the plot", f"{self.name} rate.png", "Pictures (*.png)", "png")
-        self._save(path, partial(self.plot.figure.savefig, path, format="png", dpi=200))
+        write = partial(self.plot.figure.savefig, format="png", dpi=200)
+        self._save("Save the plot", " rate.png", "Pictures (*.png)", write)
 
-    def _save(self, path: str, write: Callable[[], Any]) -> None:
-        if not path:
+    def _save(self, title: str, ending: str, kinds: str, write: Callable[[Path], Any]) -> None:
+        path = path_to_save(self, title, suggested_name(self.name, ending), kinds)
+        if path is None:
             return
         try:
-            write()
+            write(path)
         except OSError as error:
             self.failed.emit(error)
         else:
-            self.saved.emit(Path(path).name)
+            self.saved.emit(path.name)

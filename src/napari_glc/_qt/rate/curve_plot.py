@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QSizePolicy
 
+from ...codecs.registry import all_codecs
 from ...inspection.rate.curves import RatePoint
 from ..common.plot import Plot
 
@@ -20,13 +21,19 @@ METRICS = {"psnr": "PSNR (dB)", "ms_ssim": "MS-SSIM"}
 """Fields of a point that can be drawn, and the words at the axis."""
 
 # lines and markers differ as well as colours, so that no curve is told by its colour alone
-_STYLES = {
-    "glc": ("#2f9e8f", "o", "-"),
-    "vqgan": ("#d1792c", "s", "--"),
+_CLASSICAL = {
     "jpeg": ("#8d7bd1", "^", ":"),
     "webp": ("#c45a86", "v", "-."),
     "avif": ("#5a91c4", "D", (0, (5, 1, 1, 1, 1, 1))),
 }
+
+
+def _styles() -> dict[str, tuple[str, str, Any]]:
+    """Colour, marker and line of every curve, ours first."""
+    ours = {entry.name: entry.plot for entry in all_codecs()}
+    return {name: (style.colour, style.marker, style.line) for name, style in ours.items()} | _CLASSICAL
+
+
 _NEAR = 12
 """Screen pixels within which a click means a point."""
 
@@ -59,7 +66,12 @@ class CurvePlot(Plot):
         """One more point; an earlier one of the same codec and quality is replaced."""
         key = (point.codec, point.quality)
         self.points = [p for p in self.points if (p.codec, p.quality) != key] + [point]
-        self.points.sort(key=lambda p: (list(_STYLES).index(p.codec), p.bpp))
+        self.points.sort(key=lambda p: (list(_styles()).index(p.codec), p.bpp))
+        self.redraw()
+
+    def forget(self, codec: str) -> None:
+        """Drop the points of a codec."""
+        self.points = [p for p in self.points if p.codec != codec]
         self.redraw()
 
     def clear_points(self) -> None:
@@ -97,7 +109,7 @@ class CurvePlot(Plot):
         axes = self.axes
         axes.clear()
         axes.set_xscale("log")
-        for codec, (colour, marker, line) in _STYLES.items():
+        for codec, (colour, marker, line) in _styles().items():
             mine = [p for p in self.points if p.codec == codec and math.isfinite(self.value(p))]
             if mine:
                 axes.plot(
@@ -128,8 +140,15 @@ class CurvePlot(Plot):
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(visible=True, alpha=0.25)
         if self.points or self.here is not None:
-            # where curves that rise leave room
-            axes.legend(loc="lower right", framealpha=0.7)
+            # above the curves, where it hides none of them
+            axes.legend(
+                loc="lower center",
+                bbox_to_anchor=(0.5, 1.0),
+                ncols=3,
+                frameon=False,
+                columnspacing=1,
+                handletextpad=0.4,
+            )
         loose, drawn = self._loose, (self.metric, {p.codec for p in self.points}, self.here is None)
         self.restyle()
         # one point more needs no other margins, and finding them takes most of the time

@@ -7,28 +7,46 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QSlider
+from qtpy.QtWidgets import QCheckBox, QSlider
 
-from ..._napari.layer_planes import LayerPlane, plane_of_layer
-from ...codecs.registry import CODEC_NAMES
+from ..._napari.layer_planes import LayerPlane, display_of, plane_of_layer
+from ...codecs.registry import all_codecs, model_of
+from ...errors import MissingModelError, ModelError, UnsupportedArrayError
 from ...inspection.rate.curves import RatePoint, available_baselines
 from ...inspection.rate.session import RateSession, RateStep
-from ...models import installed_models, model_folder
-from ..coding.comparison import MODES, Comparison
+from ...models import installed_models
 from ..common.base import GlcWidget
-from ..common.coding_fields import ModelChoice, QualityField, narrow
+from ..common.choices import allow, choice_of
+from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, codecs_that, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
+from ..common.option_form import OptionForm
 from ..common.result_table import ResultTable
+from .comparison import MODES, Comparison
 from .curve_panel import CurvePanel
 from .layers import RateLayers
-from .work import BEYOND, UNLIKE, Classical, CurvePiece, Desk, Measured, Order, Ready, Shown, Wish, serve
+from .work import (
+    BEYOND,
+    UNLIKE,
+    Analysed,
+    BaselinePicture,
+    CurvePiece,
+    Exploration,
+    RequestQueue,
+    SlowMeasure,
+    StepRequest,
+    StepResult,
+    answer_requests,
+)
 
 __all__ = ["RateWidget"]
 
-_INVENTIONS = {"": "None", UNLIKE: "Detail unlike the original", BEYOND: "Detail beyond the preview (glc)"}
+_HALLUCINATIONS = {"": "None", UNLIKE: "Unlike the original", BEYOND: "Beyond the preview"}
+_MadeWith = tuple[str, dict[str, Any]]
+"""Hash of a model, and options."""
 _TITLE = "Exploring the rate"
-_BITS, _INVENTION = "bits", "invention"
+_BITS, _HALLUCINATED = "bits", "hallucinated detail"
 
 
 class RateWidget(GlcWidget):
@@ -42,14 +60,17 @@ class RateWidget(GlcWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Explore")
-        self._desk = Desk()
+        self._queue = RequestQueue()
         self._layers = RateLayers(napari_viewer)
+        self._codecs = codecs_that(lambda entry: entry.capabilities.rate_steps)
         self._source: Any = None
-        self._plane: LayerPlane | None = None
-        self._order: Order | None = None
-        self._served_order: Order | None = None
+        self._place: LayerPlane | None = None
+        self._exploration: Exploration | None = None
+        self._at_work_on: Exploration | None = None
         self._session: RateSession | None = None
         self._step: RateStep | None = None
+        self._explored: NDArray[np.uint8] | None = None
+        self._curves_of: dict[str, _MadeWith] = {}
         # steps come and go several times a second: the bar keeps its place so that nothing jumps
         policy = self.progress.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
@@ -67,28 +88,24 @@ class RateWidget(GlcWidget):
 
     def _build_choices(self) -> None:
         self.source = self.add_layer_choice("&Layer", "The image layer to explore; of a stack, the plane on display")
-        self.codec = narrow(QComboBox())
-        for name in CODEC_NAMES:
-            self.codec.addItem(name, name)
+        self.codec = CodecChoice(self._codecs)
         self.codec.currentIndexChanged.connect(self._choose_codec)
-        self.add_row("&Codec", self.codec, "glc: continuous quality; vqgan: one codebook for every eighth of the range")
+        self.add_row("&Codec", self.codec, self.codec.tip)
         self.model = ModelChoice()
         self.model.currentIndexChanged.connect(self._forget)
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
-        self.device = narrow(DeviceChoice())
+        self.device = DeviceChoice()
         self.device.currentIndexChanged.connect(self._forget)
         self.add_row("&Device", self.device, "Where the networks run")
+        self.options_form = OptionForm(self, self._codecs)
+        self.options_form.changed.connect(self._change_options)
         self.quality = QualityField()
-        tip = "0 (fewest bytes) to 100; the picture follows"
-        self.quality.name("Quality", tip)
-        self.quality.changed.connect(self._wish)
-        self.add_row("&Quality", self.quality, tip)
+        self.quality.changed.connect(self._request_step)
+        self.add_row("&Quality", self.quality, f"{quality_tip(self.codec.chosen)}; the picture follows")
         self.source.changed.connect(self._forget)
 
     def _build_looks(self) -> None:
-        self.mode = narrow(QComboBox())
-        for mode, words in MODES.items():
-            self.mode.addItem(words, mode)
+        self.mode = choice_of(MODES)
         self.mode.currentIndexChanged.connect(self._choose_mode)
         self.add_row("C&ompare", self.mode, "How the original and the decoded picture are compared")
         self.divider = QSlider(Qt.Orientation.Horizontal)
@@ -99,14 +116,17 @@ class RateWidget(GlcWidget):
         self.comparison.moved.connect(self._follow_divider)
         self.add_row("Di&vider", self.divider, "Place of the line: original left of it, decoded right of it")
         self.form.setRowVisible(self.divider, False)
-        self.bits = QCheckBox("Show where the bits are")
+        self.bits = QCheckBox("where the bits are")
         self.bits.toggled.connect(self._toggle_bits)
-        self.add_row("&Bit map", self.bits, "Layer of the estimated bits spent at each latent position")
-        self.invention = narrow(QComboBox())
-        for kind, words in _INVENTIONS.items():
-            self.invention.addItem(words, kind)
-        self.invention.currentIndexChanged.connect(self._toggle_invention)
-        self.add_row("&Invention", self.invention, "Layer of the detail that the decoder adds, in grey levels")
+        self.add_row("&Bit map", self.bits, "Show a layer of the estimated bits spent at each latent position")
+        self.hallucination = choice_of(_HALLUCINATIONS)
+        self.hallucination.currentIndexChanged.connect(self._toggle_hallucination)
+        self.add_row(
+            "&Hallucinated",
+            self.hallucination,
+            "Layer of hallucinated detail, in grey levels: what the decoder shows and the original, or the preview, "
+            "does not",
+        )
         self.table = ResultTable("The picture at this rate")
         self.table.setToolTip("Select cells and press Ctrl+C to copy them")
         self.body.addWidget(self.table)
@@ -124,112 +144,137 @@ class RateWidget(GlcWidget):
 
     @property
     def _kind(self) -> str:
-        return str(self.invention.currentData())
+        """Which hallucinated detail is to be shown."""
+        return str(self.hallucination.currentData())
 
     def obstacle(self) -> str:
         """Why Run is not possible now; empty if it is."""
         if self.source.layer is None:
             return "There is no image layer."
-        if self.model.chosen is None:
-            return f"No model of codec {self.codec.currentData()} is installed. Its file belongs into {model_folder()}"
-        return ""
+        return no_model_of([self.codec.chosen]) if self.model.chosen is None else ""
 
     def refresh(self) -> None:
         """Enable what is possible."""
         super().refresh()
         if hasattr(self, "curves"):
             self.curves.enable(not self.obstacle())
-            # what was wished for while the last job ended, however it ended
-            self._serve()
+            # what was asked for while the last job ended, however it ended
+            self._work_off()
 
     def _choose_codec(self) -> None:
-        self.model.show_codec(self.codec.currentData())
+        entry = self.codec.chosen
+        self.model.show_codecs([entry])
+        self.options_form.show_codec(entry.name)
+        self.quality.name("Quality", f"{quality_tip(entry)}; the picture follows")
+        without = "" if entry.capabilities.preview else f"Codec {entry.name} has no preview"
+        allow(self.hallucination, BEYOND, without)
         self._forget()
 
     def _forget(self) -> None:
-        """Another picture, codec, model or device: the kept latent is of no use, the curves may be."""
+        """Another picture, codec, model, device or option: the kept latent is of no use, the curves may be."""
         if self.busy:
             self.cancel()
-        # a job under way keeps the old desk and finds nothing more on it
-        self._desk.clear()
-        self._desk = Desk()
-        self._session = self._order = None
+        # a job under way keeps the old queue and finds nothing more on it
+        self._queue.clear()
+        self._queue = RequestQueue()
+        self._session = self._exploration = None
         self.refresh()
+
+    def _change_options(self) -> None:
+        """Show the picture with other options if it is shown already."""
+        explored = self._exploration is not None
+        self._forget()
+        if explored:
+            self._request_step()
 
     # -- exploring -------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Read the layer anew and show it at the chosen quality."""
         self._forget()
-        if self._prepare():
-            self._wish()
+        self._request_step()
 
     def _prepare(self) -> bool:
         """Fix what is explored; tells whether that was possible."""
-        layer, model = self.source.layer, self.model.chosen
+        layer, model, codec = self.source.layer, self.model.chosen, self.codec.chosen.name
         if layer is None or model is None:
             return False
-        if self._order is not None:
+        if self._exploration is not None:
             return True
         try:
             plane = plane_of_layer(layer, self.viewer.dims.point)
-        except Exception as error:
+        except UnsupportedArrayError as error:
             self.tell_error(error)
             return False
-        # the points of a curve stay true as long as the pixels do, whatever codec comes next
-        if self._source is not layer or self._plane is None or not np.array_equal(self._plane.pixels, plane.pixels):
-            self.curves.clear(plane.name)
-        self._source, self._plane = layer, plane
-        self._order = Order(plane.pixels, str(self.codec.currentData()), model.sha256, self.device.device)
+        self._source, self._place = layer, plane
+        self._exploration = Exploration(
+            plane, codec, model, self.device.device, self.options_form.values(codec), before=self._explored
+        )
         return True
 
-    def _wish(self, _: Any = None) -> None:
-        """Show the picture at the quality and with the maps chosen now, as soon as may be."""
+    def _request_step(self, _: Any = None) -> None:
+        """Show the picture at the quality and with the maps chosen now, as soon as possible."""
         if not self.obstacle() and self._prepare():
-            self._desk.put(Wish(self.quality.value, self.bits.isChecked(), self._kind))
-            self._serve()
+            self._queue.put_step(StepRequest(self.quality.value, self.bits.isChecked(), self._kind))
+            self._work_off()
 
-    def _serve(self) -> None:
-        if self.busy or self._desk.empty or self._order is None:
+    def _work_off(self) -> None:
+        """Start a job unless one is under way already or there is nothing to do."""
+        if self.busy or self._queue.empty or self._exploration is None:
             return
-        work = partial(serve, self._desk, self._order, self._session)
-        self._served_order = self._order
-        self.start(work, _TITLE, self._served, shown=self._show)
+        work = partial(answer_requests, self._queue, self._exploration, self._session)
+        self._at_work_on = self._exploration
+        self.start(work, _TITLE, self._done, shown=self._show)
 
-    def _served(self, _: None) -> None:
+    def _done(self, _: None) -> None:
         if self.status.text().startswith(_TITLE):
             self.tell("")
 
     def cancel(self) -> None:
         """Stop the work under way and forget what waits."""
-        self._desk.clear()
+        self._queue.clear()
         super().cancel()
 
     def tell_error(self, error: BaseException) -> None:
         """Show what went wrong, and do not try it again."""
-        self._desk.clear()
+        self._queue.clear()
         super().tell_error(error)
 
-    def _show(self, value: Ready | Shown | Classical | Measured | CurvePiece) -> None:
-        """Something arrived from the job; nothing of it counts if something else was ordered meanwhile."""
-        if self._served_order is not self._order or self._plane is None:
+    def _show(self, value: Analysed | StepResult | BaselinePicture | SlowMeasure | CurvePiece) -> None:
+        """Something arrived from the job; nothing of it counts if something else is explored meanwhile."""
+        if self._exploration is None or self._at_work_on is not self._exploration:
             return
-        if isinstance(value, Ready):
-            self._session = value.session
-        elif isinstance(value, Shown):
+        if isinstance(value, Analysed):
+            self._begin(value, self._exploration)
+        elif isinstance(value, StepResult):
             self._show_step(value)
-        elif isinstance(value, Measured):
+        elif isinstance(value, SlowMeasure):
             if self._step is value.step:
-                self._tabulate(value.step.psnr, value.ms_ssim)
-        elif isinstance(value, Classical):
-            self._show_classical(value)
+                self._tabulate(value.step, value.ms_ssim)
+        elif isinstance(value, BaselinePicture):
+            self._show_baseline(value)
         else:
             self.curves.add(value.point)
             self.refresh()
 
-    def _show_step(self, shown: Shown) -> None:
-        plane, step, session = self._plane, shown.step, self._session
-        assert plane is not None
+    def _begin(self, found: Analysed, exploration: Exploration) -> None:
+        """The picture is read and analysed."""
+        self._session, self._explored = found.session, found.session.picture
+        # points stay true as long as the pixels do, and those of a codec as long as its model and options do
+        if found.new:
+            self.curves.clear(exploration.plane.name)
+            self._curves_of.clear()
+        self._keep_curve(exploration.codec, (exploration.model.sha256, dict(exploration.options)))
+
+    def _keep_curve(self, codec: str, made_with: _MadeWith) -> None:
+        """Keep the points of a codec if they were made with the same model and options."""
+        if self._curves_of.setdefault(codec, made_with) != made_with:
+            self.curves.forget(codec)
+            self._curves_of[codec] = made_with
+
+    def _show_step(self, found: StepResult) -> None:
+        place, step, session = self._place, found.step, self._session
+        assert place is not None
         assert session is not None
         if self._source not in self.viewer.layers:
             self.tell("The layer is gone; choose another.")
@@ -243,44 +288,43 @@ class RateWidget(GlcWidget):
             "bpp": step.bpp,
             "psnr": step.psnr,
         }
-        self.comparison.show(self._source, plane, step.pixels, facts)
-        self._tabulate(step.psnr, math.nan)
-        if shown.bits is not None or shown.invention is not None or shown.wish.invention == BEYOND:
-            self.later(lambda: self._show_maps(shown, plane, session, facts))
+        self.comparison.show(self._source, place, session.picture, step.pixels, facts)
+        self._tabulate(step, math.nan)
+        if found.bits is not None or found.hallucination is not None:
+            self.later(lambda: self._show_maps(found, place, session.factor, facts))
 
-    def _show_maps(self, shown: Shown, plane: LayerPlane, session: RateSession, facts: dict[str, Any]) -> None:
+    def _show_maps(self, found: StepResult, place: LayerPlane, factor: int, facts: dict[str, Any]) -> None:
         """The maps of a step, unless another came meanwhile."""
-        if self._step is not shown.step or self._plane is not plane or self._source not in self.viewer.layers:
+        if self._step is not found.step or self._place is not place or self._source not in self.viewer.layers:
             return
-        if shown.bits is not None and self.bits.isChecked():
-            note = {**facts, "shows": f"estimated bits for each {session.factor} x {session.factor} pixels"}
-            limit = float(shown.bits.max())
-            self._layers.map(plane, _BITS, shown.bits, limit, note, session.factor, opacity=0.7)
-        if shown.invention is not None and shown.wish.invention == self._kind:
-            note = {**facts, "shows": f"{_INVENTIONS[self._kind]}, in grey levels"}
-            limit = float(shown.invention.max())
-            self._layers.map(plane, _INVENTION, shown.invention, limit, note, session.factor, opacity=0.7)
-        elif shown.wish.invention == BEYOND:
-            self._layers.remove(plane, _INVENTION)
-            self.tell("Index maps have no preview: choose another invention map.")
+        for what, data, shows, wanted in (
+            (_BITS, found.bits, f"estimated bits for each {factor} x {factor} pixels", self.bits.isChecked()),
+            (
+                _HALLUCINATED,
+                found.hallucination,
+                f"{_HALLUCINATED}, {_HALLUCINATIONS[self._kind].lower()}, in grey levels",
+                found.request.hallucination == self._kind,
+            ),
+        ):
+            if data is not None and wanted:
+                note = {**facts, "shows": shows}
+                self._layers.put_map(place, what, data, float(data.max()), note, factor=factor, opacity=0.7)
 
-    def _tabulate(self, psnr: float, ms_ssim: float) -> None:
-        step, plane = self._step, self._plane
-        assert step is not None
-        assert plane is not None
-        wait = min(plane.pixels.shape[:2]) > 160
+    def _tabulate(self, step: RateStep, ms_ssim: float) -> None:
+        picture = step.pixels
+        wait = min(picture.shape[:2]) > 160
         similarity = f"{ms_ssim:.4f}" if math.isfinite(ms_ssim) else "..." if wait else "picture too small"
         self.table.show_rows(
             (
                 ("Size", f"{step.size} bytes", "Of the whole file, headers included"),
                 ("Rate", f"{step.bpp:.4f} bpp", "Bits of the whole file per pixel"),
-                ("Ratio", f"1:{plane.pixels.nbytes / step.size:.0f}", "Bytes of the 8-bit pixels to bytes of the file"),
-                ("PSNR", f"{psnr:.2f} dB", "Peak signal-to-noise ratio against the original"),
+                ("Ratio", f"1:{picture.nbytes / step.size:.0f}", "Bytes of the 8-bit pixels to bytes of the file"),
+                ("PSNR", f"{step.psnr:.2f} dB", "Peak signal-to-noise ratio against the original"),
                 ("MS-SSIM", similarity, "Multi-scale structural similarity, 0 to 1"),
                 ("Step", f"{1000 * step.seconds:.0f} ms", "Time from the quality to the decoded picture"),
             )
         )
-        self.curves.plot.mark(step.bpp, psnr, ms_ssim)
+        self.curves.plot.mark(step.bpp, step.psnr, ms_ssim)
 
     def _choose_mode(self) -> None:
         mode = str(self.mode.currentData())
@@ -296,14 +340,14 @@ class RateWidget(GlcWidget):
     def _toggle_bits(self, on: bool) -> None:
         self._toggle_map(_BITS, on)
 
-    def _toggle_invention(self) -> None:
-        self._toggle_map(_INVENTION, bool(self._kind))
+    def _toggle_hallucination(self) -> None:
+        self._toggle_map(_HALLUCINATED, bool(self._kind))
 
     def _toggle_map(self, what: str, on: bool) -> None:
         if on:
-            self._wish()
-        elif self._plane is not None:
-            self._layers.remove(self._plane, what)
+            self._request_step()
+        elif self._place is not None:
+            self._layers.remove(self._place.key, what)
 
     # -- curves ----------------------------------------------------------------------------------------------
 
@@ -312,40 +356,55 @@ class RateWidget(GlcWidget):
         if self.obstacle() or not self._prepare():
             return
         there = {model.codec for model in installed_models()}
-        mine = str(self.codec.currentData())
-        codecs = [mine, *(name for name in CODEC_NAMES if name != mine and name in there)]
+        mine = self.codec.chosen.name
+        codecs = [mine, *(entry.name for entry in self._codecs if entry.name != mine and entry.name in there)]
         if self.curves.baselines.isChecked():
             codecs += available_baselines()
-        self._desk.put_curves(codecs)
+        for codec in codecs[1:]:
+            self._keep_curve(codec, _defaults_of(codec))
+        self._queue.put_curves(codecs)
         if self._step is None or self._session is None:
-            self._wish()
-        self._serve()
+            self._request_step()
+        self._work_off()
 
     def _pick(self, point: RatePoint) -> None:
         """Show the picture at a point of a curve."""
-        if point.codec not in CODEC_NAMES:
+        place = self.codec.findData(point.codec)
+        if place < 0:
             if self._prepare():
-                self._desk.put_point(point)
-                self._serve()
+                self._queue.put_point(point)
+                self._work_off()
             return
-        if point.codec != self.codec.currentData():
-            self.codec.setCurrentIndex(self.codec.findData(point.codec))
+        if place != self.codec.currentIndex():
+            self.codec.setCurrentIndex(place)
         if self.quality.value != point.quality:
             self.quality.value = point.quality
         else:
-            self._wish()
+            self._request_step()
 
-    def _show_classical(self, found: Classical) -> None:
+    def _show_baseline(self, found: BaselinePicture) -> None:
         """Show what a classical codec makes of the picture, in a layer of its own."""
-        plane, point, name = self._plane, found.point, found.point.codec.upper()
-        if plane is None or self._source not in self.viewer.layers:
+        place, point, name = self._place, found.point, found.point.codec.upper()
+        if place is None or self._source not in self.viewer.layers:
             return
         facts = {"codec": name, "setting": point.quality, "bytes": point.size, "bpp": point.bpp, "psnr": point.psnr}
-        self._layers.picture(plane, name, self._source, found.pixels, facts)
+        self._layers.put_picture(place, name, found.pixels, facts, display=display_of(self._source))
         self.tell(
             f"{name} at setting {point.quality:g}: {point.size} bytes, {point.bpp:.4f} bpp, {point.psnr:.2f} dB; "
-            f"see layer '{plane.name} {name}'."
+            f"see layer '{place.name} {name}'."
         )
 
     def _tell_saved(self, name: str) -> None:
         self.tell(f"Saved {name}.")
+
+
+def _defaults_of(codec: str) -> _MadeWith:
+    """What the curve of a codec is made with that is not the chosen one; nothing for a classical codec."""
+    entry = next((entry for entry in all_codecs() if entry.name == codec), None)
+    if entry is None:
+        return "", {}
+    try:
+        model = model_of(codec, None).sha256
+    except (MissingModelError, ModelError):
+        model = ""
+    return model, entry.options().to_dict()

@@ -1,111 +1,142 @@
-"""The rate explorer's work in its thread: newest wish first, curves in between.
+"""The rate explorer's work in its thread: the latest request first, curves in between.
 
 ::
 
-    GUI --wish--> Desk --newest--> serve() --shown--> GUI
-                  Desk --curves--^
+    GUI --request--> RequestQueue --latest--> answer_requests() --report.show--> GUI
+                     RequestQueue --curves---^
 
-The GUI puts wishes on a desk and never waits. One job at a time takes the newest wish (older ones are forgotten, so
-nothing piles up), and points of curves when there is none. The desk is all that both sides touch.
+The GUI puts requests on a queue and never waits. One job at a time takes the latest one (earlier ones are forgotten, so
+nothing piles up), and points of curves when there is none. The queue is all that both sides touch.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import decode
-from ...errors import Cancelled, MissingModelError
+from ..._napari.layer_planes import LayerPlane
+from ...errors import Cancelled, MissingDependencyError, MissingModelError
+from ...files.opened import GlcFile
 from ...inspection.rate.curves import (
+    BASELINES,
     RatePoint,
     available_baselines,
     baseline_curve,
     decoded_baseline,
-    qualities_of,
     rate_curve,
 )
-from ...inspection.rate.maps import bit_map, detail_beyond, detail_unlike
+from ...inspection.rate.maps import detail_beyond, detail_unlike
 from ...inspection.rate.session import RateSession, RateStep
 from ...metrics.fidelity import ms_ssim
+from ...models import ModelFile
 from ..common.jobs import Report
 
 __all__ = [
     "BEYOND",
     "UNLIKE",
-    "Classical",
+    "Analysed",
+    "BaselinePicture",
     "CurvePiece",
-    "Desk",
-    "Measured",
-    "Order",
-    "Ready",
-    "Shown",
-    "Wish",
-    "serve",
+    "Exploration",
+    "RequestQueue",
+    "SlowMeasure",
+    "StepRequest",
+    "StepResult",
+    "answer_requests",
 ]
 
 BEYOND, UNLIKE = "beyond", "unlike"
-"""The two invention maps: beyond the preview, unlike the original."""
+"""The two maps of hallucinated detail: beyond the preview, unlike the original."""
 
 _PATIENCE = 0.4
-"""Seconds after which a step gives way to a newer wish; a faster one is shown first, so that dragging shows steps."""
+"""Seconds after which a step gives way to a later request; faster ones are shown first, so that dragging shows some."""
 
 
-@dataclass(frozen=True)
-class Order:
+@dataclass(frozen=True, eq=False)
+class Exploration:
     """What is explored.
 
     Attributes
     ----------
-    picture
-        uint8, ``(Y, X)`` or ``(Y, X, 3)``.
-    codec, model, device
+    plane
+        Of the layer; read when the exploration begins.
+    codec
+        Name of the codec.
+    model
+        One of its models.
+    device
         See :func:`napari_glc.encode`.
+    options
+        Of the codec.
+    before
+        The picture explored before, if there was one.
     """
 
-    picture: NDArray[np.uint8]
+    plane: LayerPlane
     codec: str
-    model: str | None
+    model: ModelFile
     device: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    before: NDArray[np.uint8] | None = None
 
-    def session(self, report: Report) -> RateSession:
-        """Analyse the picture."""
-        return RateSession(self.picture, codec=self.codec, model=self.model, device=self.device, progress=report)
+    def analysed(self, report: Report) -> Analysed:
+        """Read the plane and analyse it."""
+        started = time.perf_counter()
+        report(0, 0)
+        picture = self.plane.picture()
+        session = RateSession(
+            picture, codec=self.codec, model=self.model, device=self.device, progress=report, **self.options
+        )
+        new = self.before is None or not np.array_equal(self.before, picture)
+        return Analysed(session, time.perf_counter() - started, new)
 
 
 @dataclass(frozen=True)
-class Wish:
+class StepRequest:
     """What is to be shown: a quality, and maps beside it."""
 
     quality: float
     bits: bool = False
-    invention: str = ""
+    hallucination: str = ""
 
 
 @dataclass(frozen=True, eq=False)
-class Ready:
-    """The picture is analysed."""
+class Analysed:
+    """The picture is analysed.
+
+    Attributes
+    ----------
+    session
+        For steps.
+    seconds
+        Time of reading and analysis.
+    new
+        Whether the pixels are others than those explored before.
+    """
 
     session: RateSession
     seconds: float
+    new: bool
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """A step, and the maps that were wished for."""
+class StepResult:
+    """A step, and the maps that were asked for."""
 
     step: RateStep
     bits: NDArray[np.float64] | None
-    invention: NDArray[np.float64] | None
-    wish: Wish
+    hallucination: NDArray[np.float64] | None
+    request: StepRequest
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class SlowMeasure:
     """The slower measure of the step shown last."""
 
     step: RateStep
@@ -120,29 +151,29 @@ class CurvePiece:
 
 
 @dataclass(frozen=True, eq=False)
-class Classical:
+class BaselinePicture:
     """What a classical codec makes of the picture at a point of its curve."""
 
     point: RatePoint
     pixels: NDArray[np.uint8]
 
 
-class Desk:
-    """Where wishes wait; any thread may use it."""
+class RequestQueue:
+    """Where requests wait, of each kind the latest one; any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wish: Wish | None = None
+        self._step: StepRequest | None = None
         self._curves: tuple[str, ...] = ()
         self._point: RatePoint | None = None
 
-    def put(self, wish: Wish) -> None:
-        """Replace whatever waits."""
+    def put_step(self, request: StepRequest) -> None:
+        """Ask for a step; replaces the one that waits."""
         with self._lock:
-            self._wish = wish
+            self._step = request
 
     def put_curves(self, codecs: Sequence[str]) -> None:
-        """Ask for curves."""
+        """Ask for the curves of codecs."""
         with self._lock:
             self._curves = tuple(codecs)
 
@@ -151,17 +182,11 @@ class Desk:
         with self._lock:
             self._point = point
 
-    def take_point(self) -> RatePoint | None:
-        """The point last asked for; it is off the desk then."""
+    def take_step(self) -> StepRequest | None:
+        """The step last asked for; the queue forgets it, as the two below."""
         with self._lock:
-            point, self._point = self._point, None
-            return point
-
-    def take(self) -> Wish | None:
-        """The newest wish; it is off the desk then."""
-        with self._lock:
-            wish, self._wish = self._wish, None
-            return wish
+            request, self._step = self._step, None
+            return request
 
     def take_curves(self) -> tuple[str, ...]:
         """Codecs whose curves are asked for."""
@@ -169,67 +194,73 @@ class Desk:
             curves, self._curves = self._curves, ()
             return curves
 
+    def take_point(self) -> RatePoint | None:
+        """The point last asked for."""
+        with self._lock:
+            point, self._point = self._point, None
+            return point
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._wish, self._curves, self._point = None, (), None
+            self._step, self._curves, self._point = None, (), None
 
     @property
-    def wished(self) -> bool:
-        """Whether a wish waits."""
-        return self._wish is not None
+    def step_waits(self) -> bool:
+        """Whether a step is asked for."""
+        return self._step is not None
 
     @property
     def empty(self) -> bool:
-        """Whether nothing waits."""
-        return self._wish is None and self._point is None and not self._curves
+        """Whether nothing is asked for."""
+        return self._step is None and self._point is None and not self._curves
 
 
 class _Superseded(Exception):
-    """A newer wish has come."""
+    """There is a later request."""
 
 
-def serve(desk: Desk, order: Order, session: RateSession | None, report: Report) -> None:
-    """Fulfil what lies on a desk until it is empty.
+def answer_requests(queue: RequestQueue, exploration: Exploration, session: RateSession | None, report: Report) -> None:
+    """Answer requests until there are none.
 
-    Shows :class:`Ready`, :class:`Shown`, :class:`Classical`, :class:`Measured` and :class:`CurvePiece` through
-    `report`.
+    Shows :class:`Analysed`, :class:`StepResult`, :class:`BaselinePicture`, :class:`SlowMeasure` and
+    :class:`CurvePiece` through `report`.
 
     Parameters
     ----------
-    desk
-        The desk.
-    order
-        What is explored.
+    queue
+        The requests.
+    exploration
+        What they are about.
     session
-        Of the order, if it is there already.
+        Of the exploration, if it is there already.
     report
         The job's line to the GUI.
     """
-    started = time.perf_counter()
     if session is None:
-        session = order.session(report)
-        report.show(Ready(session, time.perf_counter() - started))
+        found = exploration.analysed(report)
+        session = found.session
+        report.show(found)
     pieces: Iterator[RatePoint] = iter(())
     place = _Place()
     unmeasured: RateStep | None = None
     while True:
-        curves = desk.take_curves()
+        curves = queue.take_curves()
         if curves:
-            place.done, place.total = 0, _length(order, session, curves)
-            pieces = _curves(order, session, curves, report, place)
-        wish = desk.take()
-        if wish is not None:
+            place.done, place.total = 0, _length(session, curves)
+            pieces = _curves(exploration, session, curves, report, place)
+        request = queue.take_step()
+        if request is not None:
             try:
-                shown = _fulfil(session, wish, _giving_way(desk, report, place))
+                result = _step(session, request, _giving_way(queue, report, place))
             except _Superseded:
                 continue
-            report.show(shown)
-            unmeasured = shown.step
-        elif (asked := desk.take_point()) is not None:
-            report.show(Classical(asked, decoded_baseline(order.picture, asked.codec, int(asked.quality))[1]))
+            report.show(result)
+            unmeasured = result.step
+        elif (asked := queue.take_point()) is not None:
+            report.show(BaselinePicture(asked, decoded_baseline(session.picture, asked.codec, int(asked.quality))[1]))
         elif unmeasured is not None:
-            report.show(Measured(unmeasured, ms_ssim(session.picture, unmeasured.pixels)))
+            report.show(SlowMeasure(unmeasured, ms_ssim(session.picture, unmeasured.pixels)))
             unmeasured = None
         else:
             point = next(pieces, None)
@@ -246,7 +277,7 @@ class _Place:
     total: int = 0
 
 
-def _giving_way(desk: Desk, report: Report, place: _Place) -> Callable[[int, int], None]:
+def _giving_way(queue: RequestQueue, report: Report, place: _Place) -> Callable[[int, int], None]:
     """Progress of a step: stops it when it is cancelled, or slow and no longer wanted."""
     started = time.monotonic()
 
@@ -255,46 +286,46 @@ def _giving_way(desk: Desk, report: Report, place: _Place) -> Callable[[int, int
             report(place.done, place.total)
         else:
             report(done, total)
-        if desk.wished and time.monotonic() - started > _PATIENCE:
+        if queue.step_waits and time.monotonic() - started > _PATIENCE:
             raise _Superseded
 
     return tick
 
 
-def _fulfil(session: RateSession, wish: Wish, tick: Callable[[int, int], None]) -> Shown:
-    step = session.at(wish.quality, tick)
-    bits = bit_map(session, step) if wish.bits else None
-    invention = None
-    if wish.invention == UNLIKE:
-        invention = detail_unlike(session.picture, step.pixels, session.factor)
-    elif wish.invention == BEYOND and session.codec == "glc":
-        preview = decode(step.data, device=str(session.coder.walk.device), preview=True, progress=tick)
-        invention = detail_beyond(step.pixels, preview, session.factor)
-    return Shown(step, bits, invention, wish)
+def _step(session: RateSession, request: StepRequest, tick: Callable[[int, int], None]) -> StepResult:
+    step = session.at(request.quality, tick)
+    bits = step.bits() if request.bits else None
+    hallucination = None
+    if request.hallucination == UNLIKE:
+        hallucination = detail_unlike(session.picture, step.pixels, session.factor)
+    elif request.hallucination == BEYOND and session.entry.capabilities.preview:
+        file = GlcFile(step.data, device=session.device, model=session.model)
+        preview = file.read(preview=True, progress=tick)
+        hallucination = detail_beyond(step.pixels, preview, session.factor)
+    return StepResult(step, bits, hallucination, request)
 
 
-def _length(order: Order, session: RateSession, codecs: Sequence[str]) -> int:
-    from ...inspection.rate.curves import BASELINES
-
-    return sum(len(BASELINES[c]) if c in BASELINES else len(qualities_of(session)) for c in codecs)
+def _length(session: RateSession, codecs: Sequence[str]) -> int:
+    """About how many points the curves have."""
+    return sum(len(BASELINES[codec]) if codec in BASELINES else len(session.qualities) for codec in codecs)
 
 
 def _curves(
-    order: Order, session: RateSession, codecs: Sequence[str], report: Report, place: _Place
+    exploration: Exploration, session: RateSession, codecs: Sequence[str], report: Report, place: _Place
 ) -> Iterator[RatePoint]:
     def tick(done: int, total: int) -> None:
         report(place.done, place.total)
 
     for codec in codecs:
         if codec in available_baselines():
-            points = baseline_curve(order.picture, codec, tick)
+            points = baseline_curve(session.picture, codec, tick)
         elif codec == session.codec:
             points = rate_curve(session, progress=tick)
         else:
             try:
-                other = RateSession(order.picture, codec=codec, device=order.device, progress=tick)
-            except MissingModelError:
-                continue  # a curve of a codec without a model is no reason to lose the others
+                other = RateSession(session.picture, codec=codec, device=exploration.device, progress=tick)
+            except (MissingModelError, MissingDependencyError):
+                continue  # a curve of a codec that cannot be used here is no reason to lose the others
             points = rate_curve(other, progress=tick)
         for point in points:
             place.done = min(place.done + 1, place.total)

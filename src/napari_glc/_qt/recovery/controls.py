@@ -39,9 +39,9 @@ class MetricsTable(QTableWidget):
     """Accuracy and fidelity before recovery, after it, and of the picture that lost nothing."""
 
     ROWS = ("Right, %", "PSNR orig.", "MS-SSIM orig.", "PSNR whole", "MS-SSIM whole")
-    COLUMNS = ("Lost", "Healed", "Whole")
+    COLUMNS = ("Lost", "Concealed", "Whole")
     TIP = (
-        "Right: share of the lost indices recovered exactly. Columns: Lost, with lost indices as mid-grey; Healed, "
+        "Right: share of the lost indices recovered exactly. Columns: Lost, with lost indices as mid-grey; Concealed, "
         "after recovery; Whole, the decode that lost nothing. Rows: against the original picture, and against "
         "the whole decode."
     )
@@ -61,7 +61,7 @@ class MetricsTable(QTableWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
         for part in (self, self.horizontalHeader(), self.verticalHeader()):
             part.setStyleSheet("* { font-size: 8pt; } QHeaderView::section, QTableView::item { padding: 1px; }")
-        self.verticalHeader().setFixedWidth(94)
+        self.verticalHeader().setFixedWidth(88)
         self.setToolTip(self.TIP)
         self.setAccessibleName("What the loss cost")
         self.setAccessibleDescription(self.TIP)

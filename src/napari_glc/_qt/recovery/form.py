@@ -7,7 +7,6 @@ from typing import Any
 from napari.layers import Labels
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QGridLayout,
     QLabel,
@@ -18,8 +17,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...codecs.entry import CodecEntry
 from ..common.base import GlcWidget
-from ..common.coding_fields import ModelChoice
+from ..common.choices import choice_of
+from ..common.coding_fields import ModelChoice, codecs_that
 from ..common.plot import Plot
 from .controls import METHOD_WORDS, MetricsTable
 
@@ -40,17 +41,8 @@ _METHODS = {
 }
 
 
-def _combo(items: dict[Any, str]) -> QComboBox:
-    box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(10)
-    for value, words in items.items():
-        box.addItem(words, value)
-    return box
-
-
 class RecoveryForm(GlcWidget):
-    """Controls for source, loss, method and sweep, a table and two plots.
+    """Controls for source, erasures, method and sweep, a table and two plots.
 
     Parameters
     ----------
@@ -63,7 +55,7 @@ class RecoveryForm(GlcWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Lose and recover")
         self._build_source()
-        self._build_loss()
+        self._build_erasures()
         self._build_method()
         self.table = MetricsTable()
         self.body.addWidget(self.table)
@@ -71,22 +63,22 @@ class RecoveryForm(GlcWidget):
         self.body.addStretch(1)
 
     def _build_source(self) -> None:
-        self.origin = _combo({"layer": "Image layer", "file": ".glc file (vqgan)"})
+        self.origin = choice_of({"layer": "Image layer", "file": ".glc file"})
         self.add_row("&Source", self.origin, "Code an image layer, or take the index map of a file as it is")
         self.file_button = QPushButton("Choose ...")
         self.file_button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.add_row("&File", self.file_button, "A .glc file of codec vqgan; damaged packets count as lost")
+        self.add_row("&File", self.file_button, "A .glc file with packets; damaged ones count as lost")
         self.compare = QCheckBox("with the layer below")
         self.add_row("Co&mpare", self.compare, "Take an image layer for the file's original and measure against it")
         self.layer = self.add_layer_choice("&Layer", "The picture to code; of more dimensions the slice on display")
-        self.model = ModelChoice()
-        self.model.show_codec("vqgan")
+        self.codecs = codecs_that(lambda entry: entry.capabilities.lossy_packets)
+        self.model = ModelChoice(self.codecs)
         self.add_row("Mo&del", self.model, "Whose codebooks and transformer; a file names its own")
-        self.codebook = _combo({})
+        self.codebook = choice_of({})
         self.add_row("Code&book", self.codebook, "Codewords an index chooses from: more look better and cost more")
 
-    def _build_loss(self) -> None:
-        self.pattern = _combo(_PATTERNS)
+    def _build_erasures(self) -> None:
+        self.pattern = choice_of(_PATTERNS)
         self.add_row("&Pattern", self.pattern, "How lost positions are spread over the index map")
         self.ratio = QDoubleSpinBox()
         self.ratio.setRange(0, 0.95)
@@ -94,7 +86,7 @@ class RecoveryForm(GlcWidget):
         self.ratio.setValue(0.2)
         self.add_row("Loss &ratio α", self.ratio, "Share of the indices (or packets) that are lost")
         self.packets = QSpinBox()
-        self.packets.setRange(2, 64)
+        self.packets.setRange(2, max(map(_most_packets, self.codecs), default=2))
         self.packets.setValue(8)
         self.add_row("Pac&kets", self.packets, "Packets the map is divided into; each holds scattered positions")
         self.painted = self.add_layer_choice(
@@ -109,7 +101,7 @@ class RecoveryForm(GlcWidget):
         self.add_row("S&eed", self.seed, "Of the loss and of sampling: the same seed gives the same result")
 
     def _build_method(self) -> None:
-        self.method = _combo(_METHODS)
+        self.method = choice_of(_METHODS)
         self.add_row("Me&thod", self.method, "How lost indices are predicted from those that are left")
         self.temperature = QDoubleSpinBox()
         self.temperature.setRange(0.05, 5)
@@ -150,3 +142,8 @@ class RecoveryForm(GlcWidget):
         for plot in (self.accuracy_plot, self.psnr_plot):
             self.on_release(plot.detach)
             plot.setVisible(False)
+
+
+def _most_packets(entry: CodecEntry) -> int:
+    """Into how many packets a codec divides a tile at most."""
+    return next((int(field.knob.most or 2) for field in entry.options.fields() if field.name == "packets"), 2)

@@ -9,36 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QWidget
 
-from ..._napari.layer_planes import LayerPlane, plane_of_layer
+from ..._napari.layer_metadata import decoded_facts
+from ..._napari.layer_planes import place_of_file, plane_of_layer
+from ..._napari.plane_place import PlanePlace
 from ..._napari.settings import plugin_setting
-from ...errors import GlcError, OptionError
+from ...codecs.registry import config_of
+from ...errors import GlcError, OptionError, UnsupportedArrayError
 from ...files.opened import GlcFile
-from ...models import model_folder
-from ...networks.config import VqganConfig
+from ..common.coding_fields import no_model_of
+from ..common.paths import path_to_open
 from .controls import draw_sweep
 from .form import RecoveryForm
-from .layers import ResultLayers, plane_of_file
-from .work import Recovered, Task, recover_task, sweep_task
+from .layers import RecoveryLayers
+from .work import Recovery, Task, open_task, recover_task, sweep_task
 
 if TYPE_CHECKING:
     from ...inspection.recovery.simulation import LossPlan, SweepPoint
 
-__all__ = ["RecoveryWidget", "ask_for_file"]
+__all__ = ["RecoveryWidget"]
 
-_AFTER = "after recovery"
-
-
-def ask_for_file(parent: QWidget) -> str:
-    """Ask for a file to open; empty if the user thought better of it."""
-    path, _ = QFileDialog.getOpenFileName(parent, "Open a .glc file of codec vqgan", "", "GLC (*.glc)")
-    return str(path)
-
-
-def _place_of(file: GlcFile) -> LayerPlane:
-    """Name and placement of a file's picture; its pixels are not read."""
-    return plane_of_file(file, np.zeros((1, 1), np.uint8))
+_AFTER, _PAINTED = "after recovery", "painted loss"
 
 
 class RecoveryWidget(RecoveryForm):
@@ -53,8 +44,7 @@ class RecoveryWidget(RecoveryForm):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._file: GlcFile | None = None
-        self._results = ResultLayers(napari_viewer)
-        self.on_release(self._results.forget)
+        self._results = RecoveryLayers(napari_viewer)
         self.points: list[SweepPoint] = []
         self.file_button.clicked.connect(self._choose_file)
         self.paint_button.clicked.connect(self.paint)
@@ -103,7 +93,7 @@ class RecoveryWidget(RecoveryForm):
             if self._file is None:
                 return "Choose a .glc file first."
         elif self.model.chosen is None:
-            return f"No model of codec vqgan is installed. Its file belongs into {model_folder()}"
+            return no_model_of(self.codecs)
         if self.layer.layer is None and (not self.from_file or self.compare.isChecked()):
             return "There is no image layer."
         if self.pattern.currentData() == "own" and not self.from_file:
@@ -115,11 +105,11 @@ class RecoveryWidget(RecoveryForm):
     def _list_codebooks(self) -> None:
         self.codebook.clear()
         if self.model.chosen is not None:
-            books = self.model.chosen.network_config(VqganConfig).codebooks
-            for level, size in reversed(list(enumerate(books))):
-                quality = 100 * level / max(1, len(books) - 1)
+            sizes = config_of(self.model.chosen).codebooks
+            for level, size in reversed(list(enumerate(sizes))):
+                quality = 100 * level / max(1, len(sizes) - 1)
                 self.codebook.addItem(f"{size} (quality {quality:g})", quality)
-            self.codebook.setCurrentIndex(min(1, len(books) - 1))
+            self.codebook.setCurrentIndex(min(1, len(sizes) - 1))
         self.refresh()
 
     def refresh(self) -> None:
@@ -128,6 +118,7 @@ class RecoveryWidget(RecoveryForm):
         why = self._sweep_obstacle()
         self.sweep_button.setEnabled(not why and not self.busy)
         self.sweep_button.setToolTip(why or self.SWEEP_TIP)
+        self.file_button.setEnabled(not self.busy)
 
     def _sweep_obstacle(self) -> str:
         if why := self.obstacle():
@@ -154,45 +145,41 @@ class RecoveryWidget(RecoveryForm):
     # -- the file ------------------------------------------------------------------------------------------
 
     def _choose_file(self) -> None:
-        if path := ask_for_file(self):
+        path = path_to_open(self)
+        if path is not None:
             self.set_file(path)
 
     def set_file(self, path: str | Path) -> None:
         """Take a file as source; one that cannot serve is refused with the reason."""
-        try:
-            file = GlcFile(path)
-            if file.codec != "vqgan":
-                raise OptionError(f"{Path(path).name} is of codec {file.codec}; only vqgan has an index map to lose")
-            count = len(file.lost_packets())
-        except (GlcError, OSError) as error:
-            self.tell_error(error)
-            return
+        work = partial(open_task, Path(path), plugin_setting("runtime", "device"))
+        self.start(work, f"Reading {Path(path).name}", lambda found: self._take_file(*found))
+
+    def _take_file(self, file: GlcFile, damaged: int) -> None:
+        assert file.path is not None
         self._file = file
-        metrics = self.file_button.fontMetrics()
-        name = metrics.elidedText(
-            Path(path).name, Qt.TextElideMode.ElideMiddle, max(120, self.file_button.width() - 16)
-        )
-        self.file_button.setText(name)
-        self.file_button.setToolTip(str(path))
+        metrics, width = self.file_button.fontMetrics(), max(120, self.file_button.width() - 16)
+        self.file_button.setText(metrics.elidedText(file.path.name, Qt.TextElideMode.ElideMiddle, width))
+        self.file_button.setToolTip(str(file.path))
         self.origin.setCurrentIndex(self.origin.findData("file"))
         self._adapt()
-        self.tell(f"{Path(path).name}: quality {file.quality:g}, {count} of {file.container.chunks} packet(s) damaged.")
+        self.tell(
+            f"{file.path.name}: quality {file.quality:g}, {damaged} of {file.container.chunks} packet(s) damaged."
+        )
 
     # -- painting ------------------------------------------------------------------------------------------
 
     def paint(self) -> None:
         """Add a labels layer at index resolution over the picture and take up the brush."""
         try:
-            plane, shape, factor = self._target()
+            place, factor = self._target()
         except GlcError as error:
             self.tell_error(error)
             return
-        layer = self._results.find(plane.name, "painted loss")
-        size = tuple(-(-side // factor) for side in shape)
+        layer = self._results.find(place.key, _PAINTED)
+        size = tuple(-(-side // factor) for side in place.shape)
         if layer is None or layer.data.shape != size:
-            placement = plane.coarse_placement(factor)
             lost = np.zeros(size, np.bool_)
-            layer = self._results.positions(plane.name, "painted loss", placement, lost, {"factor": factor})
+            layer = self._results.put_positions(place, _PAINTED, lost, factor, {"factor": factor})
         layer.visible = True
         self.painted.layer = layer
         self.viewer.layers.selection.active = layer
@@ -202,19 +189,15 @@ class RecoveryWidget(RecoveryForm):
         self._adapt()
         self.tell("Paint over what is to be lost, then press Lose and recover.")
 
-    def _target(self) -> tuple[LayerPlane, tuple[int, int], int]:
-        """What is painted on: its place, its rows and columns, and pixels an index."""
+    def _target(self) -> tuple[PlanePlace, int]:
+        """What is painted on, and pixels an index."""
         if self.from_file:
             if self._file is None:
                 raise OptionError("choose a .glc file first")
-            header = self._file.container.header
-            factor = self._file.model.network_config(VqganConfig).factor
-            return _place_of(self._file), (header.height, header.width), factor
+            return place_of_file(self._file), int(config_of(self._file.model).factor)
         if self.layer.layer is None or self.model.chosen is None:
             raise OptionError(self.obstacle() or "there is no picture to paint on")
-        plane = plane_of_layer(self.layer.layer, self.viewer.dims.point)
-        factor = self.model.chosen.network_config(VqganConfig).factor
-        return plane, (plane.pixels.shape[0], plane.pixels.shape[1]), factor
+        return plane_of_layer(self.layer.layer, self.viewer.dims.point), int(config_of(self.model.chosen).factor)
 
     # -- work ----------------------------------------------------------------------------------------------
 
@@ -236,82 +219,72 @@ class RecoveryWidget(RecoveryForm):
         )
 
     def task(self) -> Task:
-        """Copies of everything a run needs.
+        """What a run needs, taken from the controls.
 
         Raises
         ------
-        GlcError
-            If the layer cannot be coded or nothing is painted.
+        UnsupportedArrayError
+            If the layer cannot be coded.
         """
         plane = None
         if not self.from_file or self.compare.isChecked():
             plane = plane_of_layer(self.layer.layer, self.viewer.dims.point)
+        painted: Any = self.painted.layer
         return Task(
             plan=self.plan(),
             plane=plane,
-            path=self._file.path if self.from_file and self._file is not None else None,
+            file=self._file if self.from_file else None,
             model=self.model.chosen,
             quality=float(self.codebook.currentData() or 0.0),
             packets=self.packets.value(),
-            painted=self._mask() if self.pattern.currentData() == "painted" else None,
+            painted=(painted.data, str(painted.name)) if self.pattern.currentData() == "painted" else None,
             device=plugin_setting("runtime", "device"),
         )
-
-    def _mask(self) -> NDArray[Any]:
-        layer: Any = self.painted.layer
-        mask = np.array(layer.data)
-        if mask.ndim != 2:
-            raise OptionError(f"layer {layer.name!r} has {mask.ndim} dimensions; paint in one of two")
-        if not mask.any():
-            raise OptionError(f"nothing is painted in layer {layer.name!r}")
-        return mask
 
     def run(self) -> None:
         """Lose and recover."""
         try:
             task = self.task()
-        except GlcError as error:
+        except UnsupportedArrayError as error:
             self.tell_error(error)
             return
-        name = task.plane.name if task.path is None and task.plane is not None else ""
-        if self._file is not None and task.path is not None:
-            name = _place_of(self._file).name
-        self._results.remember(name, _AFTER)
-        job = self.start(partial(recover_task, task), "Recovering", self._show, shown=self._heal)
+        place = task.place
+        self._results.remember(place.key, _AFTER)
+        job = self.start(partial(recover_task, task), "Recovering", self._show, shown=partial(self._show_part, place))
         job.stopped.connect(self._results.restore)
         job.failed.connect(self._results.restore)
 
-    def _heal(self, shown: tuple[LayerPlane, NDArray[Any]]) -> None:
-        plane, pixels = shown
-        self._results.picture(plane.name, _AFTER, plane, pixels, {"unfinished": True})
+    def _show_part(self, place: PlanePlace, pixels: NDArray[np.uint8]) -> None:
+        """The picture as far as it is recovered."""
+        self._results.put_picture(place, _AFTER, pixels, {"unfinished": True})
 
-    def _show(self, found: Recovered) -> None:
+    def _show(self, found: Recovery) -> None:
         self._results.keep()
-        plane, result, name = found.plane, found.result, found.plane.name
+        place, result, source = found.place, found.result, found.source
         plan, lost = result.plan, result.lost
-        facts: dict[str, Any] = {
-            "codec": "vqgan",
-            "quality": found.source.quality,
-            "codebook": found.source.codebook_size,
-            "pattern": plan.pattern,
-            "ratio": plan.ratio,
-            "seed": plan.seed,
-            "method": plan.method,
-            "temperature": plan.temperature,
-            "top_k": plan.top_k,
-            "lost": int(lost.sum()),
-            "accuracy": result.accuracy,
-            "seconds": result.seconds,
-            "warning": "Decoded by a generative model, which invents plausible detail: not for measurements.",
-        }
-        factor = found.source.codec.config.factor
+        facts = decoded_facts(
+            {
+                "codec": found.codec,
+                "quality": source.quality,
+                "codebook": source.codebook_size,
+                "pattern": plan.pattern,
+                "ratio": plan.ratio,
+                "seed": plan.seed,
+                "method": plan.method,
+                "temperature": plan.temperature,
+                "top_k": plan.top_k,
+                "lost": int(lost.sum()),
+                "accuracy": result.accuracy,
+                "seconds": result.seconds,
+            }
+        )
         gap_facts = {**facts, "difference_to": found.gap_to}
-        coarse = plane.coarse_placement(factor)
-        show = self._results
-        show.picture(name, _AFTER, plane, found.after, facts)
-        self.later(lambda: show.picture(name, "before recovery", plane, found.before, facts, visible=False))
-        self.later(lambda: show.difference(name, "recovery difference", plane, found.gap, gap_facts))
-        self.later(lambda: show.positions(name, "lost positions", coarse, lost, facts))
+        hidden = {"visible": False}
+        put = self._results
+        put.put_picture(place, _AFTER, result.after, facts)
+        self.later(lambda: put.put_picture(place, "before recovery", result.before, facts, first=hidden))
+        self.later(lambda: put.put_difference(place, "recovery difference", found.gap, gap_facts))
+        self.later(lambda: put.put_positions(place, "lost positions", lost, source.codec.factor, facts))
         self.table.show_result(result)
         share = 100 * float(lost.mean())
         exact = "" if np.isnan(result.accuracy) else f" {100 * result.accuracy:.1f} % of them came back exactly,"
@@ -325,7 +298,7 @@ class RecoveryWidget(RecoveryForm):
         methods = [name for name, check in self.methods.items() if check.isChecked()]
         try:
             work = partial(sweep_task, self.task(), self._ratios(), methods)
-        except GlcError as error:
+        except UnsupportedArrayError as error:
             self.tell_error(error)
             return
         self.start(work, "Sweeping", self._draw)

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._napari.layer_planes import LayerPlane
+from ..._napari.layer_planes import LayerPlane, place_of_file
+from ..._napari.plane_place import PlanePlace
 from ...codecs.loading import loaded_codec
 from ...errors import OptionError
 from ...files.opened import GlcFile
 from ...models import ModelFile
 from ..common.jobs import Report
-from .layers import plane_of_file
 
 if TYPE_CHECKING:
+    from ...codecs.index_mapped import IndexMapped
     from ...inspection.recovery.simulation import LossPlan, RecoveryResult, SweepPoint
     from ...inspection.recovery.source import MapSource
 
 # what needs PyTorch is imported where it is used, in the thread: opening a widget must not wait for it
 
-__all__ = ["Recovered", "Task", "recover_task", "sweep_task"]
+__all__ = ["Recovery", "Task", "open_task", "recover_task", "sweep_task"]
 
 
 @dataclass(frozen=True)
@@ -37,83 +38,133 @@ class Task:
         What is lost and how it comes back.
     plane
         The picture to code, or the original to compare a file with; ``None`` for a file alone.
-    path
+    file
         The file; ``None`` to code `plane`.
     model, quality, packets
         Of a picture.
     painted
-        A copy of the painted mask, or ``None``.
+        What was painted in a labels layer, and the layer's name; ``None`` if nothing counts that was.
     device
         Where networks run.
     """
 
     plan: LossPlan
     plane: LayerPlane | None
-    path: Path | None
+    file: GlcFile | None
     model: ModelFile | None
     quality: float
     packets: int
-    painted: NDArray[Any] | None
+    painted: tuple[Any, str] | None
     device: str
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec."""
+        if self.file is not None:
+            return self.file.codec
+        assert self.model is not None
+        return self.model.codec
+
+    @property
+    def place(self) -> PlanePlace:
+        """Where results belong."""
+        place = self.plane if self.file is None else place_of_file(self.file)
+        assert place is not None
+        return place
 
 
 @dataclass(frozen=True)
-class Recovered:
+class Recovery:
     """What the widget shows of a run.
 
     Attributes
     ----------
-    plane
+    place
         Name, placement and values of the source.
+    codec
+        Name of the codec.
     source
         The map.
     result
         Loss and recovery.
-    before, after
-        Pictures in the values of the source.
     gap, gap_to
-        Difference of ``after`` in grey levels, and from what.
+        Difference of the recovered picture in grey levels, and from what.
     """
 
-    plane: LayerPlane
+    place: PlanePlace
+    codec: str
     source: MapSource
     result: RecoveryResult
-    before: NDArray[Any]
-    after: NDArray[Any]
     gap: NDArray[np.uint8]
     gap_to: str
 
 
-def _source(task: Task, report: Report) -> tuple[MapSource, LayerPlane]:
-    from ...codecs.vqgan.codec import VqganCodec
+def open_task(path: Path, device: str, report: Report) -> tuple[GlcFile, int]:
+    """Open a file, and count its damaged packets.
+
+    Raises
+    ------
+    OptionError
+        If it has no packets to lose.
+    GlcError, OSError
+        As for :class:`~napari_glc.files.opened.GlcFile`.
+    """
+    report(0, 0)
+    file = GlcFile(path, device=device)
+    if not file.entry.capabilities.lossy_packets:
+        raise OptionError(f"{path.name} is of codec {file.codec}, which has no packets to lose")
+    return file, len(file.lost_packets())
+
+
+def _source(task: Task, report: Report) -> MapSource:
     from ...inspection.recovery.source import source_of_file, source_of_picture
 
-    if task.path is None:
-        assert task.plane is not None
-        assert task.model is not None
-        codec = loaded_codec(task.model, task.device)
-        if not isinstance(codec, VqganCodec):
-            raise OptionError(f"lost indices belong to codec 'vqgan', not to {codec.name!r}")
-        pixels = task.plane.pixels
-        return source_of_picture(codec, pixels, task.quality, packets=task.packets, progress=report), task.plane
-    file = GlcFile(task.path, device=task.device)
-    source = source_of_file(file, device=task.device, progress=report)
-    # nothing is known of its pixels yet, and nothing needed beyond their place
-    plane = plane_of_file(file, np.zeros((1, 1), np.uint8))
-    return (source if task.plane is None else source.compared_with(task.plane.pixels)), plane
+    report(0, 0)
+    if task.file is not None:
+        assert task.file.path is not None
+        # opened again, since the file may have been replaced meanwhile
+        file = GlcFile(task.file.path, device=task.device)
+        source = source_of_file(file, device=task.device, progress=report)
+        return source if task.plane is None else source.compared_with(task.plane.picture())
+    assert task.plane is not None
+    assert task.model is not None
+    picture = task.plane.picture()
+    codec = cast("IndexMapped", loaded_codec(task.model, task.device))
+    return source_of_picture(codec, picture, task.quality, packets=task.packets, progress=report)
 
 
-def recover_task(task: Task, report: Report) -> Recovered:
-    """Lose and recover; shows ``(plane, pixels)`` while it goes."""
-    from ...inspection.recovery.simulation import difference, simulate
+def _painted(task: Task) -> NDArray[Any] | None:
+    """A copy of the painted mask: somebody may go on painting.
 
-    source, plane = _source(task, report)
+    Raises
+    ------
+    OptionError
+        If nothing is painted, or in another number of dimensions.
+    """
+    if task.painted is None:
+        return None
+    data, name = task.painted
+    mask = np.array(data)
+    if mask.ndim != 2:
+        raise OptionError(f"layer {name!r} has {mask.ndim} dimensions; paint in one of two")
+    if not mask.any():
+        raise OptionError(f"nothing is painted in layer {name!r}")
+    return mask
+
+
+def recover_task(task: Task, report: Report) -> Recovery:
+    """Lose and recover; shows pictures of 8 bits while it goes."""
+    from ...inspection.recovery.simulation import simulate
+    from ...metrics import absolute_error
+
+    painted, place = _painted(task), task.place
+    source = _source(task, report)
     result = simulate(
         source,
         task.plan,
-        task.painted,
+        painted,
         progress=report,
-        shown=lambda pixels: report.show((plane, plane.restored(pixels))),
+        shown=report.show,
     )
     if result.undamaged is not None:
         other, words = result.undamaged, "undamaged decode"
@@ -121,13 +172,12 @@ def recover_task(task: Task, report: Report) -> Recovered:
         other, words = source.original, "original"
     else:
         other, words = result.before, "picture before recovery"
-    return Recovered(
-        plane=plane,
+    return Recovery(
+        place=place,
+        codec=task.codec,
         source=source,
         result=result,
-        before=plane.restored(result.before),
-        after=plane.restored(result.after),
-        gap=difference(result.after, other),
+        gap=absolute_error(other, result.after),
         gap_to=words,
     )
 
@@ -138,6 +188,6 @@ def sweep_task(
     """Points of a sweep, and what their PSNR is against."""
     from ...inspection.recovery.simulation import sweep
 
-    source, _ = _source(task, report)
+    source = _source(task, report)
     points = sweep(source, ratios, methods, task.plan, progress=report)
     return points, "original" if source.original is not None else "undamaged"

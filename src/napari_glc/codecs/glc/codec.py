@@ -6,22 +6,27 @@ a border need its neighbours' *coefficients* as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..._base.interruption import watch
-from ...container import Box, Header, TileGrid
+from ..._base.progress import Progress, shifted
+from ..._base.quality import MAX_STEPS, from_steps, steps
+from ...container import Box, TileGrid
 from ...errors import OptionError
 from ...models import ModelFile
 from ...networks.config import GlcConfig
 from ...networks.glc import GlcNetwork
-from ..base import Encoded, Plane, Progress, ReadChunk, TileCache
-from ..blocks import BlockWalk, replayed
+from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from ..blocks import BlockOutputs, BlockWalk
+from ..transform_coded import CodedLatent
 from .symbols import RATE_STEPS, SymbolCoder, TileSymbols
+from .views import coded_latent, coefficient_bits
 
 __all__ = ["GlcCodec"]
 
@@ -36,8 +41,6 @@ class GlcCodec:
     device
         Torch device of analysis and synthesis; entropy coding runs on the CPU.
     """
-
-    name = "glc"
 
     def __init__(self, model: ModelFile, device: str = "cpu") -> None:
         config = model.network_config(GlcConfig)
@@ -59,9 +62,41 @@ class GlcCodec:
             device=device,
         )
 
+    @property
+    def factor(self) -> int:
+        """Pixels per latent position and direction."""
+        return int(self.config.factor)
+
+    def level(self, quality: float) -> int:
+        """Every half step is another rate."""
+        return steps(quality)
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The autoencoder's encoder."""
+        return self.net.vqgan.encoder
+
+    def qualities(self) -> list[float]:
+        """Every half step is another file."""
+        return [from_steps(step) for step in range(MAX_STEPS + 1)]
+
+    # -- encoding ---------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def analyse(
+        self, plane: Plane, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+    ) -> BlockOutputs:
+        """Latents of the blocks of a plane, or of some tiles, with their margins: no rate changes them."""
+        return self.walk.outputs(plane, self.net.analyse, progress, grid.around(tiles))
+
     @torch.inference_mode()
     def encode(
-        self, plane: Plane, header: Header, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        progress: Progress,
+        tiles: Sequence[int] | None = None,
+        analysed: BlockOutputs | None = None,
     ) -> Encoded:
         """Payloads of all tiles in the order of the grid, or of some.
 
@@ -69,36 +104,32 @@ class GlcCodec:
         ----------
         plane
             ``(H, W, 3)`` uint8.
-        header
-            Its quality is used.
-        grid
-            The tiles.
+        coding
+            Tiles and quality.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         tiles
             Those wanted, which make up a rectangle; ``None`` for all.
+        analysed
+            From :meth:`analyse`, if it is at hand.
         """
+        grid = coding.grid
         self._check_tiles(grid)
         box = grid.around(tiles)
         blocks = len(self.walk.blocks(self.walk.aligned(box)))
         total = blocks + len(grid if tiles is None else tiles)
-        y = self.coefficients(plane, header.quality, lambda done, _: progress(done, total), box=box)
-        coded = self.write_tiles(y, header, grid, lambda done, _: progress(blocks + done, total), tiles)
+        y = self.coefficients(plane, coding.quality, shifted(progress, 0, total), analysed, box)
+        coded = self.write_tiles(y, coding, shifted(progress, blocks, total), tiles)
         progress(total, total)
-        return Encoded(header, [payload for payload, _ in coded])
+        return Encoded(coding.options, [payload for payload, _ in coded])
 
-    @torch.inference_mode()
-    def latents(self, plane: Plane, progress: Progress) -> list[Tensor]:
-        """Latents of the blocks of a plane with their margins: what :meth:`coefficients` needs and no rate changes."""
-        return self.walk.outputs(plane, self.net.analyse, progress)
-
-    @torch.inference_mode()
+    @torch.no_grad()
     def coefficients(
         self,
         plane: Plane,
         quality: float,
         progress: Progress,
-        latents: Sequence[Tensor] | None = None,
+        latents: BlockOutputs | None = None,
         box: Box | None = None,
     ) -> Tensor:
         """Coefficients y ``(1, N, H/f, W/f)`` of a plane or a part of it, on the CPU.
@@ -110,28 +141,28 @@ class GlcCodec:
         quality
             0 to 100.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         latents
-            From :meth:`latents`, if they are at hand.
+            From :meth:`analyse`, if they are at hand.
         box
             The part, some tiles; ``None`` for the plane.
         """
         position = _position(quality, self.config)
-        latent = self.net.analyse if latents is None else replayed(latents)
+        latent = self.net.analyse if latents is None else latents.replayed()
         return self.walk.analyse(plane, lambda x: self.net.transform(latent(x), position), progress, box)
 
     @torch.inference_mode()
     def write_tiles(
-        self, y: Tensor, header: Header, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+        self, y: Tensor, coding: PlaneCoding, progress: Progress, tiles: Sequence[int] | None = None
     ) -> list[tuple[bytes, TileSymbols]]:
         """Payload and symbols of every tile, or of some, from the coefficients of the rectangle they make up."""
-        coded = []
+        coded, grid = [], coding.grid
         wanted = range(len(grid)) if tiles is None else tiles
         canvas = self.area(grid.around(tiles))
         for done, index in enumerate(wanted):
             progress(done, len(wanted))
             part = y[(..., *self.area(grid[index]).relative_to(canvas).slices)]
-            coded.append(self.coder.write(part.contiguous(), self._hyper_indices(part), _rate_steps(header.quality)))
+            coded.append(self.coder.write(part.contiguous(), self.hyper_indices(part), steps(coding.quality)))
         return coded
 
     def _check_tiles(self, grid: TileGrid) -> None:
@@ -142,21 +173,24 @@ class GlcCodec:
         """Latent positions of a tile."""
         return self.walk.aligned(tile).divided(self.config.factor)
 
-    def _hyper_indices(self, y: Tensor) -> NDArray[np.int64]:
+    def hyper_indices(self, y: Tensor) -> NDArray[np.int64]:
+        """Hyper indices ``(h/4, w/4)`` of coefficients ``(1, N, h, w)``."""
         z = self.net.hyper_analyse(y.to(self.walk.device))
         indices: NDArray[np.int64] = self.net.z_vq.indices(z)[0].cpu().numpy()
         return indices
+
+    # -- decoding ---------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def decode(
         self,
         read_chunk: ReadChunk,
-        header: Header,
-        grid: TileGrid,
+        coding: PlaneCoding,
         box: Box,
         progress: Progress,
         *,
         preview: bool = False,
+        sample: int = 0,
         cache: TileCache | None = None,
     ) -> Plane:
         """Pixels of a region.
@@ -165,16 +199,16 @@ class GlcCodec:
         ----------
         read_chunk
             Returns the payload of a tile.
-        header
-            Its quality is used.
-        grid
-            The tiles of the plane.
+        coding
+            Tiles and quality.
         box
             The region, within the plane.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         preview
             Decode the hyper streams only: a coarse picture from a fraction of the bytes.
+        sample
+            Of no effect: there is one picture.
         cache
             Coefficients of tiles decoded before, of this plane and of previews or not.
 
@@ -188,6 +222,7 @@ class GlcCodec:
         DamagedFileError
             If a payload does not decode.
         """
+        grid = coding.grid
         self._check_tiles(grid)
         seen = self.walk.seen(box, grid.plane)
         tiles = grid.touching(seen)
@@ -208,19 +243,17 @@ class GlcCodec:
             area = self.area(grid[index])
             part = known.get(index)
             if part is None:
-                part = self._tile_coefficients(payloads[index], area, header.quality, preview=preview)
+                part = self._tile_coefficients(payloads[index], area, coding.quality, preview=preview)
                 if cache is not None:
                     cache[index] = part
             common = area.cut(canvas)
             y_hat[(..., *common.relative_to(canvas).slices)] = part[(..., *common.relative_to(area).slices)]
 
-        pixels = self.render(
-            y_hat, canvas, header.quality, box, grid, lambda done, _: progress(len(tiles) + done, total)
-        )
+        pixels = self.render(y_hat, canvas, coding.quality, box, grid, shifted(progress, len(tiles), total))
         progress(total, total)
         return pixels
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def render(self, y_hat: Tensor, canvas: Box, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
         """Pixels of a region from the dequantised coefficients of all it depends on.
 
@@ -235,7 +268,7 @@ class GlcCodec:
         box, grid
             The region, and the tiles of the plane.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         """
         position = _position(quality, self.config)
         return self.walk.synthesise(
@@ -247,22 +280,53 @@ class GlcCodec:
         )
 
     def _tile_coefficients(self, payload: bytes, area: Box, quality: float, *, preview: bool) -> Tensor:
-        rate = _rate_steps(quality)
+        rate = steps(quality)
         if preview:
             return self.coder.preview(self.coder.read_hyper(payload, area.height, area.width), rate)
         return self.coder.read(payload, area.height, area.width, rate).y_hat
 
-    def stream_sizes(self, payload: bytes, header: Header, box: Box) -> dict[str, int]:
-        """Bytes of hyper indices, symbols and the codec's own checksums in a tile."""
+    @torch.inference_mode()
+    def symbols(
+        self, read_chunk: ReadChunk, coding: PlaneCoding, tile: int, progress: Progress
+    ) -> Iterator[NDArray[np.integer[Any]]]:
+        """Hyper indices of a tile as uint16 in row-major order, then its symbols as int16 in coding order."""
+        area = self.area(coding.grid[tile])
+        read = self.coder.read(read_chunk(tile), area.height, area.width, steps(coding.quality))
+        yield read.hyper_indices.astype(np.uint16)
+        for symbols, _ in read.parts:
+            yield symbols.astype(np.int16)
+
+    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
+        """Bytes of hyper indices, symbols and the codec's own checksum in a tile."""
         area = self.area(box)
         self.coder.check_size(payload, area.height, area.width)
         hyper = self.coder.hyper_size(area.height, area.width)
-        return {"hyper": hyper - 1, "symbols": len(payload) - hyper - 1, "checks": 2}
+        return {"hyper": hyper, "symbols": len(payload) - hyper - 1, "checks": 1}
 
+    # -- rate exploration and views ---------------------------------------------------------------------
 
-def _rate_steps(quality: float) -> int:
-    return round(quality * RATE_STEPS / 100)
+    @torch.inference_mode()
+    def step(self, plane: Plane, coding: PlaneCoding, analysed: BlockOutputs, progress: Progress) -> CodedStep:
+        """The plane at a quality: its coefficients are written and rendered, not read back."""
+        grid, blocks = coding.grid, len(analysed)
+        total = len(grid) + 2 * blocks
+        y = self.coefficients(plane, coding.quality, shifted(progress, 0, total), analysed)
+        coded = self.write_tiles(y, coding, shifted(progress, blocks, total))
+        y_hat = torch.zeros_like(y)
+        for tile, (_, symbols) in zip(grid, coded, strict=True):
+            y_hat[(..., *self.area(tile).slices)] = symbols.y_hat
+        canvas = self.area(grid.plane)
+        rendering = shifted(progress, blocks + len(grid), total)
+        pixels = self.render(y_hat, canvas, coding.quality, grid.plane, grid, rendering)
+        progress(total, total)
+        tiles = [symbols for _, symbols in coded]
+        encoded = Encoded(coding.options, [payload for payload, _ in coded])
+        return CodedStep(encoded, pixels, lambda: coefficient_bits(self, grid, tiles))
+
+    def coded_latent(self, plane: Plane, quality: float, tile: int, progress: Progress) -> CodedLatent:
+        """See :func:`napari_glc.codecs.glc.views.coded_latent`."""
+        return coded_latent(self, plane, quality, tile, progress)
 
 
 def _position(quality: float, config: GlcConfig) -> float:
-    return _rate_steps(quality) / RATE_STEPS * (config.rate_points - 1)
+    return steps(quality) / RATE_STEPS * (config.rate_points - 1)

@@ -2,7 +2,7 @@
 
 The payload of a tile::
 
-    hyper indices, packed | CRC-8 of them | symbols, ANS | CRC-8 of the symbols
+    hyper indices, packed | symbols, ANS | CRC-8 of the symbols
 
 The last byte is computed of the symbols as the encoder knew them, so a decoder that arrives at other symbols
 (a defect of a machine or of an implementation, not of the bytes) is found out.
@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..._base.quality import MAX_STEPS
 from ...container.bytesio import check8
 from ...entropy.gaussian import MAX_SYMBOL, GaussianReader, write_gaussian
 from ...entropy.packed import packed_size, read_packed, write_packed
@@ -32,7 +33,7 @@ __all__ = ["SymbolCoder", "TileSymbols"]
 
 Part = tuple[NDArray[np.int32], NDArray[np.int64]]
 
-RATE_STEPS = 200
+RATE_STEPS = MAX_STEPS
 """Rate positions are multiples of ``(rate points - 1) / 200``: half steps of quality."""
 
 
@@ -118,7 +119,7 @@ class SymbolCoder:
 
         y_hat = self.prior.code_steps(parameters, code)
         hyper = write_packed(hyper_indices, self.config.hyper_codewords)
-        payload = hyper + check8(hyper) + write_gaussian(parts) + self._check(parts)
+        payload = hyper + write_gaussian(parts) + self._check(parts)
         return payload, TileSymbols(hyper_indices, tuple(parts), self._dequantise(y_hat, parameters))
 
     def read(self, payload: bytes, height: int, width: int, rate: int) -> TileSymbols:
@@ -152,8 +153,8 @@ class SymbolCoder:
         return TileSymbols(hyper_indices, tuple(parts), self._dequantise(y_hat, parameters))
 
     def hyper_size(self, height: int, width: int) -> int:
-        """Bytes of the hyper stream of a tile, its checksum included."""
-        return packed_size((height // 4) * (width // 4), self.config.hyper_codewords) + 1
+        """Bytes of the hyper stream of a tile."""
+        return packed_size((height // 4) * (width // 4), self.config.hyper_codewords)
 
     def check_size(self, payload: bytes, height: int, width: int) -> None:
         """Refuse a payload too short for a tile of `height` x `width` latent positions.
@@ -161,7 +162,7 @@ class SymbolCoder:
         Raises
         ------
         DamagedFileError
-            If it cannot even hold the hyper stream and the checksums.
+            If it cannot even hold the hyper stream and the checksum.
         """
         if len(payload) < self.hyper_size(height, width) + 1:
             raise DamagedFileError(f"a tile of {len(payload)} bytes is shorter than its hyper stream")
@@ -172,13 +173,10 @@ class SymbolCoder:
         Raises
         ------
         DamagedFileError
-            If the payload is too short or the checksum of the hyper stream does not match.
+            If the payload is too short.
         """
         self.check_size(payload, height, width)
-        size = self.hyper_size(height, width)
-        packed, check = payload[: size - 1], payload[size - 1 : size]
-        if check8(packed) != check:
-            raise DamagedFileError("the hyper stream of a tile is damaged: its checksum does not match")
+        packed = payload[: self.hyper_size(height, width)]
         indices = read_packed(packed, (height // 4) * (width // 4), self.config.hyper_codewords)
         return indices.reshape(height // 4, width // 4)
 

@@ -7,60 +7,38 @@ each tile is coded by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..._base.interruption import watch
-from ...container import INDEX_CODERS, Box, Header, TileGrid
-from ...errors import DamagedFileError, ModelError, OptionError, TruncatedFileError
+from ..._base.progress import Progress, no_progress, shifted
+from ...container import Box, TileGrid
+from ...errors import DamagedFileError, ModelError, TruncatedFileError
 from ...models import ModelFile
 from ...networks.config import VqganConfig
 from ...networks.fixed_point import to_fixed_point
 from ...networks.index_map import IndexMapNetwork
 from ...networks.index_transformer import IndexTransformer
-from ..base import Encoded, Plane, Progress, ReadChunk, TileCache
-from ..blocks import BlockWalk, replayed
+from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from ..blocks import BlockOutputs, BlockWalk
+from ..index_mapped import DamagedMap, IndexMap
+from .filling import fill_map, methods_of
 from .index_coders import AdaptiveCoder, DeflateCoder, FixedCoder, IndexCoder, TransformerCoder, check_streams
+from .options import AUTO, INDEX_CODERS
 from .packets import packet_map
+from .views import histogram_bits
 
-__all__ = ["AUTO", "DamagedMap", "VqganCodec"]
+if TYPE_CHECKING:
+    from ...recovery import Sampling
+    from ...recovery.transformer import Shown
 
-AUTO = "auto"
-"""Index coder: whichever gives the fewest bytes."""
-
-IndexMap = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class DamagedMap:
-    """What can be read of the index map of a region.
-
-    Attributes
-    ----------
-    area
-        The region in indices.
-    indices
-        Int64 ``(area.height, area.width)``, -1 where lost.
-    packets
-        Chunks of the file in the region, and those of them that are lost.
-    lost_packets
-        Which.
-    """
-
-    area: Box
-    indices: IndexMap
-    packets: int
-    lost_packets: tuple[int, ...]
-
-    @property
-    def lost(self) -> NDArray[np.bool_]:
-        """Where indices are lost."""
-        return self.indices < 0
+__all__ = ["VqganCodec"]
 
 
 class VqganCodec:
@@ -73,8 +51,6 @@ class VqganCodec:
     device
         Torch device of encoder and generator; entropy coding runs on the CPU.
     """
-
-    name = "vqgan"
 
     def __init__(self, model: ModelFile, device: str = "cpu") -> None:
         config = model.network_config(VqganConfig)
@@ -129,19 +105,56 @@ class VqganCodec:
             self._coders[name] = TransformerCoder(fixed.requires_grad_(False).eval())
         return self._coders[name]
 
+    @property
+    def factor(self) -> int:
+        """Pixels per index and direction."""
+        return self.config.factor
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The autoencoder's encoder."""
+        return self.net.encoder
+
+    def qualities(self) -> list[float]:
+        """One for each codebook, as near to the middle of its range as half steps go."""
+        count = len(self.config.codebooks)
+        return [round(200 * level / max(1, count - 1)) / 2 for level in range(count)]
+
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Entries of each codebook, rising."""
+        return self.config.codebooks
+
+    def codewords(self, level: int) -> Tensor:
+        """The codebook ``(K, C)`` of a level."""
+        return self.net.codebook(level).embedding.weight
+
+    def packet_map(self, height: int, width: int, packets: int) -> IndexMap:
+        """See :func:`napari_glc.codecs.vqgan.packets.packet_map`."""
+        return packet_map(height, width, packets)
+
     def _candidates(self, wanted: str) -> list[str]:
-        if wanted == AUTO:
-            usable = self.transformer is not None and bool(self.transformer.config.reaches)
-            return [name for name in INDEX_CODERS if usable or name != "transformer"]
-        if wanted not in INDEX_CODERS:
-            raise OptionError(f"index coder {wanted!r} is unknown; choose from {', '.join((AUTO, *INDEX_CODERS))}")
-        return [wanted]
+        if wanted != AUTO:
+            return [wanted]
+        usable = self.transformer is not None and bool(self.transformer.config.reaches)
+        return [name for name in INDEX_CODERS if usable or name != "transformer"]
 
     # -- encoding ---------------------------------------------------------------------------------------
 
+    @torch.no_grad()
+    def analyse(
+        self, plane: Plane, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+    ) -> BlockOutputs:
+        """Latents of the blocks of a plane, or of some tiles, with their margins: no rate changes them."""
+        return self.walk.outputs(plane, self.net.analyse, progress, grid.around(tiles))
+
     @torch.inference_mode()
     def encode(
-        self, plane: Plane, header: Header, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        progress: Progress,
+        tiles: Sequence[int] | None = None,
+        analysed: BlockOutputs | None = None,
     ) -> Encoded:
         """Payloads of all packets of all tiles, or of some.
 
@@ -149,56 +162,48 @@ class VqganCodec:
         ----------
         plane
             ``(H, W, 3)`` uint8.
-        header
-            Its quality, index coder (:data:`AUTO` takes the smallest) and number of packets are used.
-        grid
-            The tiles.
+        coding
+            Tiles, quality, index coder (``"auto"`` takes the smallest) and number of packets.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         tiles
             Those wanted, which make up a rectangle; ``None`` for all.
+        analysed
+            From :meth:`analyse`, if it is at hand.
         """
+        grid = coding.grid
         box = grid.around(tiles)
         blocks = len(self.walk.blocks(self.walk.aligned(box)))
-        total = blocks + len(self._candidates(header.index_coder)) * len(grid if tiles is None else tiles)
-        indices = self.index_map(plane, header.quality, lambda done, _: progress(done, total), box=box)
-        return self.write_map(indices, header, grid, lambda done, _: progress(blocks + done, total), tiles)
+        total = blocks + len(self._candidates(coding.options.index_coder)) * len(grid if tiles is None else tiles)
+        indices = self.index_map(plane, coding.quality, shifted(progress, 0, total), analysed, box)
+        return self.write_map(indices, coding, shifted(progress, blocks, total), tiles)
 
     @torch.inference_mode()
     def write_map(
-        self,
-        indices: IndexMap,
-        header: Header,
-        grid: TileGrid,
-        progress: Progress,
-        tiles: Sequence[int] | None = None,
+        self, indices: IndexMap, coding: PlaneCoding, progress: Progress, tiles: Sequence[int] | None = None
     ) -> Encoded:
         """Payloads of all packets of all tiles, or of some, from the index map of the rectangle they make up."""
-        names = self._candidates(header.index_coder)
+        grid, options = coding.grid, coding.options
+        names = self._candidates(options.index_coder)
         boxes = [grid[tile] for tile in (range(len(grid)) if tiles is None else tiles)]
         canvas = self._area(grid.around(tiles))
         total = len(names) * len(boxes)
-        level, done = self.level(header.quality), 0
+        level, done = self.level(coding.quality), 0
         smallest: list[bytes] | None = None
         for name in names:
             coder, chunks = self.coder(name), list[bytes]()
             for tile in boxes:
                 progress(done, total)
                 area = self._area(tile)
-                packet = packet_map(area.height, area.width, header.packets)
+                packet = packet_map(area.height, area.width, coding.packets)
                 part = indices[area.relative_to(canvas).slices]
-                chunks += coder.write(part, packet, header.packets, level, _ticking(progress, done, total))
+                chunks += coder.write(part, packet, coding.packets, level, _ticking(progress, done, total))
                 done += 1
             if smallest is None or sum(map(len, chunks)) < sum(map(len, smallest)):
-                smallest, header = chunks, replace(header, index_coder=name)
+                smallest, options = chunks, replace(options, index_coder=name)
         assert smallest is not None
         progress(total, total)
-        return Encoded(header, smallest)
-
-    @torch.inference_mode()
-    def latents(self, plane: Plane, progress: Progress) -> list[Tensor]:
-        """Latents of the blocks of a plane with their margins: what :meth:`index_map` needs and no rate changes."""
-        return self.walk.outputs(plane, self.net.analyse, progress)
+        return Encoded(options, smallest)
 
     @torch.inference_mode()
     def index_map(
@@ -206,7 +211,7 @@ class VqganCodec:
         plane: Plane,
         quality: float,
         progress: Progress,
-        latents: Sequence[Tensor] | None = None,
+        latents: BlockOutputs | None = None,
         box: Box | None = None,
     ) -> IndexMap:
         """Nearest codewords of a plane or a part of it: int64 ``(H/f, W/f)``, rounded up.
@@ -218,14 +223,14 @@ class VqganCodec:
         quality
             Tells the codebook.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         latents
-            From :meth:`latents`, if they are at hand.
+            From :meth:`analyse`, if they are at hand.
         box
             The part, some tiles; ``None`` for the plane.
         """
         book = self.net.codebook(self.level(quality))
-        latent = self.net.analyse if latents is None else replayed(latents)
+        latent = self.net.analyse if latents is None else latents.replayed()
         found = self.walk.analyse(plane, lambda x: book.indices(latent(x)).unsqueeze(1), progress, box)
         indices: IndexMap = found[0, 0].numpy()
         return indices
@@ -233,7 +238,7 @@ class VqganCodec:
     def grey_index(self, quality: float) -> int:
         """The codeword of mid-grey."""
         grey = np.full((self.config.factor, self.config.factor, 3), 128, np.uint8)
-        return int(self.index_map(grey, quality, lambda done, total: None)[0, 0])
+        return int(self.index_map(grey, quality, no_progress)[0, 0])
 
     def _area(self, tile: Box) -> Box:
         """Index positions of a tile."""
@@ -244,12 +249,12 @@ class VqganCodec:
     def decode(
         self,
         read_chunk: ReadChunk,
-        header: Header,
-        grid: TileGrid,
+        coding: PlaneCoding,
         box: Box,
         progress: Progress,
         *,
         preview: bool = False,
+        sample: int = 0,
         cache: TileCache | None = None,
     ) -> Plane:
         """Pixels of a region of an intact file.
@@ -258,16 +263,14 @@ class VqganCodec:
         ----------
         read_chunk
             Returns the payload of a packet.
-        header
-            Of the file.
-        grid
-            The tiles of the plane.
+        coding
+            Tiles, quality and options.
         box
             The region, within the plane.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
-        preview
-            An index map has no coarse part, so this changes nothing.
+            See :data:`~napari_glc._base.progress.Progress`.
+        preview, sample
+            Of no effect: an index map has no coarse part, and there is one picture.
         cache
             Indices of tiles decoded before, of this plane.
 
@@ -276,13 +279,12 @@ class VqganCodec:
         DamagedFileError
             If a packet is lost.
         """
+        grid = coding.grid
         seen = self.walk.seen(box, grid.plane)
         tiles = len(grid.touching(seen))
         total = tiles + len(self.walk.blocks(self.walk.aligned(box)))
-        found = self.read_map(
-            read_chunk, header, grid, seen, lambda done, _: progress(done, total), strict=True, cache=cache
-        )
-        pixels = self.render(found, header.quality, box, grid, lambda done, _: progress(tiles + done, total))
+        found = self.read_map(read_chunk, coding, seen, shifted(progress, 0, total), strict=True, cache=cache)
+        pixels = self.render(found, coding.quality, box, grid, shifted(progress, tiles, total))
         progress(total, total)
         return pixels
 
@@ -290,8 +292,7 @@ class VqganCodec:
     def read_map(
         self,
         read_chunk: ReadChunk,
-        header: Header,
-        grid: TileGrid,
+        coding: PlaneCoding,
         box: Box,
         progress: Progress,
         *,
@@ -302,7 +303,7 @@ class VqganCodec:
 
         Parameters
         ----------
-        read_chunk, header, grid, progress
+        read_chunk, coding, progress
             As for :meth:`decode`.
         box
             The region.
@@ -316,8 +317,8 @@ class VqganCodec:
         DamagedFileError
             If `strict` and a packet is lost or damaged.
         """
-        area = self._area(box)
-        level, coder = self.level(header.quality), self.coder(header.index_coder)
+        area, grid, packets = self._area(box), coding.grid, coding.packets
+        level, coder = self.level(coding.quality), self.coder(coding.options.index_coder)
         tiles = grid.touching(box)
         lost: list[int] = []
         parts: list[tuple[int, list[bytes | None]]] = []
@@ -328,7 +329,7 @@ class VqganCodec:
                 continue
             streams: list[bytes | None] = []
             of_tile = self._area(grid[tile])
-            for chunk in range(tile * header.packets, (tile + 1) * header.packets):
+            for chunk in range(tile * packets, (tile + 1) * packets):
                 try:
                     streams.append(read_chunk(chunk))
                 except (DamagedFileError, TruncatedFileError):
@@ -336,7 +337,7 @@ class VqganCodec:
                         raise
                     streams.append(None)
                     lost.append(chunk)
-            counts = _packet_counts(of_tile, header.packets)
+            counts = _packet_counts(of_tile, packets)
             check_streams(coder, streams, counts, level)
             parts.append((tile, streams))
 
@@ -346,15 +347,15 @@ class VqganCodec:
             of_tile = self._area(grid[tile])
             part = known.get(tile)
             if part is None:
-                packet = packet_map(of_tile.height, of_tile.width, header.packets)
+                packet = packet_map(of_tile.height, of_tile.width, packets)
                 part = coder.read(streams, packet, level, _ticking(progress, done, len(parts)))
                 if cache is not None and strict:
                     cache[tile] = part
             common = of_tile.cut(area)
             indices[common.relative_to(area).slices] = part[common.relative_to(of_tile).slices]
-        return DamagedMap(area, indices, len(tiles) * header.packets, tuple(lost))
+        return DamagedMap(area, indices, len(tiles) * packets, tuple(lost))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def render(self, found: DamagedMap, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
         """Pixels of a region from a complete index map of all it depends on.
 
@@ -367,7 +368,7 @@ class VqganCodec:
         box, grid
             The region, and the tiles of the plane.
         progress
-            See :data:`~napari_glc.codecs.base.Progress`.
+            See :data:`~napari_glc._base.progress.Progress`.
         """
         level = self.level(quality)
         book = self.net.codebook(level)
@@ -379,10 +380,56 @@ class VqganCodec:
 
         return self.walk.synthesise(box, grid.plane, words, lambda z: self.net.generate(z, level), progress)
 
-    def stream_sizes(self, payload: bytes, header: Header, box: Box) -> dict[str, int]:
+    def symbols(
+        self, read_chunk: ReadChunk, coding: PlaneCoding, tile: int, progress: Progress
+    ) -> Iterator[NDArray[np.integer[Any]]]:
+        """The indices of a tile as uint16 in row-major order."""
+        yield self.read_map(read_chunk, coding, coding.grid[tile], progress, strict=True).indices.astype(np.uint16)
+
+    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
         """Bytes of the indices in a packet, and of the coder's own checksum."""
-        checks = 1 if header.index_coder == "transformer" else 0
+        checks = 1 if coding.options.index_coder == "transformer" else 0
         return {"indices": len(payload) - checks, "checks": checks}
+
+    # -- lost packets -----------------------------------------------------------------------------------
+
+    def recovery_methods(self) -> tuple[str, ...]:
+        """See :func:`napari_glc.codecs.vqgan.filling.methods_of`."""
+        return methods_of(self.transformer)
+
+    def fill(
+        self,
+        found: DamagedMap,
+        quality: float,
+        method: str,
+        sampling: Sampling | None = None,
+        progress: Progress | None = None,
+        shown: Shown | None = None,
+    ) -> DamagedMap:
+        """See :func:`napari_glc.codecs.vqgan.filling.fill_map`."""
+        return fill_map(self, found, quality, method, sampling, progress, shown)
+
+    # -- rate exploration and views ---------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def step(self, plane: Plane, coding: PlaneCoding, analysed: BlockOutputs, progress: Progress) -> CodedStep:
+        """The plane at a quality."""
+        grid = coding.grid
+        indices = self.index_map(plane, coding.quality, progress, analysed)
+        encoded = self.write_map(indices, coding, progress)
+        found = DamagedMap(self._area(grid.plane), indices, len(encoded.chunks), ())
+        pixels = self.render(found, coding.quality, grid.plane, grid, progress)
+        return CodedStep(encoded, pixels, lambda: histogram_bits(indices, 8 * sum(map(len, encoded.chunks))))
+
+    def position_bits(
+        self, indices: IndexMap, packets: int, level: int, tick: Callable[[], None]
+    ) -> tuple[NDArray[np.float64], str]:
+        """Bits of a tile's positions ``(H, W)`` with the transformer, or adaptively if the model has none for it."""
+        name = self._candidates(AUTO)[-1]
+        coder = self.coder(name)
+        assert isinstance(coder, TransformerCoder | AdaptiveCoder)
+        height, width = indices.shape
+        return coder.bits(indices, packet_map(height, width, packets), packets, level, tick), name
 
 
 def _packet_counts(area: Box, packets: int) -> list[int]:

@@ -1,63 +1,57 @@
-"""Reading files of which packets are lost."""
+"""Filling the indices of lost packets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
+from ... import recovery
+from ..._base.progress import Progress
 from ...container.limits import beyond, get_limits
 from ...errors import DamagedFileError, ModelError, OptionError
+from ...networks.index_transformer import IndexTransformer
+from ...recovery import Sampling
+from ..index_mapped import RECOVERY_METHODS, DamagedMap, IndexMap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from ...recovery.transformer import Shown
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ...networks.index_transformer import IndexTransformer
-    from ...recovery import Sampling
-    from ...recovery.transformer import IndexMap, Shown
-    from ..base import Progress
-    from .codec import DamagedMap, VqganCodec
-
-__all__ = ["METHODS", "Recovered", "best_method", "fill_map"]
-
-METHODS = ("transformer", "both-sides", "nearest", "frequent", "none")
-"""The transformer as published; with the indices after a lost one as well; nearest known index; most frequent
-index; mid-grey."""
+__all__ = ["fill_map", "methods_of"]
 
 
-@dataclass(frozen=True)
-class Recovered:
-    """A picture decoded from what is left of a file.
+class CoderOfMaps(Protocol):
+    """What of the codec is needed; see :class:`~napari_glc.codecs.vqgan.codec.VqganCodec`."""
 
-    Attributes
-    ----------
-    pixels
-        ``(Y, X)`` or ``(Y, X, 3)`` uint8.
-    lost
-        Boolean ``(Y, X)``: pixels whose own index was lost. Their surroundings are affected, too, by as much as
-        the generator spreads an index.
-    lost_packets, packets
-        Packets that were lost, and packets there should be.
-    lost_share
-        Share of the indices that were lost, 0 to 1.
-    method
-        How lost indices were filled.
+    @property
+    def transformer(self) -> IndexTransformer | None:
+        """That of the model."""
+        ...
+
+    def level(self, quality: float) -> int:
+        """Number of the codebook."""
+        ...
+
+    def grey_index(self, quality: float) -> int:
+        """The codeword nearest to grey."""
+        ...
+
+
+def methods_of(transformer: IndexTransformer | None) -> tuple[str, ...]:
+    """Ways of filling lost indices with a model's transformer, the best first of those that take seconds.
+
+    minGPT sees one direction only and runs as a whole for every index, so it does not come first.
     """
-
-    pixels: NDArray[np.uint8]
-    lost: NDArray[np.bool_]
-    lost_packets: int
-    packets: int
-    lost_share: float
-    method: str
-
-
-def best_method(codec: VqganCodec) -> str:
-    """The method that knows most, of those that take seconds: minGPT runs as a whole for every index."""
-    transformer = codec.transformer
-    return "both-sides" if transformer is not None and transformer.config.reaches else "nearest"
+    simple = ("nearest", "frequent", "none")
+    if transformer is None:
+        return simple
+    return (
+        ("both-sides", "transformer", *simple)
+        if transformer.config.reaches
+        else ("nearest", "transformer", *simple[1:])
+    )
 
 
 def _predictor(transformer: IndexTransformer, method: str) -> Callable[..., IndexMap]:
@@ -68,8 +62,6 @@ def _predictor(transformer: IndexTransformer, method: str) -> Callable[..., Inde
     ModelError
         If it cannot do what the method asks for.
     """
-    from ... import recovery
-
     if transformer.config.reaches:
         return recovery.predict_in_order if method == "transformer" else recovery.predict_both_sides
     if method == "both-sides":
@@ -78,7 +70,7 @@ def _predictor(transformer: IndexTransformer, method: str) -> Callable[..., Inde
 
 
 def fill_map(
-    codec: VqganCodec,
+    codec: CoderOfMaps,
     found: DamagedMap,
     quality: float,
     method: str,
@@ -97,7 +89,7 @@ def fill_map(
     quality
         Of the file.
     method
-        One of :data:`METHODS`.
+        One of :data:`napari_glc.codecs.index_mapped.RECOVERY_METHODS`.
     sampling
         For the transformer; ``None`` takes the most probable index.
     progress
@@ -116,14 +108,8 @@ def fill_map(
     LimitError
         If the transformer would have to predict more indices than :class:`~napari_glc.Limits` allows.
     """
-    from dataclasses import replace
-
-    import numpy as np
-
-    from ... import recovery
-
-    if method not in METHODS:
-        raise OptionError(f"recovery method {method!r} is unknown; choose from {', '.join(METHODS)}")
+    if method not in RECOVERY_METHODS:
+        raise OptionError(f"recovery method {method!r} is unknown; choose from {', '.join(RECOVERY_METHODS)}")
     lost = found.lost
     if not lost.any():
         return found

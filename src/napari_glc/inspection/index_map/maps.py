@@ -13,19 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...codecs.base import Progress
-from ...codecs.vqgan.codec import VqganCodec
-from ...codecs.vqgan.index_coders import AdaptiveCoder, TransformerCoder
-from ...codecs.vqgan.packets import packet_map
-from ...container import TileGrid
-from ...container.header import DEFAULT_TILE
-from ...errors import ModelError, OptionError
+from ..._base.progress import Progress
+from ...codecs.index_mapped import IndexMapped
+from ...container import DEFAULT_TILE, TileGrid
+from ...errors import OptionError
 from ...files.opened import GlcFile
 from ...imaging.planes import to_plane
 
@@ -46,7 +43,7 @@ class IndexMap:
     level
         Rate level of the codebook, 0 the smallest.
     size
-        Words of the codebook.
+        Codewords of the codebook.
     factor
         Pixels per index in each direction, f.
     shape
@@ -117,7 +114,7 @@ class PositionBits:
 
 
 @torch.inference_mode()
-def plane_latent(codec: VqganCodec, picture: NDArray[np.uint8], progress: Progress) -> NDArray[np.float32]:
+def plane_latent(codec: IndexMapped, picture: NDArray[np.uint8], progress: Progress) -> NDArray[np.float32]:
     """The latent of a picture before quantisation.
 
     Parameters
@@ -141,7 +138,7 @@ def plane_latent(codec: VqganCodec, picture: NDArray[np.uint8], progress: Progre
 
 @torch.inference_mode()
 def map_of_latent(
-    codec: VqganCodec, latent: NDArray[np.float32], level: int, shape: tuple[int, int], progress: Progress
+    codec: IndexMapped, latent: NDArray[np.float32], level: int, shape: tuple[int, int], progress: Progress
 ) -> IndexMap:
     """The nearest codewords of a latent.
 
@@ -163,25 +160,25 @@ def map_of_latent(
     OptionError
         If the model has no such level.
     """
-    if not 0 <= level < len(codec.config.codebooks):
-        raise OptionError(f"level must lie within 0 to {len(codec.config.codebooks) - 1}, not {level}")
-    book = codec.net.codebook(level)
+    if not 0 <= level < len(codec.codebook_sizes()):
+        raise OptionError(f"level must lie within 0 to {len(codec.codebook_sizes()) - 1}, not {level}")
+    codebook = codec.net.codebook(level)
     rows = max(1, _AT_ONCE // latent.shape[2])
     parts = []
     for top in range(0, latent.shape[1], rows):
         progress(top, latent.shape[1])
         part = torch.from_numpy(latent[None, :, top : top + rows]).to(codec.walk.device)
-        parts.append(book.indices(part)[0].cpu().numpy())
-    return IndexMap(np.concatenate(parts), level, book.size, codec.config.factor, shape)
+        parts.append(codebook.indices(part)[0].cpu().numpy())
+    return IndexMap(np.concatenate(parts), level, codebook.size, codec.factor, shape)
 
 
-def picture_map(codec: VqganCodec, picture: NDArray[np.uint8], level: int, progress: Progress) -> IndexMap:
+def picture_map(codec: IndexMapped, picture: NDArray[np.uint8], level: int, progress: Progress) -> IndexMap:
     """The index map of a picture; see :func:`plane_latent` and :func:`map_of_latent`."""
     latent = plane_latent(codec, picture, progress)
     return map_of_latent(codec, latent, level, picture.shape[:2], progress)
 
 
-def file_map(file: GlcFile, progress: Progress) -> tuple[VqganCodec, IndexMap]:
+def file_map(file: GlcFile, progress: Progress) -> tuple[IndexMapped, IndexMap]:
     """The index map of a ``.glc`` file, without decoding pixels; lost packets are left out.
 
     Parameters
@@ -203,19 +200,17 @@ def file_map(file: GlcFile, progress: Progress) -> tuple[VqganCodec, IndexMap]:
     MissingModelError
         If its model is not installed.
     """
-    codec: Any = file._codec if file.codec == VqganCodec.name else None
-    if not isinstance(codec, VqganCodec):
-        raise OptionError(f"only files of codec 'vqgan' hold an index map, not those of {file.codec!r}")
-    header, grid = file.container.header, file.container.grid
-    found = codec.read_map(file._payload, header, grid, grid.plane, progress, strict=False)
+    if not file.entry.capabilities.index_map:
+        raise OptionError(f"files of codec {file.codec!r} hold no index map")
+    codec, header = cast("IndexMapped", file.decoder), file.container.header
+    found = codec.read_map(file.chunk, file.coding(), file.container.grid.plane, progress, strict=False)
     level = codec.level(header.quality)
-    shape, size = (header.height, header.width), codec.config.codebooks[level]
-    options = {"tile": header.tile, "packets": header.packets}
-    return codec, IndexMap(found.indices, level, size, codec.config.factor, shape, **options)
+    shape, size = (header.height, header.width), codec.codebook_sizes()[level]
+    return codec, IndexMap(found.indices, level, size, codec.factor, shape, tile=header.tile, packets=header.packets)
 
 
 @torch.inference_mode()
-def position_bits(codec: VqganCodec, found: IndexMap, progress: Progress) -> PositionBits:
+def position_bits(codec: IndexMapped, found: IndexMap, progress: Progress) -> PositionBits:
     """Bits of every position of an index map.
 
     They are those a file made with the same coder holds, up to the rounding of each packet to whole bytes: the
@@ -230,14 +225,7 @@ def position_bits(codec: VqganCodec, found: IndexMap, progress: Progress) -> Pos
     progress
         See :data:`~napari_glc.codecs.base.Progress`.
     """
-    name = "transformer"
-    try:
-        coder = codec.coder(name)
-    except ModelError:
-        name = "adaptive"
-        coder = codec.coder(name)
-    assert isinstance(coder, (TransformerCoder, AdaptiveCoder))
-    bits = np.full(found.indices.shape, np.nan)
+    bits, coder = np.full(found.indices.shape, np.nan), ""
     done, total = 0, found.indices.size
 
     def tick() -> None:
@@ -245,9 +233,8 @@ def position_bits(codec: VqganCodec, found: IndexMap, progress: Progress) -> Pos
 
     for tile in found.grid:
         area = tile.divided(found.factor)
-        packet = packet_map(area.height, area.width, found.packets)
         tick()
-        bits[area.slices] = coder.bits(found.indices[area.slices], packet, found.packets, found.level, tick)
+        bits[area.slices], coder = codec.position_bits(found.indices[area.slices], found.packets, found.level, tick)
         done += area.height * area.width
     tick()
-    return PositionBits(bits, name)
+    return PositionBits(bits, coder)

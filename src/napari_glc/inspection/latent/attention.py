@@ -21,12 +21,11 @@ from ...container import Box
 from ...errors import OptionError
 from ...imaging.planes import padded_crop
 from ...networks.attention import PatchAttention
-from ...networks.glc import GlcNetwork
 
 if TYPE_CHECKING:
     from ...codecs.base import Plane
-    from ...codecs.glc.codec import GlcCodec
-    from ...codecs.vqgan.codec import VqganCodec
+    from ...codecs.index_mapped import IndexMapped
+    from ...codecs.transform_coded import TransformCoded
     from ...networks.index_transformer import IndexTransformer
 
 __all__ = [
@@ -78,20 +77,14 @@ class AttentionInput:
     area: Box
 
 
-def encoder_attention(codec: GlcCodec | VqganCodec) -> list[PatchAttention]:
+def encoder_attention(codec: TransformCoded | IndexMapped) -> list[PatchAttention]:
     """Attention modules of a codec's encoder in the order of their work; empty for the compact autoencoder."""
-    return [module for module in _encoder(codec).modules() if isinstance(module, PatchAttention)]
-
-
-def _encoder(codec: GlcCodec | VqganCodec) -> nn.Module:
-    net: Any = codec.net
-    encoder: nn.Module = net.vqgan.encoder if isinstance(net, GlcNetwork) else net.encoder
-    return encoder
+    return [module for module in codec.encoder.modules() if isinstance(module, PatchAttention)]
 
 
 @torch.inference_mode()
 def encoder_attention_input(
-    codec: GlcCodec | VqganCodec, plane: Plane, module: PatchAttention, row: int, column: int
+    codec: TransformCoded | IndexMapped, plane: Plane, module: PatchAttention, row: int, column: int
 ) -> AttentionInput:
     """Run the encoder on the block around a latent position and catch what enters an attention module.
 

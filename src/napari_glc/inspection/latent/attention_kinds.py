@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...networks.config import GlcConfig, VqganConfig
+from ...codecs.registry import config_of
 
 if TYPE_CHECKING:
     from ...models import ModelFile
@@ -34,8 +34,10 @@ class AttentionKind:
 
 def attention_kind(model: ModelFile) -> AttentionKind:
     """What attention a model has; its autoencoder's if there is one, else its index transformer's."""
-    config: GlcConfig | VqganConfig = model.network_config(VqganConfig if model.codec == "vqgan" else GlcConfig)
-    inner = config.autoencoder
+    config = config_of(model)
+    inner = getattr(config, "autoencoder", None)
+    if inner is None:
+        return AttentionKind("", (), "This model has no attention that could be shown.")
     if inner.kind == "vqgan":
         count = inner.encoder_blocks + 1
         window = f"its window of {inner.window} x {inner.window} positions" if inner.window else "the whole latent"
@@ -45,7 +47,7 @@ def attention_kind(model: ModelFile) -> AttentionKind:
             f"Shown: attention of the autoencoder's encoder, from the picked position to {window}.",
         )
     without = "This model's autoencoder has no attention"
-    transformer = config.transformer if isinstance(config, VqganConfig) else None
+    transformer = getattr(config, "transformer", None)
     if transformer is None:
         return AttentionKind("", (), f"{without}, only convolutions.")
     if not transformer.reaches:

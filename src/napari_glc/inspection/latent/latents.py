@@ -2,18 +2,16 @@
 
 Two chains, one for each kind of codec::
 
-    glc    plane --> latent --> coefficients y --> payload --read back--> symbols, scale levels, hyper indices
-    vqgan  plane --> latent --> index map --> codewords
+    coefficients  plane --> latent --> coefficients y --> payload --read back--> symbols, scale levels, hyper indices
+    index map     plane --> latent --> index map --> codewords
 
 All maps are ``(C, h, w)`` or ``(h, w)`` with one element for ``factor`` x ``factor`` pixels. The networks see planes
-padded to whole steps (64 pixels for ``glc``, 16 for ``vqgan`` with the embedded models), so maps may reach
+padded to whole steps (64 pixels with ``glc-small``, 16 with ``vqgan-small``), so maps may reach
 beyond the picture at the right and bottom border.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,89 +19,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...codecs.glc.symbols import RATE_STEPS, Part
-from ...container import Box, TileGrid
-from ...container.header import DEFAULT_TILE
-from ...entropy.gaussian import MAX_SYMBOL
-from ...entropy.scales import SCALES, SKIPPED_LEVEL
-from ...networks.quadtree import spread_quarters, step_mask
+from ..._base.progress import Progress, no_progress
+from ...codecs.transform_coded import CodedLatent
+from ...container import DEFAULT_TILE
 
 if TYPE_CHECKING:
-    from ...codecs.base import Plane, Progress
-    from ...codecs.glc.codec import GlcCodec
-    from ...codecs.vqgan.codec import VqganCodec
+    from ...codecs.base import Plane
+    from ...codecs.index_mapped import IndexMapped
+    from ...codecs.transform_coded import TransformCoded
 
-__all__ = [
-    "CodedLatent",
-    "IndexedLatent",
-    "LatentColours",
-    "coded_latent",
-    "dense_parts",
-    "indexed_latent",
-    "latent_colours",
-    "symbol_bits",
-]
+__all__ = ["CodedLatent", "IndexedLatent", "LatentColours", "coded_latent", "indexed_latent", "latent_colours"]
 
 Map = NDArray[np.float32]
 
 
-def _quiet(done: int, total: int) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class CodedLatent:
-    """What the ``glc`` codec makes of a plane.
-
-    Attributes
-    ----------
-    factor
-        Pixels per latent position in each direction; a hyper-latent position is four times as wide.
-    latent
-        Output of the autoencoder's encoder, float32 ``(C, h, w)``.
-    y
-        Coefficients of the latent transform at the quality asked for, float32 ``(C, h, w)``.
-    y_hat
-        The same as the decoder knows them, float32 ``(C, h, w)``.
-    symbols
-        Quantised residuals, int16 ``(C, h, w)``, within ±255.
-    levels
-        Number of each symbol's scale in the stored table, uint8 ``(C, h, w)``; 0 means that the symbol is not coded.
-    hyper_indices
-        Codewords of the hyper-latent, int64 ``(h/4, w/4)``.
-    hyper_codewords
-        Size of the hyper codebook.
-    tiles
-        Tiles of the stream, in latent positions.
-    payload_bytes
-        Bytes of each tile, as in a file without its frame.
-    """
-
-    factor: int
-    latent: Map
-    y: Map
-    y_hat: Map
-    symbols: NDArray[np.int16]
-    levels: NDArray[np.uint8]
-    hyper_indices: NDArray[np.int64]
-    hyper_codewords: int
-    tiles: tuple[Box, ...]
-    payload_bytes: tuple[int, ...]
-
-    @property
-    def scales(self) -> Map:
-        """Standard deviations of the symbols, float32 ``(C, h, w)``, 0.12 to 32."""
-        return SCALES[self.levels].astype(np.float32)
-
-    @property
-    def hyper_bits(self) -> float:
-        """Bits of one hyper index; sixteen latent positions share it."""
-        return math.log2(self.hyper_codewords)
-
-
 @dataclass(frozen=True)
 class IndexedLatent:
-    """What the ``vqgan`` codec makes of a plane.
+    """What a codec of index maps makes of a plane.
 
     Attributes
     ----------
@@ -113,18 +45,18 @@ class IndexedLatent:
         Output of the autoencoder's encoder, float32 ``(C, h, w)``.
     indices
         Nearest codewords, int64 ``(h, w)``.
-    words
-        Those codewords, float32 ``(C, h, w)``.
-    level, codewords
-        Rate level, and the size of its codebook.
+    codewords
+        These codewords, float32 ``(C, h, w)``.
+    level, codebook_size
+        Rate level, and how many codewords its codebook has.
     """
 
     factor: int
     latent: Map
     indices: NDArray[np.int64]
-    words: Map
+    codewords: Map
     level: int
-    codewords: int
+    codebook_size: int
 
 
 @dataclass(frozen=True)
@@ -157,6 +89,8 @@ def latent_colours(latent: Map, percentile: float = 1.0) -> LatentColours:
     percentile
         What lies beyond this percentile and its counterpart at the other end is clipped, 0 to 50.
     """
+    from skimage.exposure import rescale_intensity
+
     channels, height, width = latent.shape
     points = latent.reshape(channels, -1).astype(np.float64)
     points -= points.mean(axis=1, keepdims=True)
@@ -173,14 +107,13 @@ def latent_colours(latent: Map, percentile: float = 1.0) -> LatentColours:
         component = axis @ points
         low, high = np.percentile(component, (percentile, 100 - percentile))
         if high > low:
-            stretched = np.clip((component - low) / (high - low), 0, 1) * 255
+            stretched = rescale_intensity(component, in_range=(low, high), out_range=(0, 255))
             rgb[..., colour] = np.rint(stretched).reshape(height, width).astype(np.uint8)
     return LatentColours(rgb, (explained[0], explained[1], explained[2]))
 
 
-@torch.inference_mode()
 def coded_latent(
-    codec: GlcCodec, plane: Plane, quality: float, tile: int = DEFAULT_TILE, progress: Progress = _quiet
+    codec: TransformCoded, plane: Plane, quality: float, tile: int = DEFAULT_TILE, progress: Progress = no_progress
 ) -> CodedLatent:
     """Code a plane and take the stream apart again.
 
@@ -189,7 +122,7 @@ def coded_latent(
     Parameters
     ----------
     codec
-        A ``glc`` model.
+        One with coefficients.
     plane
         ``(H, W, 3)`` uint8.
     quality
@@ -199,86 +132,17 @@ def coded_latent(
     progress
         Called with steps done and in all; whatever it raises stops the work.
     """
-    net, walk, config = codec.net, codec.walk, codec.config
-    height, width = plane.shape[:2]
-    grid = TileGrid(height, width, tile)
-    blocks = len(walk.blocks(walk.aligned(grid.plane)))
-    total = blocks + 2 * len(grid)
-    rate = round(quality * RATE_STEPS / 100)
-    position = rate / RATE_STEPS * (config.rate_points - 1)
-
-    def analyse(picture: torch.Tensor) -> torch.Tensor:
-        latent = net.analyse(picture)
-        return torch.cat((latent, net.transform(latent, position)), dim=1)
-
-    latent, y = walk.analyse(plane, analyse, lambda done, _: progress(done, total)).chunk(2, dim=1)
-    shape = (int(y.shape[1]), int(y.shape[2]), int(y.shape[3]))
-    symbols, levels = np.zeros(shape, np.int16), np.zeros(shape, np.uint8)
-    y_hat, hyper = np.zeros(shape, np.float32), np.zeros((shape[1] // 4, shape[2] // 4), np.int64)
-    areas, sizes = [], []
-    for done, box in enumerate(grid):
-        area = walk.aligned(box).divided(config.factor)
-        part = y[(..., *area.slices)].contiguous()
-        progress(blocks + 2 * done, total)
-        found = net.z_vq.indices(net.hyper_analyse(part.to(walk.device)))[0].cpu().numpy()
-        payload, _ = codec.coder.write(part, found, rate)
-        progress(blocks + 2 * done + 1, total)
-        read = codec.coder.read(payload, area.height, area.width, rate)
-        inside = (..., *area.slices)
-        symbols[inside], levels[inside] = dense_parts(read.parts, *part.shape[1:])
-        y_hat[inside] = read.y_hat[0].numpy()
-        hyper[area.divided(4).slices] = read.hyper_indices
-        areas.append(area)
-        sizes.append(len(payload))
-    progress(total, total)
-    return CodedLatent(
-        config.factor,
-        _array(latent),
-        _array(y),
-        y_hat,
-        symbols,
-        levels,
-        hyper,
-        config.hyper_codewords,
-        tuple(areas),
-        tuple(sizes),
-    )
-
-
-def dense_parts(
-    parts: Sequence[Part], channels: int, height: int, width: int
-) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
-    """Put what the four coding steps of a tile contributed back in its place.
-
-    Parameters
-    ----------
-    parts
-        Symbols and levels of each step as they lie in the stream, each ``channels * height * width / 4`` long.
-    channels, height, width
-        Of the tile's latent.
-
-    Returns
-    -------
-    symbols, levels
-        int16 and uint8, ``(channels, height, width)``.
-    """
-    dense = torch.zeros(2, 1, channels, height, width, dtype=torch.int64)
-    for step, both in enumerate(parts):
-        mask = step_mask(step, channels, height, width).long()
-        for kind, values in enumerate(both):
-            quarter = torch.from_numpy(np.asarray(values, np.int64)).view(1, channels // 4, height, width)
-            dense[kind] += spread_quarters(quarter, mask)
-    return dense[0, 0].numpy().astype(np.int16), dense[1, 0].numpy().astype(np.uint8)
+    return codec.coded_latent(plane, quality, tile, progress)
 
 
 @torch.inference_mode()
-def indexed_latent(codec: VqganCodec, plane: Plane, quality: float, progress: Progress = _quiet) -> IndexedLatent:
+def indexed_latent(codec: IndexMapped, plane: Plane, quality: float, progress: Progress = no_progress) -> IndexedLatent:
     """Find the nearest codewords of a plane's latent.
 
     Parameters
     ----------
     codec
-        A ``vqgan`` model.
+        One with an index map.
     plane
         ``(H, W, 3)`` uint8.
     quality
@@ -287,44 +151,19 @@ def indexed_latent(codec: VqganCodec, plane: Plane, quality: float, progress: Pr
         Called with steps done and in all; whatever it raises stops the work.
     """
     level = codec.level(quality)
-    book = codec.net.codebook(level)
+    codebook = codec.net.codebook(level)
     latent = codec.walk.analyse(plane, codec.net.analyse, lambda done, total: progress(done, total + 1)).contiguous()
-    indices = book.indices(latent.to(codec.walk.device))
-    words = book.lookup(indices).cpu()
+    indices = codebook.indices(latent.to(codec.walk.device))
+    codewords = codebook.lookup(indices).cpu()
     progress(1, 1)
     return IndexedLatent(
-        codec.config.factor,
+        codec.factor,
         _array(latent),
         indices[0].cpu().numpy(),
-        _array(words),
+        _array(codewords),
         level,
-        codec.config.codebooks[level],
+        codec.codebook_sizes()[level],
     )
-
-
-def symbol_bits(symbols: NDArray[np.int16], levels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Bits an ideal coder spends on symbols, given their scales.
-
-    Parameters
-    ----------
-    symbols, levels
-        Of equal shape.
-
-    Returns
-    -------
-    NDArray[np.float64]
-        ``-log2`` of the probability of each symbol; exactly 0 where the level says that nothing is coded.
-    """
-    from scipy.special import ndtr
-
-    # by symmetry the left tail serves both signs, where differences of small numbers stay exact
-    magnitude = -np.abs(symbols.astype(np.float64))
-    scale: NDArray[np.float64] = SCALES[levels]
-    probability = ndtr((magnitude + 0.5) / scale) - ndtr((magnitude - 0.5) / scale)
-    least = 2.0**-24 / (2 * MAX_SYMBOL + 1)  # the coder leaves no symbol without probability
-    bits: NDArray[np.float64] = -np.log2(np.maximum(probability, least))
-    bits[levels == SKIPPED_LEVEL] = 0
-    return bits
 
 
 def _array(tensor: torch.Tensor) -> Map:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .latents import CodedLatent, IndexedLatent, symbol_bits
+from ...entropy.gaussian import symbol_bits
+from ...entropy.packed import index_bits
+from .latents import CodedLatent, IndexedLatent
 
 __all__ = ["CodedPosition", "IndexedPosition", "coded_position", "indexed_position"]
 
@@ -35,7 +37,7 @@ class CodedPosition:
     coded: int
     bits: float
     hyper_index: int
-    hyper_bits: float
+    hyper_bits: int
 
     @property
     def nonzero(self) -> int:
@@ -44,7 +46,7 @@ class CodedPosition:
 
     @property
     def text(self) -> str:
-        """Some lines for people."""
+        """The numbers above in a few lines of plain text."""
         count, magnitude = len(self.symbols), np.abs(self.symbols)
         largest = f", largest {magnitude.max()} in channel {magnitude.argmax()}" if self.nonzero else ""
         return (
@@ -62,32 +64,32 @@ class IndexedPosition:
 
     Attributes
     ----------
-    latent, word
+    latent, codeword
         Latent and nearest codeword, float32 ``(C,)``.
     index, count
         The codeword's index, and how many positions of the picture have it.
-    codewords
-        Size of the codebook.
+    codebook_size
+        Of how many codewords it is the nearest.
     """
 
     latent: NDArray[np.float32]
-    word: NDArray[np.float32]
+    codeword: NDArray[np.float32]
     index: int
     count: int
-    codewords: int
+    codebook_size: int
 
     @property
     def error(self) -> float:
         """Distance from latent to codeword relative to the latent's length."""
         length = float(np.linalg.norm(self.latent))
-        return float(np.linalg.norm(self.latent - self.word)) / length if length else 0.0
+        return float(np.linalg.norm(self.latent - self.codeword)) / length if length else 0.0
 
     @property
     def text(self) -> str:
-        """Some lines for people."""
+        """The numbers above in a few lines of plain text."""
         return (
-            f"Index: {self.index} of {self.codewords} codewords, at {self.count} positions here\n"
-            f"Bits: {np.log2(self.codewords):.0f} at fixed length\n"
+            f"Index: {self.index} of {self.codebook_size} codewords, at {self.count} positions here\n"
+            f"Bits: {index_bits(self.codebook_size)} at fixed length\n"
             f"Latent to codeword: {self.error:.0%} of the latent's length"
         )
 
@@ -110,8 +112,8 @@ def indexed_position(indexed: IndexedLatent, row: int, column: int) -> IndexedPo
     index = int(indexed.indices[row, column])
     return IndexedPosition(
         indexed.latent[:, row, column],
-        indexed.words[:, row, column],
+        indexed.codewords[:, row, column],
         index,
         int((indexed.indices == index).sum()),
-        indexed.codewords,
+        indexed.codebook_size,
     )

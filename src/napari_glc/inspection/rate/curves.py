@@ -17,7 +17,7 @@ from ...errors import OptionError
 from ...metrics.fidelity import ms_ssim, psnr
 
 if TYPE_CHECKING:
-    from ...codecs.base import Progress
+    from ..._base.progress import Progress
     from .session import RateSession
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "available_baselines",
     "baseline_curve",
     "decoded_baseline",
-    "qualities_of",
     "rate_curve",
     "write_curve",
 ]
@@ -44,7 +43,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "webp": {"method": 4},
     "avif": {"speed": 6},
 }
-_GLC_QUALITIES = tuple(12.5 * step for step in range(9))
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class RatePoint:
     Attributes
     ----------
     codec
-        ``glc``, ``vqgan``, ``jpeg``, ``webp`` or ``avif``.
+        Name of one of our codecs, or one of :data:`BASELINES`.
     quality
         The codec's own setting, 0 to 100.
     size
@@ -83,16 +81,6 @@ class RatePoint:
         return cls(codec, quality, size, bpp, psnr(original, decoded), ms_ssim(original, decoded))
 
 
-def qualities_of(session: RateSession) -> tuple[float, ...]:
-    """Qualities at which a session's curve is measured: nine for ``glc``, one a codebook for ``vqgan``."""
-    from ...codecs.vqgan.codec import VqganCodec
-
-    if isinstance(session.coder, VqganCodec):
-        levels = len(session.coder.config.codebooks)
-        return tuple(round(200 * level / max(1, levels - 1)) / 2 for level in range(levels))
-    return _GLC_QUALITIES
-
-
 def rate_curve(
     session: RateSession, qualities: Sequence[float] | None = None, progress: Progress | None = None
 ) -> Iterator[RatePoint]:
@@ -103,11 +91,11 @@ def rate_curve(
     session
         Of the picture.
     qualities
-        Where to measure; ``None`` takes :func:`qualities_of`.
+        Where to measure; ``None`` takes :attr:`RateSession.qualities`.
     progress
         Called often with points done and in all; whatever it raises stops the work.
     """
-    wanted = qualities_of(session) if qualities is None else qualities
+    wanted = session.qualities if qualities is None else qualities
     for done, quality in enumerate(wanted):
         step = session.at(quality, None if progress is None else _ticking(progress, done, len(wanted)))
         yield RatePoint.of(session.codec, step.quality, step.size, session.picture, step.pixels)

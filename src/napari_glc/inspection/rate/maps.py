@@ -1,119 +1,24 @@
-"""Where the bits of a file go, and where the decoder adds what they do not carry.
+"""Where the decoder adds what the bits of a file do not carry; where the bits go is :attr:`RateStep.bits`.
 
 All maps have one element for each latent position (`f` x `f` pixels) and are aligned with the picture's corner.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
-from ...entropy.gaussian import MAX_SYMBOL
-from ...entropy.scales import SCALES, SKIPPED_LEVEL
-from ...errors import UnsupportedArrayError
+from ...metrics import check_shapes
 
-if TYPE_CHECKING:
-    from ...codecs.glc.symbols import TileSymbols
-    from .session import RateSession, RateStep
-
-__all__ = ["absolute_error", "bit_map", "detail_beyond", "detail_unlike", "gaussian_bits", "local_energy", "tile_bits"]
+__all__ = ["detail_beyond", "detail_unlike", "local_energy"]
 
 Map = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
-_LEAST = 2.0**-24
-"""Least probability the coder gives a symbol."""
 _DETAIL_SIGMA = 4.0
 """Standard deviation in pixels of the Gaussian below which structure counts as detail."""
-
-
-def _gaussian_table() -> Map:
-    """Bits of every magnitude 0 to 255 at every level, ``(64, 256)``."""
-    from scipy.special import ndtr
-
-    magnitude = np.arange(MAX_SYMBOL + 1)
-    scale = SCALES[:, np.newaxis]
-    # of the left tail, where differences of small numbers are exact
-    inside = ndtr((0.5 - magnitude) / scale) - ndtr((-0.5 - magnitude) / scale)
-    bits: Map = -np.log2(np.maximum(inside, _LEAST))
-    return bits
-
-
-_BITS = _gaussian_table()
-
-
-def gaussian_bits(symbols: NDArray[np.int32], levels: NDArray[np.int64]) -> Map:
-    """Information of symbols under their zero-mean Gaussians.
-
-    Parameters
-    ----------
-    symbols
-        Within ±255.
-    levels
-        Levels of :data:`~napari_glc.entropy.scales.SCALES`, of the same shape.
-
-    Returns
-    -------
-    NDArray
-        Bits, of the same shape; zero at the skipped level.
-    """
-    return np.where(levels == SKIPPED_LEVEL, 0.0, _BITS[levels, np.abs(symbols)])
-
-
-def tile_bits(tile: TileSymbols, hyper_codewords: int) -> Map:
-    """Bits of a tile's payload at each latent position, ``(h, w)``, checksums left out.
-
-    Parameters
-    ----------
-    tile
-        What the payload says.
-    hyper_codewords
-        Size of the hyper codebook; an index takes its logarithm, spread over the 4 x 4 positions it serves.
-    """
-    height, width = tile.y_hat.shape[-2:]
-    total = np.full((height, width), np.ceil(np.log2(hyper_codewords)) / 16)
-    for symbols, levels in tile.parts:
-        total += gaussian_bits(symbols, levels).reshape(-1, height, width).sum(axis=0)
-    return total
-
-
-def bit_map(session: RateSession, step: RateStep) -> Map:
-    """Estimated bits spent at each latent position.
-
-    Codec ``glc``: the information of the symbols under the probabilities they are coded with, plus the hyper
-    indices. The sum agrees with the streams of the file within a few percent.
-    Codec ``vqgan``: the information of each index under the histogram of the whole map, scaled so that the sum is
-    that of the streams; where the index coder itself saved bits by context is not seen.
-
-    Parameters
-    ----------
-    session, step
-        A step of the session.
-
-    Returns
-    -------
-    NDArray
-        ``(h, w)``, in bits. It covers whole units of the codec (64 pixels for ``glc``), so it may reach beyond the
-        right and bottom border of the picture: what was padded is coded too.
-    """
-    from ...codecs.glc.codec import GlcCodec
-
-    coder = session.coder
-    if isinstance(coder, GlcCodec):
-        area = coder.area(session.grid.plane)
-        bits: Map = np.zeros((area.height, area.width))
-        for box, tile in zip(session.grid, step.symbols, strict=True):
-            bits[coder.area(box).slices] = tile_bits(tile, coder.config.hyper_codewords)
-        return bits
-    assert step.indices is not None
-    _, place, counts = np.unique(step.indices, return_inverse=True, return_counts=True)
-    bits = -np.log2(counts / step.indices.size)[place].reshape(step.indices.shape)
-    coded = 8.0 * step.payload
-    total = bits.sum()
-    return bits * (coded / total) if total > 0 else np.full(bits.shape, coded / bits.size)
 
 
 def local_energy(difference: NDArray[np.floating], cell: int) -> Map:
@@ -131,13 +36,14 @@ def local_energy(difference: NDArray[np.floating], cell: int) -> Map:
     NDArray
         ``(ceil(Y / cell), ceil(X / cell))`` in the unit of `difference`.
     """
+    from skimage.measure import block_reduce
+
     square = np.square(difference, dtype=np.float64)
     if square.ndim == 3:
         square = square.mean(axis=-1)
-    rows, columns = (np.arange(0, side, cell) for side in square.shape)
-    sums = np.add.reduceat(np.add.reduceat(square, rows, axis=0), columns, axis=1)
-    counts = np.outer(*(np.diff([*starts, side]) for starts, side in zip((rows, columns), square.shape, strict=True)))
-    return np.sqrt(sums / counts)
+    # what the last cells lack is filled with NaN, which the mean leaves out
+    energy: Map = np.sqrt(block_reduce(square, cell, np.nanmean, cval=np.nan))
+    return energy
 
 
 def detail_beyond(decoded: Pixels, preview: Pixels, cell: int) -> Map:
@@ -153,7 +59,7 @@ def detail_beyond(decoded: Pixels, preview: Pixels, cell: int) -> Map:
     cell
         Pixels per element.
     """
-    _same_shape(decoded, preview)
+    check_shapes(decoded, preview)
     return local_energy(np.subtract(decoded, preview, dtype=np.float64), cell)
 
 
@@ -162,7 +68,8 @@ def detail_unlike(original: Pixels, decoded: Pixels, cell: int) -> Map:
 
     Detail is what a Gaussian of 4 pixels takes away. Around every pixel the decoded detail is projected onto the
     original's; what is left has nothing to do with the original there, so no bit can have carried it. Sharper or
-    paler copies of the original's detail do not count. Noise-free flat areas are dark, invented texture is bright.
+    paler copies of the original's detail do not count. Flat areas without noise are dark, hallucinated texture is
+    bright.
 
     Parameters
     ----------
@@ -171,34 +78,18 @@ def detail_unlike(original: Pixels, decoded: Pixels, cell: int) -> Map:
     cell
         Pixels per element.
     """
-    _same_shape(original, decoded)
-    channels = original.shape[2] if original.ndim == 3 else 1
-    left = np.empty((*original.shape[:2], channels))
-    for channel in range(channels):
-        truth = _detail(original[..., channel] if original.ndim == 3 else original)
-        made = _detail(decoded[..., channel] if decoded.ndim == 3 else decoded)
-        common = gaussian_filter(truth * made, _DETAIL_SIGMA)
-        energy = gaussian_filter(truth * truth, _DETAIL_SIGMA)
-        # a share of the original's detail below zero would be detail turned over: that is invented as well
-        share = np.maximum(common, 0) / np.maximum(energy, 1e-9)
-        left[..., channel] = made - share * truth
-    return local_energy(left, cell)
+    from skimage.filters import gaussian
 
-
-def _detail(channel: NDArray[np.uint8]) -> NDArray[np.float32]:
-    values = channel.astype(np.float32)
-    detail: NDArray[np.float32] = values - gaussian_filter(values, _DETAIL_SIGMA)
-    return detail
-
-
-def absolute_error(original: Pixels, decoded: Pixels) -> Pixels:
-    """Absolute difference ``(Y, X)`` in grey levels, of three channels the largest."""
-    _same_shape(original, decoded)
-    error = np.where(original > decoded, original - decoded, decoded - original)
-    result: Pixels = error.max(axis=-1) if error.ndim == 3 else error
-    return result
-
-
-def _same_shape(a: Pixels, b: Pixels) -> None:
-    if a.shape != b.shape:
-        raise UnsupportedArrayError(f"pictures of shapes {a.shape} and {b.shape} cannot be compared")
+    check_shapes(original, decoded)
+    blurred = partial(
+        gaussian,
+        sigma=_DETAIL_SIGMA,
+        mode="reflect",
+        channel_axis=-1 if original.ndim == 3 else None,
+        preserve_range=True,
+    )
+    truth, made = (values - blurred(values) for values in (original.astype(np.float32), decoded.astype(np.float32)))
+    common, energy = blurred(truth * made), blurred(truth * truth)
+    # a share of the original's detail below zero would be its negative: that is hallucinated as well
+    share = np.maximum(common, 0) / np.maximum(energy, 1e-9)
+    return local_energy(made - share * truth, cell)

@@ -1,50 +1,44 @@
 """One picture at any quality, without analysing it again: what a rate slider needs.
 
-The autoencoder's latent does not depend on the quality and is computed once. A step runs what is left::
+What no quality changes (the autoencoder's latent) is computed once. A step runs what is left::
 
-    picture --encoder--> latent (kept)
-                           |            quality
-                           v               |
-                transform or codebook <----+
-                           |
-                symbols or indices --entropy--> the bytes of a whole file
-                           |
-                       generator --> pixels
+    picture --codec.analyse--> latent (kept)
+                                  |           quality
+                                  v              |
+                              codec.step <-------+
+                                  |
+                    the bytes of a whole file, its pixels, its bits
 
 The bytes and pixels of a step are those of :func:`napari_glc.encode` and :func:`napari_glc.decode`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._base.progress import Progress, no_progress
+from ..._base.quality import checked_quality
+from ...codecs.base import PlaneCoding
 from ...codecs.loading import loaded_codec
-from ...container import Header, TileGrid, pack
-from ...container.header import DEFAULT_TILE
+from ...codecs.registry import DEFAULT_CODEC
+from ...container import DEFAULT_TILE, Header, pack
 from ...errors import OptionError
-from ...files.encoding import checked_quality, prepared
+from ...files.encoding import prepared
 from ...imaging.planes import from_plane
 from ...metrics.fidelity import psnr
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ...codecs.base import Encoded, Plane, Progress
-    from ...codecs.glc.codec import GlcCodec
-    from ...codecs.glc.symbols import TileSymbols
-    from ...codecs.vqgan.codec import VqganCodec
+    from ...codecs.base import CodedStep, RateSteps
+    from ...models import ModelFile
 
 __all__ = ["RateSession", "RateStep"]
-
-_Coded: TypeAlias = "tuple[Header, Sequence[bytes], Plane, dict[str, Any]]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +59,8 @@ class RateStep:
         In dB against the picture.
     seconds
         What the step took.
-    symbols
-        Codec ``glc``: what each tile's payload says, in the order of the tiles.
-    indices
-        Codec ``vqgan``: the index map, int64 ``(H/f, W/f)``.
+    bits
+        Computes the bits at each latent position; see :attr:`napari_glc.codecs.base.CodedStep.bits`.
     """
 
     header: Header
@@ -77,12 +69,11 @@ class RateStep:
     pixels: NDArray[np.uint8] = field(repr=False)
     psnr: float
     seconds: float
-    symbols: tuple[TileSymbols, ...] = field(default=(), repr=False)
-    indices: NDArray[np.int64] | None = field(default=None, repr=False)
+    bits: Callable[[], NDArray[np.float64]] = field(repr=False)
 
     @property
     def quality(self) -> float:
-        """0 to 100."""
+        """Quality of the file, 0 to 100 in half steps."""
         return self.header.quality
 
     @property
@@ -104,15 +95,17 @@ class RateSession:
     picture
         uint8, ``(Y, X)`` or ``(Y, X, 3)``.
     codec
-        ``"glc"`` or ``"vqgan"``.
+        One that can take steps (capability ``rate_steps``).
     model
-        See :func:`napari_glc.encode`.
+        See :func:`napari_glc.encode`; or a model that is at hand already.
     device
         See :func:`napari_glc.encode`.
     tile
         See :func:`napari_glc.encode`.
     progress
         Called with blocks analysed and in all; whatever it raises stops the work.
+    **options
+        Of the codec; see :func:`napari_glc.encode`.
 
     Raises
     ------
@@ -132,35 +125,42 @@ class RateSession:
         self,
         picture: Any,
         *,
-        codec: str = "glc",
-        model: str | Path | None = None,
+        codec: str = DEFAULT_CODEC,
+        model: str | Path | ModelFile | None = None,
         device: str = "auto",
         tile: int = DEFAULT_TILE,
         progress: Progress | None = None,
+        **options: Any,
     ) -> None:
-        from ...codecs.glc.codec import GlcCodec
-        from ...codecs.vqgan.codec import VqganCodec
-
-        self._plane, self._header, self.model = prepared(picture, codec=codec, model=model, quality=0, tile=tile)
-        coder = loaded_codec(self.model, device)
-        if not isinstance(coder, GlcCodec | VqganCodec):
-            raise OptionError(f"the rate of codec {self.codec!r} cannot be explored")
-        self.coder: GlcCodec | VqganCodec = coder
-        self.grid = TileGrid(self._header.height, self._header.width, self._header.tile)
-        self.picture: NDArray[np.uint8] = from_plane(self._plane, self._header.kind)
-        self._latents: list[Tensor] = coder.latents(self._plane, progress or _no_progress)
-        # a codebook serves a range of qualities, and coding its map is the longest part
-        self._levels: dict[int, tuple[Encoded, Plane, NDArray[np.int64]]] = {}
+        self._plane, self._job = prepared(picture, codec=codec, model=model, tile=tile, **options)
+        self.entry = self._job.entry
+        """What the codec says of itself."""
+        if not self.entry.capabilities.rate_steps:
+            raise OptionError(f"the rate of codec {codec!r} cannot be explored")
+        self.model, self.device = self._job.model, device
+        self.coder = cast("RateSteps", loaded_codec(self.model, device))
+        self.grid = self._job.grid
+        self.picture: NDArray[np.uint8] = from_plane(self._plane, self._job.kind)
+        self._analysed = self.coder.analyse(self._plane, self.grid, progress or no_progress)
+        # where one level serves a range of qualities, it is coded once
+        self._levels: dict[int, CodedStep] = {}
 
     @property
     def codec(self) -> str:
         """Name of the codec."""
-        return self._header.codec
+        return self.entry.name
 
     @property
     def factor(self) -> int:
         """Pixels per latent position and direction."""
-        return self.coder.config.factor
+        return self.coder.factor
+
+    @property
+    def qualities(self) -> tuple[float, ...]:
+        """Qualities worth a point of a curve: nine where the rate is continuous, else one for each level."""
+        if self.entry.capabilities.rate == "continuous":
+            return tuple(12.5 * step for step in range(9))
+        return tuple(self.coder.qualities())
 
     def at(self, quality: float, progress: Progress | None = None) -> RateStep:
         """The picture at a quality.
@@ -177,63 +177,26 @@ class RateSession:
         OptionError
             If the quality is out of its range.
         """
-        from ...codecs.glc.codec import GlcCodec
-
         started = time.perf_counter()
-        header = dataclasses.replace(self._header, quality=checked_quality(quality))
-        report, coder = progress or _no_progress, self.coder
-        parts: dict[str, Any]
-        if isinstance(coder, GlcCodec):
-            header, chunks, plane, parts = self._glc(coder, header, report)
-        else:
-            header, chunks, plane, parts = self._vqgan(coder, header, report)
-        pixels = from_plane(plane, header.kind)
+        job = replace(self._job, quality=checked_quality(quality))
+        found = self._step(job.quality, progress or no_progress)
+        pixels = from_plane(found.pixels, job.kind)
+        header = job.header(found.encoded.options)
         return RateStep(
             header=header,
-            data=pack(header, chunks),
-            payload=sum(map(len, chunks)),
+            data=pack(header, found.encoded.chunks),
+            payload=sum(map(len, found.encoded.chunks)),
             pixels=pixels,
             psnr=psnr(self.picture, pixels),
             seconds=time.perf_counter() - started,
-            **parts,
+            bits=found.bits,
         )
 
-    def _glc(self, coder: GlcCodec, header: Header, report: Progress) -> _Coded:
-        import torch
-
-        tiles, blocks = len(self.grid), len(self._latents)
-        total = tiles + 2 * blocks
-        y = coder.coefficients(self._plane, header.quality, lambda done, _: report(done, total), self._latents)
-        coded = coder.write_tiles(y, header, self.grid, lambda done, _: report(blocks + done, total))
-        y_hat = torch.zeros_like(y)
-        for tile, (_, symbols) in zip(self.grid, coded, strict=True):
-            y_hat[(..., *coder.area(tile).slices)] = symbols.y_hat
-        canvas = coder.area(self.grid.plane)
-        plane = coder.render(
-            y_hat,
-            canvas,
-            header.quality,
-            self.grid.plane,
-            self.grid,
-            lambda done, _: report(blocks + tiles + done, total),
-        )
-        report(total, total)
-        return header, [payload for payload, _ in coded], plane, {"symbols": tuple(symbols for _, symbols in coded)}
-
-    def _vqgan(self, coder: VqganCodec, header: Header, report: Progress) -> _Coded:
-        from ...codecs.vqgan.codec import DamagedMap
-
-        level = coder.level(header.quality)
+    def _step(self, quality: float, progress: Progress) -> CodedStep:
+        coding = PlaneCoding(self.grid, quality, self._job.options)
+        if self.entry.capabilities.rate == "continuous":
+            return self.coder.step(self._plane, coding, self._analysed, progress)
+        level = self.coder.level(quality)
         if level not in self._levels:
-            indices = coder.index_map(self._plane, header.quality, report, self._latents)
-            encoded = coder.write_map(indices, header, self.grid, report)
-            found = DamagedMap(self.grid.plane.divided(self.factor), indices, len(encoded.chunks), ())
-            plane = coder.render(found, header.quality, self.grid.plane, self.grid, report)
-            self._levels[level] = encoded, plane, indices
-        encoded, plane, indices = self._levels[level]
-        chosen = dataclasses.replace(header, index_coder=encoded.header.index_coder)
-        return chosen, encoded.chunks, plane, {"indices": indices}
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Ignore progress."""
+            self._levels[level] = self.coder.step(self._plane, coding, self._analysed, progress)
+        return self._levels[level]

@@ -14,27 +14,23 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import recovery
-from ...codecs.vqgan.filling import METHODS, fill_map
+from ..._base.progress import Progress, no_progress
+from ...codecs.index_mapped import RECOVERY_METHODS, IndexMap
 from ...errors import OptionError
 from ...metrics import Fidelity, compare, psnr
 from .plan import PATTERNS, LossPlan, lost_by, positions_of_mask
-from .source import IndexMap, MapSource, Pixels
-
-if TYPE_CHECKING:
-    from ...codecs.base import Progress
+from .source import MapSource, Pixels
 
 __all__ = [
     "PATTERNS",
     "LossPlan",
     "RecoveryResult",
     "SweepPoint",
-    "difference",
     "lost_by",
     "positions_of_mask",
     "simulate",
@@ -44,11 +40,7 @@ __all__ = [
 LIVE_SECONDS = 0.25
 """Least time between two intermediate pictures."""
 _LIVE_SHARE = 3
-"""An intermediate picture comes this many times its own cost after the one before, lest showing outweigh the work."""
-
-
-def _ignore(done: int, total: int) -> None:
-    """Ignore progress."""
+"""Pause between two intermediate pictures, in times it took to make one: most of the time goes to the work itself."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,7 @@ class SweepPoint:
     ratio
         Mask ratio alpha.
     method
-        One of :data:`napari_glc.codecs.vqgan.filling.METHODS`.
+        One of :data:`napari_glc.codecs.index_mapped.RECOVERY_METHODS`.
     accuracy
         Share of the lost indices recovered exactly.
     psnr
@@ -115,7 +107,7 @@ class SweepPoint:
     seconds: float
 
 
-class _Healing:
+class _FillingWatch:
     """Watches a map while it is filled: counts what came back, and renders it now and then."""
 
     def __init__(
@@ -144,7 +136,7 @@ def simulate(
     plan: LossPlan,
     painted: NDArray[np.generic] | None = None,
     *,
-    progress: Progress = _ignore,
+    progress: Progress = no_progress,
     shown: Callable[[Pixels], None] | None = None,
 ) -> RecoveryResult:
     """Lose what a plan says and recover it.
@@ -172,26 +164,26 @@ def simulate(
     measured_pairs = 2 * source.intact + pictures_made * (source.original is not None)
     steps = pictures_made + measured_pairs
     step = max(1, count // 8)
-    healing = _Healing(source, count, progress, count + steps * step, shown)
+    watch = _FillingWatch(source, count, progress, count + steps * step, shown)
 
     def one_more(value: Pixels) -> Pixels:
-        healing.done += step
-        healing.tick()
+        watch.done += step
+        watch.tick()
         return value
 
     known = np.where(lost, -1, source.found.indices)
-    healing.tick()
-    before = one_more(source.render(known, healing.tick))
-    healing.first = healing.done
+    watch.tick()
+    before = one_more(source.render(known, watch.tick))
+    watch.first = watch.done
     if shown is not None:
         shown(before)
     started = time.perf_counter()
     found = replace(source.found, indices=known)
-    filled = fill_map(source.codec, found, source.quality, plan.method, plan.sampling(), healing.tick, healing).indices
+    filled = source.codec.fill(found, source.quality, plan.method, plan.sampling(), watch.tick, watch).indices
     seconds = time.perf_counter() - started
-    healing.done = count + step
-    after = one_more(source.render(filled, healing.tick))
-    undamaged = one_more(source.render(source.found.indices, healing.tick)) if source.intact else None
+    watch.done = count + step
+    after = one_more(source.render(filled, watch.tick))
+    undamaged = one_more(source.render(source.found.indices, watch.tick)) if source.intact else None
 
     pictures = {"before": before, "after": after}
 
@@ -207,7 +199,7 @@ def simulate(
     if undamaged is not None:
         pictures["undamaged"] = undamaged
     to_original = measured(source.original, pictures)
-    progress(healing.total, healing.total)
+    progress(watch.total, watch.total)
     return RecoveryResult(
         plan=plan,
         lost=lost,
@@ -222,20 +214,13 @@ def simulate(
     )
 
 
-def difference(first: Pixels, second: Pixels) -> Pixels:
-    """Greatest absolute difference over the channels ``(Y, X)``, in grey levels."""
-    gap = np.maximum(first, second) - np.minimum(first, second)
-    flat: Pixels = gap.max(axis=2) if gap.ndim == 3 else gap
-    return flat
-
-
 def sweep(
     source: MapSource,
     ratios: Sequence[float],
     methods: Sequence[str],
     plan: LossPlan,
     *,
-    progress: Progress = _ignore,
+    progress: Progress = no_progress,
 ) -> list[SweepPoint]:
     """Recover at several loss ratios in several ways; all methods see the same losses.
 
@@ -257,8 +242,8 @@ def sweep(
     """
     if not source.intact:
         raise OptionError("a damaged file cannot be swept: what it has lost is not known")
-    if unknown := [m for m in methods if m not in METHODS]:
-        raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(METHODS)}")
+    if unknown := [m for m in methods if m not in RECOVERY_METHODS]:
+        raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(RECOVERY_METHODS)}")
     if plan.pattern not in recovery.PATTERNS:
         raise OptionError(f"pattern {plan.pattern!r} has no loss ratio; choose from {', '.join(recovery.PATTERNS)}")
     truth = source.found.indices
@@ -275,7 +260,7 @@ def sweep(
         for method in methods:
             tick(0, 1)
             started = time.perf_counter()
-            filled = fill_map(source.codec, found, source.quality, method, plan.sampling(), tick).indices
+            filled = source.codec.fill(found, source.quality, method, plan.sampling(), tick).indices
             seconds = time.perf_counter() - started
             accuracy = recovery.index_accuracy(truth, filled, lost)
             points.append(SweepPoint(ratio, method, accuracy, psnr(reference, source.render(filled, tick)), seconds))

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._base.progress import Progress, no_progress
+from ...codecs.index_mapped import DamagedMap, IndexMap, IndexMapped
 from ...codecs.loading import loaded_codec
-from ...codecs.vqgan.codec import DamagedMap, VqganCodec
-from ...codecs.vqgan.packets import packet_map
 from ...container import ArrayKind, Box, TileGrid
 from ...container.limits import beyond, get_limits
 from ...errors import OptionError, UnsupportedArrayError
 from ...imaging.planes import from_plane, to_plane
 
 if TYPE_CHECKING:
-    from ...codecs.base import Progress
     from ...files.opened import GlcFile
 
 __all__ = ["MapSource", "source_of_file", "source_of_picture"]
 
 Pixels = NDArray[np.uint8]
-IndexMap = NDArray[np.int64]
-
-
-def _ignore(done: int, total: int) -> None:
-    """Ignore progress."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class MapSource:
         The picture before coding, uint8 ``(Y, X)`` or ``(Y, X, 3)``, if it is at hand.
     """
 
-    codec: VqganCodec
+    codec: IndexMapped
     found: DamagedMap
     quality: float
     grid: TileGrid
@@ -68,9 +62,9 @@ class MapSource:
     @property
     def codebook_size(self) -> int:
         """Entries of the codebook."""
-        return self.codec.config.codebooks[self.codec.level(self.quality)]
+        return self.codec.codebook_sizes()[self.codec.level(self.quality)]
 
-    def render(self, indices: IndexMap, progress: Progress = _ignore) -> Pixels:
+    def render(self, indices: IndexMap, progress: Progress = no_progress) -> Pixels:
         """The picture of a complete map; unknown indices (-1) show as mid-grey.
 
         Parameters
@@ -99,7 +93,7 @@ class MapSource:
 
 
 def source_of_picture(
-    codec: VqganCodec, picture: Pixels, quality: float, *, packets: int = 8, progress: Progress = _ignore
+    codec: IndexMapped, picture: Pixels, quality: float, *, packets: int = 8, progress: Progress = no_progress
 ) -> MapSource:
     """Code a picture as an index map of one tile.
 
@@ -134,18 +128,18 @@ def source_of_picture(
         quality=quality,
         grid=TileGrid(plane.shape[0], plane.shape[1], 0),
         kind=kind,
-        packet=packet_map(area.height, area.width, packets),
+        packet=codec.packet_map(area.height, area.width, packets),
         original=picture,
     )
 
 
-def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = _ignore) -> MapSource:
+def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = no_progress) -> MapSource:
     """Read the index map of a file, as far as it is intact.
 
     Parameters
     ----------
     file
-        Of codec ``vqgan``.
+        Of a codec with index maps.
     device
         Where to render.
     progress
@@ -162,15 +156,15 @@ def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = 
     """
     container = file.container
     header, grid = container.header, container.grid
-    if file.codec != "vqgan":
-        raise OptionError(f"only files of codec 'vqgan' have an index map to lose, not those of {file.codec!r}")
+    if not file.entry.capabilities.index_map:
+        raise OptionError(f"files of codec {file.codec!r} have no index map to lose")
     if grid.height * grid.width > get_limits().pixels:
         raise beyond(f"{grid.height} x {grid.width} pixels in one read are", "pixels")
-    codec = loaded_codec(file.model, device)
-    assert isinstance(codec, VqganCodec)
-    found = codec.read_map(file._payload, header, grid, grid.plane, progress, strict=False)
+    codec = cast("IndexMapped", loaded_codec(file.model, device))
+    found = codec.read_map(file.chunk, file.coding(), grid.plane, progress, strict=False)
     packet = np.empty(found.indices.shape, np.int64)
     for number, tile in enumerate(grid):
-        area = tile.divided(codec.config.factor)
-        packet[area.slices] = packet_map(area.height, area.width, header.packets) + number * header.packets
-    return MapSource(codec, found, file.quality, grid, header.kind, packet)
+        area = tile.divided(codec.factor)
+        packet[area.slices] = codec.packet_map(area.height, area.width, header.packets) + number * header.packets
+    kind = ArrayKind.RGB8 if file.layout.rgb else ArrayKind.GREY8
+    return MapSource(codec, found, file.quality, grid, kind, packet)

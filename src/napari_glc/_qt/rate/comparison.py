@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ..._napari.layer_planes import LayerPlane
-from ...inspection.rate.maps import absolute_error
-from ..rate.layers import RateLayers
+from ..._napari.layer_planes import display_of
+from ..._napari.plane_place import PlanePlace
+from ...metrics import absolute_error
+from .layers import RateLayers
 
 __all__ = ["DECODED", "ERROR", "MODES", "WIPE", "Comparison", "wiped"]
 
@@ -53,6 +55,17 @@ def wiped(original: NDArray[np.uint8], decoded: NDArray[np.uint8], column: int) 
     return both
 
 
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """What is compared: pixels of 8 bits, the original and decoded."""
+
+    layer: Any
+    place: PlanePlace
+    original: NDArray[np.uint8]
+    decoded: NDArray[np.uint8]
+    facts: dict[str, Any]
+
+
 class Comparison(QObject):
     """Keeps layers in the state of a mode.
 
@@ -77,7 +90,7 @@ class Comparison(QObject):
         super().__init__(parent)
         self._viewer, self._layers = viewer, layers
         self.mode, self.divider = "over", 0.5
-        self._shown: tuple[Any, LayerPlane, NDArray[np.uint8], dict[str, Any]] | None = None
+        self._shown: _Shown | None = None
         self._own_grid = self._released = False
         self._timer = QTimer(self)
         self._timer.setInterval(BLINK_MS)
@@ -92,11 +105,28 @@ class Comparison(QObject):
 
     # -- what is shown -----------------------------------------------------------------------------------------
 
-    def show(self, source: Any, plane: LayerPlane, pixels: NDArray[np.uint8], facts: dict[str, Any]) -> None:
-        """Show newly decoded pixels in the present mode."""
-        first = self._shown is None or self._shown[1].name != plane.name
-        self._shown = (source, plane, pixels, facts)
-        self._layers.picture(plane, DECODED, source, pixels, facts)
+    def show(
+        self,
+        layer: Any,
+        place: PlanePlace,
+        original: NDArray[np.uint8],
+        decoded: NDArray[np.uint8],
+        facts: dict[str, Any],
+    ) -> None:
+        """Show newly decoded pixels in the present mode.
+
+        Parameters
+        ----------
+        layer, place
+            The layer that was coded, and where its plane lies.
+        original, decoded
+            uint8, ``(Y, X)`` or ``(Y, X, 3)``.
+        facts
+            For the metadata of layers.
+        """
+        first = self._shown is None or self._shown.place.key != place.key
+        self._shown = _Shown(layer, place, original, decoded, facts)
+        self._layers.put_picture(place, DECODED, decoded, facts, display=display_of(layer))
         self._apply(fresh=first)
 
     def set_mode(self, mode: str) -> None:
@@ -121,20 +151,20 @@ class Comparison(QObject):
             self._timer.stop()
         if self._shown is None:
             return
-        source, plane, pixels, facts = self._shown
+        shown, key = self._shown, self._shown.place.key
         for mode, what in (("wipe", WIPE), ("error", ERROR)):
             if mode != self.mode:
-                self._layers.remove(plane, what)
-        decoded = self._layers.find(plane, DECODED)
+                self._layers.remove(key, what)
+        decoded = self._layers.find(key, DECODED)
         if decoded is not None and fresh:
             decoded.visible = True
         if self.mode == "wipe":
-            column = round(self.divider * plane.pixels.shape[1])
-            self._layers.picture(plane, WIPE, source, wiped(plane.pixels, pixels, column), facts)
+            both = wiped(shown.original, shown.decoded, round(self.divider * shown.original.shape[1]))
+            self._layers.put_picture(shown.place, WIPE, both, shown.facts, display=display_of(shown.layer))
         elif self.mode == "error":
-            error = absolute_error(plane.pixels, pixels)
-            note = {**facts, "shows": "absolute difference in grey levels, of three channels the largest"}
-            self._layers.map(plane, ERROR, error, _ERROR_LIMIT, note)
+            error = absolute_error(shown.original, shown.decoded)
+            note = {**shown.facts, "shows": "absolute difference in grey levels, of three channels the largest"}
+            self._layers.put_map(shown.place, ERROR, error, _ERROR_LIMIT, note)
 
     def _grid(self, wanted: bool) -> None:
         """Switch napari's grid on, or off if this object switched it on."""
@@ -148,7 +178,7 @@ class Comparison(QObject):
         if self._released:
             self._timer.stop()
         elif self._shown is not None:
-            decoded = self._layers.find(self._shown[1], DECODED)
+            decoded = self._layers.find(self._shown.place.key, DECODED)
             if decoded is not None:
                 decoded.visible = not decoded.visible
 
@@ -158,20 +188,20 @@ class Comparison(QObject):
         """Where a position lies between the left and right border of the picture, 0 to 1; ``None`` if not wiping."""
         if self._released or self.mode != "wipe" or self._shown is None:
             return None
-        plane = self._shown[1]
-        if self._layers.find(plane, WIPE) is None:
+        place = self._shown.place
+        if self._layers.find(place.key, WIPE) is None:
             return None
-        scale, translate = plane.placement["scale"][-1], plane.placement["translate"][-1]
-        return float(((world[-1] - translate) / scale + 0.5) / plane.pixels.shape[1])
+        scale, translate = place.placement["scale"][-1], place.placement["translate"][-1]
+        return float(((world[-1] - translate) / scale + 0.5) / place.shape[1])
 
     def grabs(self, world: Any) -> bool:
         """Whether a press at a world position takes hold of the line."""
-        place = self.place_of(world)
-        if place is None or self._shown is None:
+        at = self.place_of(world)
+        if at is None or self._shown is None:
             return False
-        plane = self._shown[1]
-        pixels = abs(place - self.divider) * plane.pixels.shape[1] * abs(plane.placement["scale"][-1])
-        return bool(pixels * self._viewer.scene.camera.zoom <= _GRAB)
+        place = self._shown.place
+        distance = abs(at - self.divider) * place.shape[1] * abs(place.placement["scale"][-1])
+        return bool(distance * self._viewer.scene.camera.zoom <= _GRAB)
 
 
 def _hook_mouse(viewer: Any, comparison: Comparison) -> Callable[[], None]:

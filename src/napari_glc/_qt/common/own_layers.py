@@ -1,0 +1,154 @@
+"""The layers a widget shows: brought up to date where they are there already, added where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._napari.plane_place import PlanePlace, Source
+
+__all__ = ["OwnLayers"]
+
+
+class OwnLayers:
+    """Results as layers, one for each source and kind of result.
+
+    A layer is recognised by its metadata: a widget that is closed and opened again goes on with the layers of the one
+    before, and a user may rename, move or recolour them.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+
+    def find(self, source: str, what: str) -> Any | None:
+        """The layer that shows `what` of the source with this key, unless the user has removed it."""
+        for layer in self._viewer.layers:
+            facts = layer.metadata.get("glc")
+            if isinstance(facts, dict) and (facts.get("source_key"), facts.get("result")) == (source, what):
+                return layer
+        return None
+
+    def remove(self, source: str, what: str) -> None:
+        """Take a layer away, if it is there."""
+        layer = self.find(source, what)
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+    def put(
+        self,
+        kind: str,
+        source: Source,
+        what: str,
+        data: Any,
+        facts: Mapping[str, Any],
+        options: Mapping[str, Any],
+        *,
+        first: Mapping[str, Any] | None = None,
+        select: bool = False,
+    ) -> Any:
+        """Show a result.
+
+        Parameters
+        ----------
+        kind
+            ``"image"``, ``"labels"`` or ``"shapes"``.
+        source
+            Of what it is a result.
+        what
+            Which result; also what the layer is called after the name of its source.
+        data
+            Of the layer; a list of arrays for levels of resolution.
+        facts
+            For ``metadata["glc"]``.
+        options
+            Of the layer, set anew each time.
+        first
+            Options of a new layer that are the user's business afterwards.
+        select
+            Whether a new layer becomes the active one; else it does not take the selection from what the user works
+            on.
+
+        Returns
+        -------
+        Layer
+            The one that was updated, or a new one in the place of one that could not be.
+        """
+        metadata = {"glc": {**facts, "source": source.name, "source_key": source.key, "result": what}}
+        old = self.find(source.key, what)
+        if old is not None and _can_show(old, kind, data, options):
+            old.data = data
+            for name, value in options.items():
+                if not _equal(getattr(old, name), value):
+                    setattr(old, name, value)
+            old.metadata = metadata
+            return old
+        chosen = {**(first or {}), **options}
+        layers, place = self._viewer.layers, None
+        active = layers.selection.active
+        if old is not None:
+            place, chosen["visible"] = layers.index(old), old.visible
+            layers.remove(old)
+        layer = getattr(self._viewer, f"add_{kind}")(data, name=f"{source.name} {what}", metadata=metadata, **chosen)
+        if place is not None:
+            layers.move(len(layers) - 1, place)
+        if not select and active is not None and active in layers:
+            layers.selection.active = active
+        return layer
+
+    def put_picture(
+        self,
+        source: PlanePlace,
+        what: str,
+        pixels: NDArray[np.uint8],
+        facts: Mapping[str, Any],
+        *,
+        display: Mapping[str, Any] | None = None,
+        first: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Show pixels of 8 bits in the values of their source, displayed as it is.
+
+        Parameters
+        ----------
+        source, what, facts, first
+            As for :meth:`put`.
+        pixels
+            ``(Y, X)`` or ``(Y, X, 3)``.
+        display
+            How, if not as `source` says.
+        """
+        look = source.display if display is None else display
+        options = {"rgb": source.rgb, **source.placement, **look}
+        return self.put("image", source, what, source.restored(pixels), facts, options, first=first)
+
+
+def _can_show(layer: Any, kind: str, data: Any, options: Mapping[str, Any]) -> bool:
+    """Whether a layer can take new data in the place of its own."""
+    if layer._type_string != kind:
+        return False
+    if kind == "shapes":
+        return len(layer.data) == len(data) == 1
+    if kind == "image" and (layer.rgb != options.get("rgb", False) or layer.multiscale != isinstance(data, list)):
+        return False
+    finest, shown = (levels[0] if isinstance(levels, list) else levels for levels in (data, _finest(layer)))
+    return bool(finest.ndim == shown.ndim and finest.dtype == shown.dtype)
+
+
+def _finest(layer: Any) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _equal(old: Any, new: Any) -> bool:
+    """Whether an option has a value already: setting one makes napari draw; unknown types count as different."""
+    if isinstance(new, str):
+        return str(getattr(old, "name", old)) == new
+    if isinstance(new, (tuple, list)):
+        return list(map(str, old)) == list(map(str, new))
+    return isinstance(new, (bool, int, float)) and bool(old == new)

@@ -1,0 +1,50 @@
+"""Functions that take options of any codec say so in their signature and documentation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .options import OptionField
+from .registry import all_codecs, when_codecs_change
+
+__all__ = ["with_codec_options"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def with_codec_options(function: _F) -> _F:
+    """Replace ``**options`` of a function's signature by the options of all codecs, and document them."""
+    plain, text = inspect.signature(function), inspect.cleandoc(function.__doc__ or "")
+    own = [p for p in plain.parameters.values() if p.kind is not p.VAR_KEYWORD]
+
+    def refresh() -> None:
+        found = {field.name: field for entry in all_codecs() for field in entry.options.fields()}
+        keywords = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+            for name, field in found.items()
+        ]
+        function.__signature__ = plain.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
+        function.__doc__ = f"{text}\n\n{_documentation()}"
+
+    when_codecs_change(refresh)
+    refresh()
+    return function
+
+
+def _documentation() -> str:
+    lines = ["Notes", "-----"]
+    for entry in all_codecs():
+        lines.append(f"Codec ``{entry.name}``: {entry.summary}." + (" Its options:" if entry.options.fields() else ""))
+        lines.append("")
+        for field in entry.options.fields():
+            lines += [f"* `{field.name}` (default ``{field.default!r}``): {_words(field)}.", ""]
+    return "\n".join(lines)
+
+
+def _words(field: OptionField) -> str:
+    low, high = field.knob.least, field.knob.most
+    span = f", {low:g} to {high:g}" if low is not None and high is not None else ""
+    choices = "; one of " + ", ".join(f"``{choice!r}``" for choice in field.choices) if field.choices else ""
+    return field.knob.help + span + choices

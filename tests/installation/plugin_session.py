@@ -1,0 +1,62 @@
+"""What people do in napari once its plugin manager has installed napari-glc: `python plugin_session.py FOLDER`.
+
+Runs in an environment of napari, a Qt binding and napari-glc without extras; see `test_plugin_manager.py`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+
+import napari
+import numpy as np
+from npe2 import PluginManager
+from qtpy.QtWidgets import QApplication
+
+PLUGIN = "napari-glc"
+
+
+def main(folder: Path) -> None:
+    assert not [name for name in ("zarr", "numcodecs", "distributed", "pytest") if importlib.util.find_spec(name)]
+    viewer = napari.Viewer()
+    (parrots,) = viewer.open_sample(PLUGIN, "parrots")
+    viewer.layers.clear()
+    crop = np.ascontiguousarray(parrots.data[200:328, 300:492])
+    layer = viewer.add_image(crop, rgb=True, name="crop", scale=(0.5, 0.5))
+
+    contributed = PluginManager.instance().get_manifest(PLUGIN).contributions.widgets
+    for contribution in contributed:
+        dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, contribution.display_name)
+        viewer.layers.selection.active = layer
+        before = len(viewer.layers)
+        widget.run_button.click()
+        _wait_until(lambda widget=widget: widget.settled)
+        assert len(viewer.layers) > before, (contribution.display_name, widget.status.text())
+        viewer.window.remove_dock_widget(dock)
+        print("opened", contribution.display_name, flush=True)
+
+    # a picture, and a stack that is decoded when looked at
+    stack = viewer.add_image(np.stack([crop[..., 1], crop[..., 0]]).astype(np.uint16) * 100, name="stack")
+    for number, saved in enumerate((layer, stack)):
+        (written,) = saved.save(str(folder / f"{number}.glc"), plugin=PLUGIN)
+        (opened,) = viewer.open(written, plugin=PLUGIN)
+        shown = np.asarray(opened.data)
+        assert (shown.shape, shown.dtype, opened.rgb) == (saved.data.shape, saved.data.dtype, saved.rgb)
+        assert np.corrcoef(shown.ravel(), saved.data.ravel())[0, 1] > 0.8
+        np.testing.assert_array_equal(opened.scale, saved.scale)
+        print("saved and opened", saved.name, flush=True)
+    viewer.close()
+
+
+def _wait_until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the widget's job did not end"
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
