@@ -17,9 +17,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import laplacian
 from scipy.spatial.distance import pdist, squareform
 
+from napari_glc.codecs import model_of
 from napari_glc.codecs.loading import loaded_codec
 from napari_glc.inspection.index_map.codewords import order_codewords
-from napari_glc.models import find_model
 
 NEAREST = 4
 
@@ -40,7 +40,7 @@ def along_fiedler(distances: NDArray[Any]) -> NDArray[np.int64]:
 
 def main() -> None:
     """Print the table."""
-    codec: Any = loaded_codec(find_model(None, "vqgan"), "cpu")
+    codec: Any = loaded_codec(model_of("vqgan", None), "cpu")
     words = codec.net.codebook(len(codec.config.codebooks) - 1).embedding.weight.numpy().astype(np.float64)
     condensed = pdist(words)
     distances = squareform(condensed)

@@ -30,7 +30,7 @@ def import_fake(network: str, folder: Path) -> None:
     import torch
 
     import fakes
-    from napari_glc.models import import_checkpoint
+    from napari_glc.codecs.importing import import_checkpoint
 
     torch.save(fakes.state_of(network), folder / "checkpoint")
     import_checkpoint(folder / "checkpoint", "fake")

@@ -23,8 +23,8 @@ import fakes
 import napari_glc
 import plain
 from napari_glc._napari.samples import sample_path
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import loaded_codec
-from napari_glc.models import import_checkpoint
 
 RATE_POINT = 1
 

@@ -21,9 +21,9 @@ import torch
 
 import napari_glc
 from napari_glc import recovery
+from napari_glc.codecs import model_of
 from napari_glc.codecs.loading import loaded_codec
 from napari_glc.codecs.vqgan.codec import VqganCodec
-from napari_glc.models import find_model
 from napari_glc.recovery.transformer import predict_by_windows
 
 PICTURE = Path(napari_glc.__file__).parent / "samples" / "kodim23.png"
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    codec = loaded_codec(find_model(options.model, "vqgan"), "cpu")
+    codec = loaded_codec(model_of("vqgan", options.model), "cpu")
     assert isinstance(codec, VqganCodec)
     assert codec.transformer is not None
     level = codec.level(options.quality)

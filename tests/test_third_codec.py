@@ -9,11 +9,13 @@ import json
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import torch
 import zarr
 
 import napari_glc
 from napari_glc.cli import main
 from napari_glc.cli.main import build_parser
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import release_models
 from napari_glc.errors import (
     DamagedFileError,
@@ -109,15 +111,17 @@ def test_streams_that_tiles_share_come_back_to_them(toy, monkeypatch, embryo):
         round(float(plane.mean())) for plane in stack
     ]
     error = np.abs(file.read().astype(float) - stack).mean()
-    release_models()
-    monkeypatch.setitem(registry._entries, "toy", ENTRY)
-    plain = napari_glc.decode(napari_glc.encode(stack, codec="toy", axes="TYX", tile=128, levels=2, quality=100))
-    assert error < np.abs(plain.astype(float) - stack).mean() + 1
     file.verify()
     damaged = bytearray(data)
     damaged[file.container.offsets[1]] ^= 1
     with pytest.raises(DamagedFileError, match="the stream of plane 0 of 2 is damaged"):
         napari_glc.GlcFile(bytes(damaged)).read()
+    release_models()
+    monkeypatch.setitem(registry._entries, "toy", ENTRY)
+    plain = napari_glc.decode(napari_glc.encode(stack, codec="toy", axes="TYX", tile=128, levels=2, quality=100))
+    assert error < np.abs(plain.astype(float) - stack).mean() + 1
+    with pytest.raises(UnsupportedVersionError, match="streams that this version does not know"):
+        napari_glc.decode(data)
 
 
 def test_zarr_arrays_are_stored_with_it(toy, embryo, tmp_path):
@@ -203,3 +207,23 @@ def test_newer_options_and_missing_libraries_are_one_line_each(toy, parrots, mon
     monkeypatch.setitem(registry._entries, "toy", replace(ENTRY, default_model="gone"))
     with pytest.raises(MissingModelError, match="gone"):
         napari_glc.encode(parrots[:64, :64], codec="toy")
+
+
+def test_checkpoints_that_others_publish_become_models_of_it(toy, tmp_path, parrots, capsys, monkeypatch):
+    from dataclasses import replace
+
+    from napari_glc.codecs import registry
+
+    assert main(["models", "list", "--published"]) == 0
+    assert "colour-8" in capsys.readouterr().out
+    mean = torch.full((1, 3, 1, 1), 0.5)
+    torch.save({"net": {"module.colour.mean": mean, "steps": torch.ones(1)}}, tmp_path / "a.pth")
+    model = import_checkpoint(tmp_path / "a.pth")
+    assert (model.name, model.codec, model.config) == ("colour-16", "toy", '{"block":16}')
+    assert model.load()["middle"].tolist() == [127.5] * 3
+    assert psnr(parrots, napari_glc.decode(napari_glc.encode(parrots, codec="toy", model="colour-16"))) > 18
+    with pytest.raises(OptionError, match="is a mean colour; only a transformer has heads"):
+        import_checkpoint(tmp_path / "a.pth", "b", heads=2)
+    # listing and recognising take none of a codec's libraries
+    monkeypatch.setitem(registry._entries, "toy", replace(ENTRY, needs=("no_such_library",), extra="toys"))
+    assert import_checkpoint(tmp_path / "a.pth", "again").sha256 == model.sha256

@@ -8,7 +8,6 @@ differences of the means of 8 x 8 pixels from them, in steps that quality sets, 
 from __future__ import annotations
 
 import copy
-import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_glc._base.config import Config, Size
 from napari_glc._base.progress import Progress
 from napari_glc.codecs import registry
 from napari_glc.codecs.base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
@@ -45,15 +45,10 @@ class ToyOptions(CodecOptions):
         return cls(grain=data[0] if data else 0)
 
 
-@dataclass(frozen=True)
-class ToyConfig:
-    block: int
+class ToyConfig(Config, frozen=True, kw_only=True):
+    block: Size
 
     sees_whole_planes = False
-
-    @classmethod
-    def from_json(cls, text: str) -> ToyConfig:
-        return cls(**json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -204,6 +199,8 @@ ENTRY = CodecEntry(
     options=ToyOptions,
     config=f"{__name__}:ToyConfig",
     default_model="toy-blocks",
+    trainer="toy_models:ToyTrainer",
+    checkpoints="toy_models:CHECKPOINTS",
     plot=PlotStyle("#3050c0", "^", ":"),
     capabilities=Capabilities(rate="continuous", preview=True, rate_steps=True),
 )

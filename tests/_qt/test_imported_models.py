@@ -17,8 +17,9 @@ from napari_glc._qt.index_map.widget import IndexWidget
 from napari_glc._qt.latent.widget import LatentWidget
 from napari_glc._qt.rate.widget import RateWidget
 from napari_glc._qt.recovery.widget import RecoveryWidget
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import loaded_codec, release_models
-from napari_glc.models import find_model, import_checkpoint
+from napari_glc.models import find_model
 from napari_glc.models.registry import FOLDER_VARIABLE
 
 

@@ -31,7 +31,7 @@ def test_importing_pulls_in_nothing_heavy():
     code = (
         "import sys, napari_glc, napari_glc.api, napari_glc._napari.reader, napari_glc._napari.writer;"
         "import napari_glc._napari.samples;"
-        "print([m for m in ('torch', 'numpy', 'napari', 'qtpy', 'PyQt6', 'imageio') if m in sys.modules])"
+        "print([m for m in ('torch', 'numpy', 'skimage', 'napari', 'qtpy', 'PyQt6', 'imageio') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
@@ -214,3 +214,55 @@ def test_the_model_page_names_the_embedded_model():
     model = find_model("glc-small")
     assert f"`{model.sha256}`" in page
     assert f"{model.size / 1e6:.1f} MB" in page
+
+
+@pytest.fixture
+def runs(codec, vqgan):
+    """How often encoders and generators run."""
+    counts = {"encoder": 0, "generator": 0}
+    parts = {
+        "encoder": (codec.net.vqgan.encoder, vqgan.net.encoder),
+        "generator": (codec.net.vqgan.generator, vqgan.net.generator),
+    }
+
+    def counting(name: str):
+        def count(*_: object) -> None:
+            counts[name] += 1
+
+        return count
+
+    hooks = [module.register_forward_hook(counting(name)) for name, modules in parts.items() for module in modules]
+    yield counts
+    for hook in hooks:
+        hook.remove()
+
+
+@pytest.mark.parametrize(("name", "bpp"), [("glc", 0.05), ("vqgan", 0.025)])
+def test_a_search_for_a_rate_analyses_once(runs, parrots, name, bpp):
+    picture = parrots[:128, :192]
+    result = napari_glc.encode_to_bpp(picture, bpp, codec=name, device="cpu")
+    assert runs == {"encoder": 1, "generator": 0}
+    assert result.data == napari_glc.encode(picture, codec=name, quality=result.quality, device="cpu")
+    assert abs(result.bpp - bpp) < 0.1 * bpp
+
+
+@pytest.mark.parametrize("name", ["glc", "vqgan"])
+def test_verifying_checks_symbols_and_renders_nothing(runs, parrots, name):
+    file = napari_glc.GlcFile(napari_glc.encode(parrots[:128, :192], codec=name, tile=64), device="cpu")
+    runs["encoder"] = runs["generator"] = 0
+    seen: list[tuple[int, int]] = []
+    file.verify(lambda done, total: seen.append((done, total)))
+    assert runs == {"encoder": 0, "generator": 0}
+    assert seen[-1][0] == seen[-1][1] >= 6
+
+
+def test_defaults_of_encode_are_those_of_the_work_behind_it():
+    from inspect import signature
+
+    from napari_glc.files.encoding import prepared_array
+
+    behind = signature(prepared_array).parameters
+    told = signature(napari_glc.encode).parameters
+    assert {n: told[n].default for n in behind if n not in ("image", "options")} == {
+        n: p.default for n, p in behind.items() if n not in ("image", "options")
+    }

@@ -140,7 +140,7 @@ def test_index_maps_in_packets_are_damaged_and_recovered(tmp_path, capsys):
     words = ["encode", str(SAMPLE), str(file), "--codec", "vqgan", "--quality", "75", "--packets", "5"]
     assert main([*words, "--index-coder", "adaptive"]) == 0
     assert main(["info", str(file)]) == 0
-    assert "coded by adaptive, 5 packet(s) a tile" in capsys.readouterr().out
+    assert "options  index coder adaptive, packets 5" in capsys.readouterr().out
     assert main(["verify", str(file)]) == 0
 
     assert main(["damage", str(file), str(bad), "--loss", "0.2", "--pattern", "packet", "--seed", "3"]) == 0

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_glc.container import ArrayKind, Header, TileGrid
+from napari_glc.codecs.base import PlaneCoding
+from napari_glc.codecs.glc.views import dense_parts
+from napari_glc.container import TileGrid
 from napari_glc.entropy.gaussian import symbol_bits, write_gaussian
 from napari_glc.errors import Cancelled
 from napari_glc.inspection.latent.latents import (
     CodedLatent,
     coded_latent,
-    dense_parts,
     indexed_latent,
     latent_colours,
 )
@@ -39,9 +40,8 @@ def _stream(coded: CodedLatent) -> bytes:
 
 
 def test_the_dense_arrays_are_those_of_the_coded_file(codec, parrots, coded):
-    header = Header(codec="glc", kind=ArrayKind.RGB8, model=b"abc", quality=50, height=512, width=768, tile=512)
-    grid = TileGrid(512, 768, 512)
-    (payload,) = codec.encode(parrots, header, grid, lambda done, total: None).chunks
+    coding = PlaneCoding(TileGrid(512, 768, 512), 50)
+    (payload,) = codec.encode(parrots, coding, lambda done, total: None).chunks
     assert coded.payload_bytes == (len(payload),)
     start = codec.coder.hyper_size(32, 48)
     assert _stream(coded) == payload[start:-1]

@@ -7,8 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import napari_glc
-from napari_glc.errors import UnsupportedArrayError
-from napari_glc.inspection.rate.maps import absolute_error, detail_beyond, detail_unlike, local_energy
+from napari_glc.inspection.rate.maps import detail_beyond, detail_unlike, local_energy
 from napari_glc.inspection.rate.session import RateSession
 
 
@@ -63,6 +62,8 @@ def test_local_energy_cuts_cells_at_the_border():
     assert found.shape == (2, 2)
     assert found[1, 1] == pytest.approx(3)
     assert found[0].max() == 0
+    colours = local_energy(np.stack([difference, 0 * difference], axis=-1), 4)
+    assert colours[1, 1] == pytest.approx(3 / np.sqrt(2))
 
 
 def test_added_texture_is_found_and_only_there(parrots):
@@ -91,12 +92,3 @@ def test_detail_beyond_the_preview_grows_with_the_rate(session):
         preview = napari_glc.decode(step.data, device="cpu", preview=True)
         means.append(detail_beyond(step.pixels, preview, 16).mean())
     assert 0 < means[0] < means[1]
-
-
-def test_the_absolute_error_is_that_of_the_worst_channel():
-    original = np.array([[[10, 200, 30]]], np.uint8)
-    decoded = np.array([[[15, 190, 30]]], np.uint8)
-    assert absolute_error(original, decoded).tolist() == [[10]]
-    assert absolute_error(original[..., 0], decoded[..., 0]).tolist() == [[5]]
-    with pytest.raises(UnsupportedArrayError):
-        absolute_error(original, decoded[..., 0])

@@ -6,10 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from skimage.metrics import peak_signal_noise_ratio
 
 from napari_glc.errors import UnsupportedArrayError
-from napari_glc.metrics import compare, ms_ssim, psnr
+from napari_glc.metrics import absolute_error, compare, ms_ssim, psnr
 
 
 def _noisy(picture: np.ndarray, sigma: float) -> np.ndarray:
@@ -17,9 +16,11 @@ def _noisy(picture: np.ndarray, sigma: float) -> np.ndarray:
     return np.clip(picture + noise, 0, 255).round().astype(np.uint8)
 
 
-def test_psnr_is_that_of_scikit_image(parrots):
+def test_psnr_is_that_of_its_definition(parrots):
     noisy = _noisy(parrots, 12)
-    assert psnr(parrots, noisy) == pytest.approx(peak_signal_noise_ratio(parrots, noisy, data_range=255))
+    error = sum(int(d) ** 2 for d in (parrots.astype(int) - noisy).ravel().tolist()) / parrots.size
+    assert psnr(parrots, noisy) == pytest.approx(10 * math.log10(255**2 / error), abs=1e-9)
+    assert psnr(np.zeros((9, 9), np.uint8), np.full((9, 9), 255, np.uint8)) == 0
 
 
 def test_identical_pictures_are_perfect(embryo):
@@ -40,3 +41,12 @@ def test_small_pictures_have_no_ms_ssim(parrots):
 def test_shapes_must_agree(parrots):
     with pytest.raises(UnsupportedArrayError):
         compare(parrots, parrots[..., 0])
+
+
+def test_the_absolute_error_is_that_of_the_worst_channel():
+    original = np.array([[[10, 200, 30]]], np.uint8)
+    decoded = np.array([[[15, 190, 30]]], np.uint8)
+    assert absolute_error(original, decoded).tolist() == [[10]]
+    assert absolute_error(original[..., 0], decoded[..., 0]).tolist() == [[5]]
+    with pytest.raises(UnsupportedArrayError):
+        absolute_error(original, decoded[..., 0])

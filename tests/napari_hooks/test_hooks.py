@@ -9,6 +9,7 @@ from pathlib import Path
 import npe2
 import numpy as np
 import pytest
+import skimage
 import tifffile
 from napari.components import ViewerModel
 from napari.layers import Labels
@@ -309,12 +310,22 @@ def test_hostile_metadata_is_ignored(viewer, embryo, tmp_path, metadata):
     assert layer.contrast_limits == [0, 255]
 
 
-def test_samples_open(viewer):
-    (plain,) = viewer.open_sample("napari-glc", "parrots")
-    assert plain.data.shape == (512, 768, 3)
-    layers = viewer.open_sample("napari-glc", "coded")
-    assert len(layers) == 2
-    assert "bytes" in layers[1].name
+@pytest.mark.parametrize(
+    ("key", "coded_key", "shape"), [("parrots", "coded", (512, 768, 3)), ("tissue", "coded_tissue", (512, 512, 3))]
+)
+def test_samples_open(viewer, key, coded_key, shape):
+    (plain,) = viewer.open_sample("napari-glc", key)
+    assert plain.data.shape == shape
+    original, coded = viewer.open_sample("napari-glc", coded_key)
+    np.testing.assert_array_equal(original.data, plain.data)
+    assert coded.data.shape == shape
+    assert "bytes" in coded.name
+    assert 15 < psnr(plain.data, coded.data) < 40
+
+
+def test_the_sample_of_tissue_comes_with_scikit_image():
+    """Nothing is downloaded: the file lies in the installed package."""
+    assert (Path(skimage.__file__).parent / "data" / "ihc.png").is_file()
 
 
 def test_every_menu_is_one_that_napari_shows():

@@ -15,11 +15,12 @@ import napari_glc
 import plain
 from napari_glc import Limits, set_limits
 from napari_glc.cli import main
+from napari_glc.codecs.base import PlaneCoding
 from napari_glc.codecs.glc.codec import GlcCodec
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.codecs.vqgan.codec import VqganCodec
-from napari_glc.container import Box, Header, TileGrid
-from napari_glc.container.header import ArrayKind
+from napari_glc.container import Box, TileGrid
 from napari_glc.entropy.gaussian import symbol_bits
 from napari_glc.errors import GlcError, LimitError, MissingModelError, ModelError, OptionError
 from napari_glc.inspection.index_map.codewords import codeword_patches
@@ -27,7 +28,7 @@ from napari_glc.inspection.index_map.maps import picture_map, position_bits
 from napari_glc.inspection.latent.attention import encoder_attention, encoder_attention_input, patch_attention
 from napari_glc.inspection.latent.attention_kinds import attention_kind
 from napari_glc.inspection.latent.latents import coded_latent, indexed_latent
-from napari_glc.models import ModelFile, find_model, import_checkpoint, remove_model
+from napari_glc.models import ModelFile, find_model, remove_model
 from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
 from napari_glc.networks.glc import GlcNetwork
 
@@ -44,7 +45,7 @@ def narrow(tmp_path) -> Callable[[str], ModelFile]:
 
     def imported(kind: str) -> ModelFile:
         try:
-            return find_model(f"narrow-{kind}", "vqgan")
+            return find_model(f"narrow-{kind}")
         except MissingModelError:
             state = {"glc": fakes.narrow_glc, "vqgan": fakes.narrow_vqgan, "codeformer": fakes.narrow_codeformer}
             if kind == "gpt":
@@ -64,11 +65,12 @@ def crop(parrots) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec"),
+    ("official", "codec"),
     [("glc_image", "glc"), ("vqgan_f16_1024", "vqgan"), ("vqgan_f16_16384", "vqgan"), ("codeformer_f32_1024", "vqgan")],
+    indirect=["official"],
 )
-def test_kodak_through_the_command_with_every_official_network(official, name, codec, crop, tmp_path, capsys):
-    model = official(name)
+def test_kodak_through_the_command_with_every_official_network(official, codec, crop, tmp_path, capsys):
+    model = official
     iio.imwrite(tmp_path / "in.png", crop)
     file, out = tmp_path / "a.glc", tmp_path / "out.png"
     words = ["encode", str(tmp_path / "in.png"), str(file), "--codec", codec, "--model", model.name]
@@ -90,7 +92,6 @@ def test_kodak_through_the_command_with_every_official_network(official, name, c
             whole = loaded.net.generate(book.lookup(torch.from_numpy(indices)[None]), 0)
         pixels = whole[0].permute(1, 2, 0).add(1).mul(127.5).round().clamp(0, 255).numpy()[:127, :190]
         assert np.abs(pixels - decoded).max() <= 1
-    release_models()
 
 
 def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads, jitter):
@@ -102,7 +103,6 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads,
     assert isinstance(codec, GlcCodec)
     grid = TileGrid(*picture.shape[:2], 320)
     assert len(grid) == 4
-    header = Header(codec="glc", kind=ArrayKind.RGB8, model=model.tag, quality=50, height=602, width=575, tile=320)
     y = codec.coefficients(picture, 50, lambda done, total: None)
     # the plane was analysed as a whole, padded as the official code pads it
     padded = np.pad(picture, ((0, 38), (0, 1), (0, 0)), mode="edge")
@@ -113,7 +113,7 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads,
     rate = (state["q_enc"][1] + state["q_enc"][2]) / 2
     wanted = plain.latent_transform(state, "enc.enc", latent, rate)
     assert (y - wanted).abs().max() <= 1e-4 * wanted.abs().max()
-    coded = codec.write_tiles(y, header, grid, lambda done, total: None)
+    coded = codec.write_tiles(y, PlaneCoding(grid, 50), lambda done, total: None)
     assert sum(int((symbols != 0).sum()) for _, tile in coded for symbols, _ in tile.parts) > 1000
 
     payload, told = coded[3]

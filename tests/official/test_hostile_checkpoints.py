@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import fakes
+from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.errors import ModelError
-from napari_glc.models import import_checkpoint
 from napari_glc.models.registry import FOLDER_VARIABLE
 
 

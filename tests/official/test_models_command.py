@@ -16,10 +16,10 @@ import torch
 
 import fakes
 from napari_glc.cli import main
+from napari_glc.codecs import importing
 from napari_glc.errors import ModelError, OptionError
-from napari_glc.models import published
 from napari_glc.models.downloading import DownloadError, download
-from napari_glc.models.published import PUBLISHED, PublishedModel
+from napari_glc.models.published import PublishedModel
 from napari_glc.models.registry import FOLDER_VARIABLE
 
 
@@ -71,12 +71,12 @@ def test_the_page_leads_from_the_download_to_a_picture(folder, monkeypatch, parr
 def test_published_models_are_listed_with_their_terms(capsys):
     assert main(["models", "list", "--published"]) == 0
     told = capsys.readouterr().out
-    for model in PUBLISHED:
+    for model in importing.published_models():
         assert model.name in told
         assert model.page in told
         assert model.licence in told
     assert main(["models", "list", "--published", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == len(PUBLISHED)
+    assert len(json.loads(capsys.readouterr().out)) == len(importing.published_models())
 
 
 class _Site:
@@ -172,12 +172,12 @@ def test_checksums_and_addresses_are_checked(folder, site):
     for url in ("ftp://a.b/c", "file:///etc/passwd", "http://example.org/a"):
         with pytest.raises(OptionError, match="https"):
             download(url, folder / "c")
-    assert all(model.url.startswith("https://") for model in PUBLISHED if model.url)
+    assert all(model.url.startswith("https://") for model in importing.published_models() if model.url)
 
 
 def test_pull_fetches_and_imports(folder, site, monkeypatch, capsys):
     there = PublishedModel(name="faces", title="", file="f.pth", page="https://a.b/page", url=site.url, licence="none")
-    monkeypatch.setattr(published, "PUBLISHED", (there,))
+    monkeypatch.setattr(importing, "published_models", lambda: (there,))
     assert main(["models", "pull", "faces"]) == 0
     assert "faces" in capsys.readouterr().out
     assert sorted(path.name for path in (folder / "models").rglob("*") if path.is_file()) == [
@@ -197,7 +197,7 @@ def test_without_a_connection_pull_says_what_to_do_by_hand(folder, site, monkeyp
         name="faces", title="", file="ckpts/last.ckpt", saved_as="f.ckpt", page="https://a.b/page", url=site.url,
         megabytes=12, licence="none",
     )  # fmt: skip
-    monkeypatch.setattr(published, "PUBLISHED", (gone,))
+    monkeypatch.setattr(importing, "published_models", lambda: (gone,))
     assert main(["models", "pull", "faces"]) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1

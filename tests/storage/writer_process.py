@@ -16,7 +16,7 @@ from napari_glc.container import ArrayKind, Header, pack
 
 def content(number: int, size: int) -> bytes:
     """A whole ``.glc`` file whose payload tells which one it is; every number has another length."""
-    header = Header(codec="glc", kind=ArrayKind.GREY8, model=bytes(3), quality=1, height=64, width=64)
+    header = Header(codec=0, kind=ArrayKind.GREY8, model=bytes(3), quality=1, height=64, width=64)
     return pack(header, [random.Random(number).randbytes(size + 1000 * (number % 7))], {"number": number})
 
 

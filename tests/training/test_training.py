@@ -16,13 +16,21 @@ from PIL import Image
 
 import napari_glc
 from napari_glc.cli import main
+from napari_glc.codecs import registry
+from napari_glc.codecs.training import (
+    embedded_config,
+    embedded_configs,
+    export_model,
+    make_trainer,
+    read_config,
+)
+from napari_glc.codecs.vqgan.trainer import VqganStage
 from napari_glc.errors import ModelError, OptionError
+from napari_glc.metrics import psnr
 from napari_glc.models import find_model
 from napari_glc.models.int8 import pack_rows, unpack_rows
 from napari_glc.networks.config import GlcConfig, VqganConfig
-from napari_glc.training.config import StageConfig, TrainingConfig, embedded_config
 from napari_glc.training.data import Crops, load_pictures
-from napari_glc.training.registry import make_trainer
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +98,31 @@ def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots
     assert napari_glc.decode(data).shape == (128, 192, 3)
 
 
+def test_a_codec_brings_its_stages_and_its_configurations(toy, material, tmp_path, parrots):
+    """All of them are in the codec's own files; see ``toy_models.py``."""
+    assert "toy-blocks" in embedded_configs()
+    config = read_config(embedded_config("toy-blocks"), material)
+    assert [(stage.name, stage.pull) for stage in config.stages] == [("colour", 0.0), ("rest", 0.5)]
+    trainer = make_trainer(config.shortened(steps=40), tmp_path / "run")
+    losses = [record["loss"] for record in trainer.run() if record["stage"] == 0]
+    assert losses[-1] < losses[0]
+    target = tmp_path / "mine.safetensors"
+    export_model(tmp_path / "run" / "checkpoint.pt", config, target, name="mine", description="")
+    file = napari_glc.GlcFile(napari_glc.encode(parrots, codec="toy", model=str(target)))
+    assert file.model.config == '{"block":16}'
+    assert psnr(parrots, file.read()) > 15
+
+
+def test_a_codec_without_a_trainer_is_not_trained(toy, tmp_path, monkeypatch):
+    monkeypatch.setitem(registry._entries, "toy", dataclasses.replace(toy, trainer=""))
+    assert "toy-blocks" not in embedded_configs()
+    (tmp_path / "a.toml").write_text('codec = "toy"\nseed = 1\n[[stages]]\nname = "colour"\nsteps = 1')
+    with pytest.raises(OptionError, match=r"a\.toml: codec 'toy' has nothing to train"):
+        read_config(tmp_path / "a.toml", tmp_path)
+
+
 def test_a_training_can_start_from_a_model(material, tmp_path):
-    config = TrainingConfig.load(embedded_config("glc-small"), material).shortened(steps=1)
+    config = read_config(embedded_config("glc-small"), material).shortened(steps=1)
     trainer = make_trainer(config, tmp_path / "run", start=find_model("glc-small"))
     weights = find_model("glc-small").load()
     for name, value in trainer.net.state_dict().items():
@@ -106,12 +137,16 @@ def test_a_training_can_start_from_a_model(material, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("seed = 1", "stages"),
-        ('seed = 1\n[[stages]]\nname = "joint"\nsteps = 10\nspeed = 2', "speed"),
-        ('seed = 1\n[[stages]]\nname = "joint"\nsteps = 0', "steps"),
-        ('seed = 1\n[[stages]]\nname = "warp"\nsteps = 1', "name"),
+        ('seed = 1\ncodec = "glc"', "stages"),
+        ("seed = 1\n[[stages]]\nsteps = 1", "codec"),
+        ('seed = 1\ncodec = "glc"\n[[stages]]\nname = "joint"\nsteps = 10\nspeed = 2', "speed"),
+        ('seed = 1\ncodec = "glc"\n[[stages]]\nname = "joint"\nsteps = 0', "steps"),
+        ('seed = 1\ncodec = "glc"\n[[stages]]\nname = "warp"\nsteps = 1', "name"),
         ('seed = 1\ncodec = "gif"\n[[stages]]\nname = "joint"\nsteps = 1', "gif"),
-        ('seed = 1\n[network]\nprior_blocks = "two"\n[[stages]]\nname = "joint"\nsteps = 1', "prior_blocks"),
+        (
+            'seed = 1\ncodec = "glc"\n[network]\nprior_blocks = "two"\n[[stages]]\nname = "joint"\nsteps = 1',
+            "prior_blocks",
+        ),
         ("seed = ", "Invalid value"),
     ],
 )
@@ -119,24 +154,24 @@ def test_a_wrong_training_file_says_what_is_wrong(tmp_path, text, message):
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(OptionError, match=rf"mine\.toml.*{message}"):
-        TrainingConfig.load(path, tmp_path)
+        read_config(path, tmp_path)
 
 
 def test_a_training_file_says_what_to_train(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
         'seed = 1\ncodec = "vqgan"\n[data]\narchive = "mine.tar"\n[network]\ncodebooks = [4, 8]\n'
-        '[[stages]]\nname = "codebooks"\nsteps = 10\ntarget_bpp = [0.1, 1]\n'
+        '[[stages]]\nname = "codebooks"\nsteps = 10\nquantised = 1\n'
     )
-    config = TrainingConfig.load(path, tmp_path / "material")
+    config = read_config(path, tmp_path / "material")
     assert (config.seed, config.average, config.network) == (1, 0.999, VqganConfig(codebooks=(4, 8)))
     assert config.data.archive == tmp_path / "material" / "mine.tar"
     assert config.data.features == tmp_path / "material" / "perceptual"
-    assert config.stages == (StageConfig(name="codebooks", steps=10, target_bpp=(0.1, 1.0)),)
+    assert config.stages == (VqganStage(name="codebooks", steps=10, quantised=1.0),)
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
-    config = TrainingConfig.load(embedded_config("glc-small"), material).shortened(steps=4)
+    config = read_config(embedded_config("glc-small"), material).shortened(steps=4)
 
     def weights(folder: Path, interrupt_after: int | None) -> dict[str, torch.Tensor]:
         trainer = make_trainer(config, folder)
@@ -153,7 +188,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
 
 def test_codebooks_are_clusters_of_the_trained_one(material, tmp_path):
     """Clustered only: every codeword is the mean of the trained codewords nearest to it."""
-    config = TrainingConfig.load(embedded_config("vqgan-small"), material).shortened(steps=2)
+    config = read_config(embedded_config("vqgan-small"), material).shortened(steps=2)
     small = config.network.replaced(
         autoencoder=config.network.autoencoder.replaced(codewords=64), codebooks=(4, 16), transformer=None
     )

@@ -11,7 +11,7 @@ from .._version import __version__
 
 if TYPE_CHECKING:
     from ..files.opened import GlcFile
-    from .layer_planes import PlanePlace
+    from .plane_place import PlanePlace
 
 __all__ = ["decoded_facts", "layer_axes", "layer_metadata", "layer_options", "lost_options", "metadata_of_layer"]
 

@@ -1,4 +1,4 @@
-"""napari's sample data: one embedded photograph, plain and through the codec."""
+"""napari's sample data: a photograph and a microscope's picture, plain and through the codec."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["coded_parrots", "parrots", "sample_path"]
+    Pixels = NDArray[np.uint8]
+
+__all__ = ["coded_parrots", "coded_tissue", "parrots", "sample_path", "tissue"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -19,35 +21,56 @@ def sample_path() -> Path:
     return Path(__file__).parents[1] / "samples" / "kodim23.png"
 
 
-def _picture() -> NDArray[np.uint8]:
+def parrots() -> list[LayerData]:
+    """The photograph as it is."""
+    return [_plain(_photograph(), "parrots")]
+
+
+def coded_parrots() -> list[LayerData]:
+    """The photograph, and over it what is left of it at quality 50."""
+    return _with_coded(_photograph(), "parrots")
+
+
+def tissue() -> list[LayerData]:
+    """A stained section of tissue as it is."""
+    return [_plain(_section(), "tissue")]
+
+
+def coded_tissue() -> list[LayerData]:
+    """The section, and over it what is left of it at quality 50: look at the nuclei before trusting any."""
+    return _with_coded(_section(), "tissue")
+
+
+def _photograph() -> Pixels:
     import imageio.v3 as iio
 
     return iio.imread(sample_path())
 
 
-def _options(name: str, **metadata: Any) -> dict[str, Any]:
-    return {
+def _section() -> Pixels:
+    """Colonic glands, FHL2 stained with DAB over haematoxylin, 512 x 512 pixels, RGB; part of scikit-image itself."""
+    from skimage.data import immunohistochemistry
+
+    pixels: Pixels = immunohistochemistry()
+    return pixels
+
+
+def _plain(pixels: Pixels, name: str) -> LayerData:
+    options = {
         "name": name,
         "rgb": True,
         "contrast_limits": (0, 255),
         "units": ("pixel", "pixel"),
         "axis_labels": ("y", "x"),
-        "metadata": metadata,
     }
+    return pixels, options, "image"
 
 
-def parrots() -> list[LayerData]:
-    """The photograph as it is."""
-    return [(_picture(), _options("parrots"), "image")]
-
-
-def coded_parrots() -> list[LayerData]:
-    """The photograph, and over it what is left of it at quality 50."""
+def _with_coded(original: Pixels, name: str) -> list[LayerData]:
     from ..api import encode
     from ..files.opened import GlcFile
     from .layer_metadata import layer_options
 
-    original = _picture()
     file = GlcFile(encode(original))
-    coded = layer_options(file) | {"name": f"parrots in {file.size} bytes"}
-    return [(original, _options("parrots"), "image"), (file.read(), coded, "image")]
+    coded = layer_options(file) | {"name": f"{name} in {file.size} bytes"}
+    return [_plain(original, name), (file.read(), coded, "image")]

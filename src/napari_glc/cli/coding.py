@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["add_verbs"]
 
 _NEAR = 0.1
+_COMMON_FACTS = ("codec", "model", "quality", "bytes", "bpp")
+"""Facts of every file; the others are options of its codec."""
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -339,8 +341,9 @@ def _info(options: argparse.Namespace) -> int:
     print(f"{options.input}: {file.size} bytes, {file.bpp:.4f} bpp")
     print(f"  codec    {file.codec}, model {model}, quality {file.quality:g}")
     print(f"  array    {' x '.join(map(str, file.shape))} {file.dtype}, axes {file.axes}, {facts['tiles']} tile(s)")
-    for name in file.facts().keys() - {"codec", "model", "quality", "bytes", "bpp"}:
-        print(f"  {name.replace('_', ' '):<12} {facts[name]}")
+    own = [f"{name.replace('_', ' ')} {value}" for name, value in file.facts().items() if name not in _COMMON_FACTS]
+    if own:
+        print(f"  options  {', '.join(own)}")
     for name, count in (facts["streams"] or {}).items():
         print(f"  {name:<8} {count:>8} bytes")
     if file.metadata:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..codecs.registry import DEFAULT_CODEC
 from .coding import add_codec_options, add_model_options, codec_options
 from .progress import bar
 
@@ -49,7 +50,8 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     evaluate.add_argument("--seed", type=int, default=0, metavar="S", help="with --loss: of the draw, default 0")
     add_codec_options(evaluate)
     add_model_options(evaluate)
-    evaluate.set_defaults(run=_evaluate)
+    # with --loss the default is a codec that has packets
+    evaluate.set_defaults(run=_evaluate, codec=None)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -61,7 +63,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         rows = evaluate_folder(
             options.folder,
             options.quality,
-            codec=options.codec,
+            codec=options.codec or DEFAULT_CODEC,
             model=options.model,
             device=options.device,
             save_to=options.save_decoded,

@@ -35,7 +35,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     taken = actions.add_parser(
         "import",
         help="a checkpoint as its authors publish it",
-        description="Turn a published checkpoint (GLC, taming-transformers, CodeFormer) into a model.",
+        description="Turn a checkpoint that others published into a model (glc models list --published).",
     )
     taken.add_argument("file", type=Path, metavar="FILE", help="what the authors publish, as it is")
     _add_naming(taken)
@@ -85,12 +85,13 @@ def _line(model: ModelFile) -> str:
 
 
 def _list_published(options: argparse.Namespace) -> int:
-    from ..models.published import PUBLISHED
+    from ..codecs.importing import published_models
 
+    models = published_models()
     if options.json:
-        print(json.dumps([asdict(model) for model in PUBLISHED], indent=2))
+        print(json.dumps([asdict(model) for model in models], indent=2))
         return 0
-    for model in PUBLISHED:
+    for model in models:
         size = f"{model.megabytes} MB" if model.megabytes else ""
         print(f"{model.name:<20} {size:>7}  {model.title}; {model.licence}; {model.page}")
     print("glc models pull NAME fetches one, if its authors give an address for it")
@@ -124,7 +125,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from ..models import import_checkpoint
+    from ..codecs.importing import import_checkpoint
 
     model = import_checkpoint(
         options.file,
@@ -148,11 +149,11 @@ def _tell(model: ModelFile) -> None:
 
 
 def _pull(options: argparse.Namespace) -> int:
+    from ..codecs.importing import find_published, import_checkpoint
     from ..errors import MissingModelError
-    from ..models import import_checkpoint, model_folder
+    from ..models import model_folder
     from ..models.downloading import DownloadError, download
     from ..models.importing.storing import checked_name
-    from ..models.published import find_published
 
     wanted = find_published(options.published)
     name = checked_name(options.name or wanted.name, replace=options.replace)

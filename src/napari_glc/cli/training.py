@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..codecs.training import embedded_configs
+
 __all__ = ["add_verbs"]
 
 
@@ -19,7 +21,8 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             "last checkpoint left off; a finished one is exported as model.safetensors."
         ),
     )
-    train.add_argument("config", metavar="CONFIG", help="a TOML file, or an embedded one: glc-small, vqgan-small")
+    embedded = ", ".join(embedded_configs())
+    train.add_argument("config", metavar="CONFIG", help=f"a TOML file, or an embedded one: {embedded}")
     train.add_argument("--data", type=Path, required=True, metavar="DIR", help="training pictures and feature networks")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, log and model")
     train.add_argument("--start", metavar="M", help="continue from this model (name, hash or path), not from scratch")
@@ -31,14 +34,12 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _train(options: argparse.Namespace) -> int:
     from ..codecs.loading import choose_device
+    from ..codecs.training import embedded_config, export_model, make_trainer, read_config
     from ..models import find_model
-    from ..training.config import TrainingConfig, embedded_config
-    from ..training.export import export_model
-    from ..training.registry import make_trainer
 
     device = choose_device(options.device)
     path = Path(options.config) if Path(options.config).is_file() else embedded_config(options.config)
-    config = TrainingConfig.load(path, options.data)
+    config = read_config(path, options.data)
     if options.smoke:
         config = config.shortened(steps=3)
     start = None if options.start is None else find_model(options.start)

@@ -14,16 +14,13 @@ import torch
 from torch import Tensor
 
 from .._base.progress import Progress
-from ..container import Box
+from ..container import BLOCK, Box
 from ..container.limits import LIMITS_VARIABLE, get_limits
 from ..errors import LimitError
 from ..imaging.planes import padded_crop
 from .base import Plane
 
 __all__ = ["BLOCK", "BlockOutputs", "BlockWalk"]
-
-BLOCK = 1536
-"""Side in pixels of the blocks networks see at once; a multiple of the tile alignment."""
 
 
 class BlockOutputs:

@@ -91,9 +91,11 @@ class CodecEntry:
     default_model
         Name of its embedded model; empty for none.
     trainer
-        The class that trains its models; empty for none.
+        The class that trains its models (:class:`~napari_glc.training.trainer.Trainer`); empty for none. The training
+        configurations of its embedded models lie beside it, as ``NAME.toml``.
     checkpoints
-        The published checkpoints that become models of it; empty for none.
+        The published checkpoints that become models of it (:class:`~napari_glc.models.importing.kinds.Checkpoints`);
+        empty for none. They are listed and recognised without the codec's libraries.
     extra, needs
         Libraries it needs beyond the package's own, and the extra that installs them.
     plot
@@ -131,14 +133,22 @@ class CodecEntry:
                 f"codec {self.name!r} needs {', '.join(missing)}: pip install 'napari-glc[{self.extra}]'"
             )
 
-    def load(self, place: str) -> Any:
+    def load(self, place: str, *, libraries: bool = True) -> Any:
         """What lies at a place such as :attr:`implementation`.
+
+        Parameters
+        ----------
+        place
+            ``"module:attribute"``.
+        libraries
+            Whether it takes the codec's libraries.
 
         Raises
         ------
         MissingDependencyError
-            If a library is missing.
+            If it does and one is missing.
         """
-        self.check_libraries()
+        if libraries:
+            self.check_libraries()
         module, _, attribute = place.partition(":")
         return getattr(import_module(module), attribute)

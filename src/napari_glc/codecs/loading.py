@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from cachetools import LRUCache
 
 from ..errors import MissingDependencyError, OptionError
 
@@ -14,8 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_device", "device_obstacles", "loaded_codec", "release_models"]
 
-_loaded: dict[tuple[str, str], Codec] = {}
+KEPT_BYTES = 2 << 30
+"""Bytes of model files whose codecs are kept: the two embedded ones and one or two published ones."""
+
+_loaded: LRUCache[tuple[str, str], tuple[Codec, int]] = LRUCache(KEPT_BYTES, getsizeof=lambda kept: kept[1])
+"""By hash and device: the codec and what it counts."""
 _lock = threading.Lock()
+"""Held for a look at what is there, never while a model is loaded."""
+_under_way: WeakValueDictionary[tuple[str, str], threading.Lock] = WeakValueDictionary()
+"""A lock for each codec that is being loaded: whoever wants the same one waits, nobody else."""
 
 
 def choose_device(wanted: str = "auto") -> str:
@@ -72,18 +82,50 @@ def device_obstacles() -> dict[str, str]:
 
 
 def loaded_codec(model: ModelFile, device: str = "auto") -> Codec:
-    """The codec of a model on a device, built once."""
+    """The codec of a model on a device, built when it is wanted first.
+
+    Those used last are kept, as many as have model files of 2 GiB together, and the last one in any case. What somebody
+    works with stays in memory for as long as they do. Several threads may ask: for the same codec, the first one builds
+    it and the others wait.
+
+    Parameters
+    ----------
+    model
+        See :mod:`napari_glc.models`.
+    device
+        See :func:`choose_device`.
+
+    Raises
+    ------
+    OptionError
+        If the device is not there, or this version has no such codec.
+    MissingDependencyError
+        If torch, or a library the codec needs, is not installed.
+    ModelError
+        If the model file does not hold what it promises.
+    """
     from .registry import load_codec
 
     key = (model.sha256, choose_device(device))
     with _lock:
-        if key not in _loaded:
-            _loaded[key] = load_codec(model, key[1])
-        return _loaded[key]
+        if key in _loaded:
+            return _loaded[key][0]
+        mine = _under_way.setdefault(key, threading.Lock())
+    with mine:
+        with _lock:
+            if key in _loaded:
+                return _loaded[key][0]
+        codec = load_codec(model, key[1])
+        with _lock:
+            _loaded[key] = codec, min(KEPT_BYTES, model.size)
+        return codec
 
 
 def release_models() -> None:
-    """Forget all loaded models, so that their memory can be reclaimed; that of a GPU is given back at once."""
+    """Forget all loaded models, so that their memory can be reclaimed; that of a GPU is given back at once.
+
+    One that is being loaded meanwhile is kept.
+    """
     with _lock:
         _loaded.clear()
     torch = sys.modules.get("torch")

@@ -8,7 +8,11 @@ from functools import cached_property
 
 from .limits import beyond, get_limits
 
-__all__ = ["Box", "TileGrid"]
+__all__ = ["BLOCK", "Box", "TileGrid"]
+
+BLOCK = 1536
+"""Side in pixels of what is worked on at once: tiles coded together, blocks networks see, chunks of lazy arrays. A
+multiple of the default tile and of the units tiles are aligned to."""
 
 
 @dataclass(frozen=True, order=True)

@@ -1,12 +1,16 @@
 """The stored table of Gaussian scales.
 
-A network puts out a scale (or its logarithm) in fixed point; the coder uses one of 64 stored standard
-deviations. Level k stands for ``0.12 * (32 / 0.12) ** (k / 63)``, rounded to a multiple of 2**-24, so that
-the coder's probabilities never depend on a machine's ``exp``. The level of a network's output is found by
-comparing integers with stored integer thresholds.
+The prior predicts a standard deviation (or its logarithm) in fixed point; the coder uses the nearest of 64 stored
+ones. Level k stands for ``0.12 * (32 / 0.12) ** (k / 63)``, rounded to a multiple of 2**-24, so that the coder's
+probabilities never depend on a machine's ``exp``. The level of a prediction is found by comparing integers with stored
+integer thresholds.
 
-Symbols at level 0 are so surely zero (all but 3 in 100,000) that they are skipped: not coded, zero on both
-sides.
+The table is this project's own (CompressAI's has 64 levels from 0.11 to 256, that of DCVC-RT 128 from 0.11 to 16):
+
+- Below 0.12 a symbol is not zero 3 times in 100,000, twice the probability beyond 0.5 / 0.12 standard deviations. So
+  symbols at level 0 are skipped: not coded, zero on both sides.
+- At 32 the symbols of ±255 reach to 8 standard deviations; nothing coded at these rates comes near.
+- Levels are 9 % apart. A scale half a level off costs 0.003 bits a symbol, the divergence of the two Gaussians.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def evaluate_losses(
     ratios: Sequence[float],
     methods: Sequence[str],
     *,
-    codec: str,
+    codec: str | None = None,
     pattern: str = "random",
     packets: int = 8,
     seed: int = 0,
@@ -48,7 +48,7 @@ def evaluate_losses(
     methods
         See :meth:`napari_glc.GlcFile.recover`.
     codec
-        Name of a codec with packets.
+        Name of a codec with packets; ``None`` takes the first there is.
     pattern, packets
         One of :data:`napari_glc.recovery.PATTERNS`; packets a plane for pattern ``packet``.
     seed
@@ -77,7 +77,7 @@ def evaluate_losses(
     from .. import recovery
     from ..codecs.index_mapped import RECOVERY_METHODS, DamagedMap
     from ..codecs.loading import loaded_codec
-    from ..codecs.registry import codec_named, model_of
+    from ..codecs.registry import all_codecs, codec_named, model_of
     from ..container import Box, TileGrid
     from ..imaging.files import read_picture, write_picture
     from ..imaging.planes import from_plane, to_plane
@@ -86,6 +86,7 @@ def evaluate_losses(
 
     if unknown := [m for m in methods if m not in RECOVERY_METHODS]:
         raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(RECOVERY_METHODS)}")
+    codec = codec or next(entry.name for entry in all_codecs() if entry.capabilities.lossy_packets)
     if not codec_named(codec).capabilities.lossy_packets:
         raise OptionError(f"codec {codec!r} has no packets to lose")
     coder = cast("IndexMapped", loaded_codec(model_of(codec, model), device))

@@ -26,7 +26,7 @@ from .._base.quality import checked_quality
 from ..codecs.base import PlaneCoding
 from ..codecs.loading import loaded_codec
 from ..codecs.registry import DEFAULT_CODEC, codec_named, model_of, sees_whole_planes
-from ..container import ARRAY_KEY, DEFAULT_TILE, TILE_UNIT, ArrayKind, Header, Spool, TileGrid
+from ..container import ARRAY_KEY, BLOCK, DEFAULT_TILE, TILE_UNIT, ArrayKind, Header, Spool, TileGrid
 from ..container.limits import MAX_LEVELS, beyond, get_limits
 from ..errors import OptionError, UnsupportedArrayError
 from ..imaging.layout import laid_out
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AnalysisMemory", "Job", "encoded_parts", "prepared", "prepared_array"]
 
-_GROUP = 1536
 _FEW_PIXELS = 4096
 """Longest side of planes that get no smaller levels by themselves."""
 _SMALLEST = 1024
@@ -198,7 +197,7 @@ def encoded_parts(
     coder = loaded_codec(job.model, device)
     shared = _SharedStreams(coder, job)
     # blocks of a plane that is seen as a whole would each see all of it
-    side = max(job.grid.height, job.grid.width) if sees_whole_planes(job.model) else _GROUP
+    side = max(job.grid.height, job.grid.width) if sees_whole_planes(job.model) else BLOCK
     units = _Units(progress, layout.planes * sum(map(len, grids)))
     options, packets, clipped = job.options, job.options.packets, 0
     with Spool(shared.chunks + units.total * packets) as spool:

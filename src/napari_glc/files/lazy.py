@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._base.caching import ByteCache
-from .._base.progress import no_progress
+from .._base.progress import Progress, no_progress
 from ..codecs.registry import sees_whole_planes
-from ..container import Box
+from ..container import BLOCK, Box, Container
 from ..errors import GlcError
-
-if TYPE_CHECKING:
-    from .opened import GlcFile
+from ..imaging.layout import Layout
+from ..models import ModelFile
 
 __all__ = ["LazyLevel", "lazy_array"]
 
-_CHUNK = 1536
 _KEPT_BYTES = 1 << 28
+
+
+class PlaneSource(Protocol):
+    """What is needed of a file; see :class:`~napari_glc.files.opened.GlcFile`."""
+
+    container: Container
+    layout: Layout
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the array."""
+        ...
+
+    @property
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of the array at each level of resolution."""
+        ...
+
+    @property
+    def model(self) -> ModelFile:
+        """The model that made it; raises if it is not installed."""
+        ...
+
+    def plane_pixels(self, plane: int, level: int, box: Box, progress: Progress) -> NDArray[np.uint8]:
+        """Pixels of a part of a plane."""
+        ...
 
 
 class LazyLevel:
@@ -37,7 +61,7 @@ class LazyLevel:
         Of resolution.
     """
 
-    def __init__(self, file: GlcFile, level: int) -> None:
+    def __init__(self, file: PlaneSource, level: int) -> None:
         self.file, self.level = file, level
         self.shape, self.dtype = file.levels[level], file.dtype
         self.ndim = len(self.shape)
@@ -67,17 +91,17 @@ class LazyLevel:
             return pixels
 
 
-def _chunk_side(file: GlcFile) -> int:
+def _chunk_side(file: PlaneSource) -> int:
     """Pixels; as much as a plane where any part of it takes all of it."""
     try:
         whole = sees_whole_planes(file.model)
     except GlcError:  # without the model, reading will say so
         whole = False
-    return max(file.container.grid.height, file.container.grid.width) if whole else _CHUNK
+    return max(file.container.grid.height, file.container.grid.width) if whole else BLOCK
 
 
-def lazy_array(file: GlcFile, level: int) -> Any:
-    """See :meth:`GlcFile.dask`."""
+def lazy_array(file: PlaneSource, level: int) -> Any:
+    """See :meth:`napari_glc.GlcFile.dask`."""
     import dask.array as da
 
     source = LazyLevel(file, level)

@@ -1,7 +1,7 @@
 """Models: where they are, what they hold, whether they are what they claim to be. No torch at import."""
 
 from .file import ModelFile, read_model, write_model
-from .importing import Provenance, import_checkpoint, provenance_of, remove_model
+from .importing import Provenance, provenance_of, remove_model
 from .registry import embedded_models, find_model, find_model_by_hash, installed_models, model_folder
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "embedded_models",
     "find_model",
     "find_model_by_hash",
-    "import_checkpoint",
     "installed_models",
     "model_folder",
     "provenance_of",

@@ -1,7 +1,7 @@
 """Fetching a checkpoint: what is there already is kept, and what comes is checked.
 
-The bytes go to ``NAME.part`` beside the target. A connection that breaks leaves them; the next attempt asks the server
-for the rest, on condition that the file there is still the one it was.
+The bytes go to ``NAME.part`` beside the target. They stay if the connection breaks; the next attempt asks the server
+for the missing ones, provided that its file has not changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class DownloadError(ModelError):
 
 
 def download(url: str, target: Path, *, sha256: str = "", progress: Progress = no_progress) -> Path:
-    """Fetch a file, or the rest of it.
+    """Fetch a file, or what is missing of it.
 
     Parameters
     ----------

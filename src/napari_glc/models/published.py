@@ -1,4 +1,4 @@
-"""Checkpoints their authors publish, and where. Nothing of them is part of this package.
+"""Checkpoints their authors publish, and where. Nothing of them is part of this package; codecs list theirs.
 
 Pages are the authors'; addresses of files are theirs or those other projects use. Hashes are not the authors' (they
 give none) but observed by several people who downloaded the file; where none is known to this project there is none
@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import OptionError
-
-__all__ = ["PUBLISHED", "PublishedModel", "find_published"]
+__all__ = ["PublishedModel"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,79 +61,3 @@ class PublishedModel:
             f"fetch {self.file}{size} by hand from {self.page} and run: "
             f"glc models import {self.local_file} --as {self.name}"
         )
-
-
-_HEIBOX = "https://heibox.uni-heidelberg.de/d"
-_CODEFORMER = "https://github.com/sczhou/CodeFormer/releases"
-
-PUBLISHED = (
-    PublishedModel(
-        name="glc-image",
-        title="GLC for natural images, f = 16, N = 256, 16384 codes, four rate points",
-        file="GLC_image",
-        page="https://github.com/jzyustc/GLC/releases",
-        licence="Apache-2.0",
-    ),
-    PublishedModel(
-        name="vqgan-f16-1024",
-        title="VQGAN of taming-transformers, ImageNet, f = 16, 1024 codes",
-        file="ckpts/last.ckpt",
-        saved_as="vqgan_imagenet_f16_1024.ckpt",
-        page=f"{_HEIBOX}/8088892a516d4e3baf92/",
-        url=f"{_HEIBOX}/8088892a516d4e3baf92/files/?p=%2Fckpts%2Flast.ckpt&dl=1",
-        megabytes=957,
-        licence="MIT",
-    ),
-    PublishedModel(
-        name="vqgan-f16-16384",
-        title="VQGAN of taming-transformers, ImageNet, f = 16, 16384 codes",
-        file="ckpts/last.ckpt",
-        saved_as="vqgan_imagenet_f16_16384.ckpt",
-        page=f"{_HEIBOX}/a7530b09fed84f80a887/",
-        url=f"{_HEIBOX}/a7530b09fed84f80a887/files/?p=%2Fckpts%2Flast.ckpt&dl=1",
-        megabytes=980,
-        licence="MIT",
-    ),
-    PublishedModel(
-        name="sflckr",
-        title="VQGAN with its transformer (minGPT), landscapes, f = 16, 1024 codes",
-        file="checkpoints/last.ckpt",
-        saved_as="sflckr.ckpt",
-        page=f"{_HEIBOX}/73487ab6e5314cb5adba/",
-        url=f"{_HEIBOX}/73487ab6e5314cb5adba/files/?p=%2Fcheckpoints%2Flast.ckpt&dl=1",
-        licence="MIT",
-    ),
-    PublishedModel(
-        name="codeformer-f32-1024",
-        title="VQ autoencoder of CodeFormer, faces, f = 32, 1024 codes",
-        file="vqgan_code1024.pth",
-        page=f"{_CODEFORMER}/tag/v0.1.0",
-        url=f"{_CODEFORMER}/download/v0.1.0/vqgan_code1024.pth",
-        megabytes=255,
-        licence="S-Lab License 1.0: not for commercial use",
-    ),
-    PublishedModel(
-        name="codeformer-restorer",
-        title="the VQ autoencoder inside CodeFormer's restorer, faces, f = 32, 1024 codes",
-        file="codeformer.pth",
-        page=f"{_CODEFORMER}/tag/v0.1.0",
-        url=f"{_CODEFORMER}/download/v0.1.0/codeformer.pth",
-        sha256="1009e537e0c2a07d4cabce6355f53cb66767cd4b4297ec7a4a64ca4b8a5684b7",
-        megabytes=377,
-        licence="S-Lab License 1.0: not for commercial use",
-    ),
-)
-
-
-def find_published(name: str) -> PublishedModel:
-    """The published checkpoint of a name.
-
-    Raises
-    ------
-    OptionError
-        If there is none, with those there are.
-    """
-    for model in PUBLISHED:
-        if model.name == name:
-            return model
-    raise OptionError(f"no published model is called {name!r}; there are {', '.join(m.name for m in PUBLISHED)}")

@@ -36,6 +36,7 @@ class PatchAttention(nn.Module):
         self.proj_out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Feature map ``(B, C, h, w)`` to one of the same shape; each position has seen its window."""
         normed = self.norm(x)
         q, k, v = self.q(normed), self.k(normed), self.v(normed)
         window = self.window

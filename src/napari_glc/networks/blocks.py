@@ -28,6 +28,7 @@ class Product(nn.Module):
     """Elementwise product as a module, so that fixed-point evaluation can replace it."""
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two tensors of equal shape, or of shapes that broadcast, to their product."""
         return a * b
 
 
@@ -42,6 +43,7 @@ class DepthConv(nn.Module):
         self.adaptor = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, in_channels, h, w)`` to ``(B, out_channels, h, w)``."""
         identity = x if self.adaptor is None else self.adaptor(x)
         out: Tensor = self.conv2(self.depth_conv(self.conv1(x)))
         return out + identity
@@ -62,6 +64,7 @@ class DepthConv2(nn.Module):
         self.product = Product()
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, h, w)`` to the same shape."""
         out: Tensor = self.out_conv(self.product(self.conv1(x), self.conv2(x)))
         return out + x
 
@@ -86,6 +89,7 @@ class ConvFFN(nn.Module):
         self.product = Product()
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, h, w)`` to the same shape; positions do not see each other."""
         value, gate = self.conv(x).chunk(2, dim=1)
         out: Tensor = self.conv_out(self.product(value, self.activation(gate)))
         return out + x
@@ -99,6 +103,7 @@ class _Block(nn.Module):
         self.block = nn.Sequential(spatial, pointwise)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, in_channels, h, w)`` to ``(B, out_channels, h, w)``."""
         out: Tensor = self.block(x)
         return out
 
@@ -125,6 +130,7 @@ class ResidualBlockUpsample(nn.Module):
         self.upsample = nn.Sequential(nn.Conv2d(in_channels, out_channels * 4, 1), nn.PixelShuffle(2))
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, in_channels, h, w)`` to ``(B, out_channels, 2 h, 2 w)``."""
         out: Tensor = self.leaky_relu2(self.conv(self.leaky_relu(self.subpel_conv(x))))
         plain: Tensor = self.upsample(x)
         return torch.add(out, plain)

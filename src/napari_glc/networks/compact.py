@@ -30,6 +30,7 @@ class _ResBlock(nn.Module):
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, h, w)`` to the same shape."""
         out: Tensor = self.conv1(F.leaky_relu(x, _SLOPE))
         out = self.conv2(F.leaky_relu(out, _SLOPE))
         return out + x
@@ -60,6 +61,7 @@ class CompactEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Latent of a picture; shapes as above."""
         out: Tensor = self.blocks(x)
         return out
 

@@ -110,7 +110,7 @@ class GlcConfig(Config, frozen=True, kw_only=True):
     prior_blocks
         Blocks of the spatial prior shared by the coding steps.
     log_scale
-        The prior puts out the logarithm of the scale (``True``) or the scale itself (official).
+        The prior predicts the logarithm of the scale (``True``) or the scale itself (official).
     rate_conditioned_prior
         Whether the hyper decoder's output is multiplied by a learned ``q_prior`` of the rate point.
     """

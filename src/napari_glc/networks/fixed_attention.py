@@ -61,6 +61,7 @@ class FixedLinear(nn.Module):
         self.register_buffer("offset", (bias.double() * ONE * 2.0**self.weight_bits).round(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(..., C)`` to ``(..., D)``, as everywhere here integer-valued float64."""
         return rescale(snap(x) @ self.weight + self.offset, self.weight_bits)
 
 
@@ -77,6 +78,7 @@ class FixedTokens(nn.Module):
         self.register_buffer("weight", integers, persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Rows ``(..., C)`` of tokens ``(...)`` int64."""
         return self.rows[tokens]
 
     def scores(self, features: Tensor, first: int, count: int) -> Tensor:
@@ -97,6 +99,7 @@ class FixedLayerNorm(nn.Module):
         self.register_buffer("offset", to_fixed(norm.bias.detach()) * 2.0**self.gain_bits, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(..., C)`` to the same shape, each row normalised."""
         x = snap(x)
         width = x.shape[-1]
         centred = x - (x.sum(-1, keepdim=True) / width).round()
@@ -117,6 +120,7 @@ class FixedGelu(nn.Module):
         self.register_buffer("table", _gelu(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same shape."""
         x = snap(x)
         half = len(self.table) // 2
         inside = self.table[(x + half).clamp(0, 2 * half - 1).long()]
@@ -133,6 +137,7 @@ class FixedAttend(nn.Module):
         self.register_buffer("table", exponentials(_WEIGHT_BITS - 1), persistent=False)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+        """``(..., S, d)`` for queries ``(..., S, d)``, keys and values ``(..., M, d)``, bias ``(..., S, M)``."""
         # 2**46 a product: exact for heads of up to 128 channels
         scores = rescale(snap(query) @ snap(key).transpose(-1, -2), FRACTION_BITS)
         root = float(round(2**_ROOT_BITS / math.sqrt(query.shape[-1])))

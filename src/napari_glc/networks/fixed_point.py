@@ -55,6 +55,7 @@ class _FixedConv2d(nn.Module):
         self.register_buffer("offset", offset, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, in_channels, h, w)`` to ``(B, out_channels, h, w)``, integer-valued float64."""
         x = snap(x)
         batch, _, height, width = x.shape
         total = self._depthwise(x) if self.depthwise else self._dense(x)
@@ -81,12 +82,14 @@ class _FixedLeakyReLU(nn.Module):
         self.slope = float(round(slope * 2**_SLOPE_BITS))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape to the same shape."""
         x = snap(x)
         return torch.where(x < 0, rescale(x * self.slope, _SLOPE_BITS), x)
 
 
 class _FixedProduct(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two tensors of shapes that broadcast to their product."""
         return rescale(snap(a) * snap(b), FRACTION_BITS)
 
 

@@ -18,12 +18,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .autoencoder import build_encoder, build_generator
 from .blocks import depth_conv_block, depth_conv_block2
-from .compact import CompactEncoder, CompactGenerator
 from .config import AutoencoderConfig, GlcConfig
 from .prior import Prior, PriorParameters
 from .vector_quantizer import VectorQuantizer
-from .vqgan import VqganEncoder, VqganGenerator
 
 __all__ = ["Autoencoder", "GlcNetwork"]
 
@@ -36,10 +35,9 @@ class Autoencoder(nn.Module):
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
-        compact = config.kind == "compact"
-        self.encoder = CompactEncoder(config) if compact else VqganEncoder(config)
+        self.encoder = build_encoder(config)
         self.quantize = VectorQuantizer(config.codewords, config.latent_channels)
-        self.generator = CompactGenerator(config) if compact else VqganGenerator(config)
+        self.generator = build_generator(config)
 
 
 class _LatentAnalysis(nn.Module):
@@ -49,6 +47,7 @@ class _LatentAnalysis(nn.Module):
         self.enc_2 = nn.Sequential(*(depth_conv_block2(channels, expansion) for _ in range(2)))
 
     def forward(self, latent: Tensor, q: Tensor) -> Tensor:
+        """Coefficients y ``(B, N, h, w)`` of a latent of that shape, scaled on the way by `q` ``(B or 1, N, 1, 1)``."""
         out: Tensor = self.enc_2(self.enc_1(latent) * q)
         return out
 
@@ -60,6 +59,7 @@ class _LatentSynthesis(nn.Module):
         self.dec_2 = nn.Sequential(*(depth_conv_block2(channels, expansion) for _ in range(2)))
 
     def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
+        """Latent ``(B, N, h, w)`` from coefficients of that shape, scaled on the way by `q` ``(B or 1, N, 1, 1)``."""
         out: Tensor = self.dec_2(self.dec_1(y_hat) * q)
         return out
 

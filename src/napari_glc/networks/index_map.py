@@ -15,11 +15,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .compact import CompactEncoder, CompactGenerator
+from .autoencoder import build_encoder, build_generator
 from .config import VqganConfig
 from .index_transformer import IndexTransformer, Vocabulary
 from .vector_quantizer import VectorQuantizer
-from .vqgan import VqganEncoder, VqganGenerator
 
 __all__ = ["IndexMapNetwork"]
 
@@ -37,9 +36,8 @@ class IndexMapNetwork(nn.Module):
         super().__init__()
         self.config = config
         inner = config.autoencoder
-        compact = inner.kind == "compact"
-        self.encoder = CompactEncoder(inner) if compact else VqganEncoder(inner)
-        self.generator = CompactGenerator(inner) if compact else VqganGenerator(inner)
+        self.encoder = build_encoder(inner)
+        self.generator = build_generator(inner)
         self.codebooks = nn.ModuleList(VectorQuantizer(size, inner.latent_channels) for size in config.codebooks)
         if config.conditioned:
             shape = (len(config.codebooks), inner.decoder_depths[2], inner.widths[2])
@@ -51,9 +49,9 @@ class IndexMapNetwork(nn.Module):
 
     def codebook(self, level: int) -> VectorQuantizer:
         """The codebook of a rate level, 0 the smallest."""
-        book = self.codebooks[level]
-        assert isinstance(book, VectorQuantizer)
-        return book
+        codebook = self.codebooks[level]
+        assert isinstance(codebook, VectorQuantizer)
+        return codebook
 
     def analyse(self, picture: Tensor) -> Tensor:
         """Latent ``(B, C, H/f, W/f)`` of a picture ``(B, 3, H, W)`` in [-1, 1]."""

@@ -81,6 +81,7 @@ class Attend(nn.Module):
     """Softmax attention of queries ``(..., S, d)`` over keys and values ``(..., M, d)`` with an additive bias."""
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+        """Attended values ``(..., S, d)``; `bias` broadcasts to ``(..., S, M)``."""
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
         out: Tensor = (scores + bias).softmax(-1).to(value.dtype) @ value
         return out
@@ -211,9 +212,9 @@ class IndexTransformer(nn.Module):
 
     def slots(self, indices: Tensor, level: int) -> Tensor:
         """Tokens ``(B, H, W + 1)`` in the slots of index maps ``(B, H, W)``; -1 is an unknown index."""
-        words = torch.where(indices < 0, self.vocabulary.mask(level), indices + self.vocabulary.first(level))
-        start = words.new_full((*words.shape[:2], 1), self.vocabulary.row_start(level))
-        return torch.cat((start, words), dim=2)
+        tokens = torch.where(indices < 0, self.vocabulary.mask(level), indices + self.vocabulary.first(level))
+        start = tokens.new_full((*tokens.shape[:2], 1), self.vocabulary.row_start(level))
+        return torch.cat((start, tokens), dim=2)
 
     def map_features(
         self, indices: Tensor, level: int, direction: Tensor | int = 0, masked: float = -math.inf

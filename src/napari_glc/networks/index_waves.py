@@ -110,8 +110,8 @@ class IndexWaves:
         row, slot = wave // (width + 1), wave % (width + 1)
         before = self.indices[:, row, (slot - 1).clamp_min(0)]
         vocabulary = self.transformer.vocabulary
-        words = torch.where(before < 0, vocabulary.mask(self.level), before + vocabulary.first(self.level))
-        return torch.where(slot == 0, vocabulary.row_start(self.level), words)
+        tokens = torch.where(before < 0, vocabulary.mask(self.level), before + vocabulary.first(self.level))
+        return torch.where(slot == 0, vocabulary.row_start(self.level), tokens)
 
     def _features(self, wave: Tensor) -> Tensor:
         """Residual stream ``(B, n, C)`` of the slots of a wave."""

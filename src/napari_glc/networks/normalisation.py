@@ -19,6 +19,7 @@ class GroupNorm(nn.GroupNorm):
     """``nn.GroupNorm`` with the same parameters; differs in evaluation on a CPU, and can work in place."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, h, w)`` to the same shape, each group of channels of each picture normalised."""
         if not self._exactly(x):
             return super().forward(x)
         scale, shift = self._affine(x)

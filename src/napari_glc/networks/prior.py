@@ -16,7 +16,7 @@ from .vector_quantizer import VectorQuantizer
 __all__ = ["MIN_QUANT_STEP", "Prior", "PriorParameters", "StepVisitor"]
 
 MIN_QUANT_STEP = 0.5
-"""Lower bound of the quantisation step the prior puts out."""
+"""Lower bound of the quantisation step the prior predicts; that of the published code."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class PriorParameters:
     Attributes
     ----------
     quant_step, scale, mean
-        ``(B, N, H, W)`` each; `scale` as the network puts it out (see ``GlcConfig.log_scale``).
+        ``(B, N, H, W)`` each; `scale` in the form the network predicts it (see ``GlcConfig.log_scale``).
     context
         ``(B, N, H, W)`` features that accompany the symbols decoded so far into later steps.
     """

@@ -57,22 +57,22 @@ class VectorQuantizer(nn.Module):
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Codewords ``(B, C, H, W)`` of an index map ``(B, H, W)``."""
-        words: Tensor = self.embedding(indices)
-        return words.permute(0, 3, 1, 2)
+        codewords: Tensor = self.embedding(indices)
+        return codewords.permute(0, 3, 1, 2)
 
 
-def cluster_codebook(words: Tensor, size: int, *, seed: int = 0) -> Tensor:
+def cluster_codebook(codewords: Tensor, size: int, *, seed: int = 0) -> Tensor:
     """A smaller codebook by K-means of a larger one (Mao et al., section 3.2).
 
     Plain Euclidean K-means of the codewords, first centroids drawn from them; each new codeword is the mean of a
-    cluster. The words are ordered along their first principal axis, so close indices are similar words.
+    cluster. The codewords are ordered along their first principal axis, so close indices are similar codewords.
 
     Parameters
     ----------
-    words
+    codewords
         Float tensor ``(M, C)``.
     size
-        Number of centroids. If there are no more different words than that, the words themselves, repeated.
+        Number of centroids. If there are no more different codewords than that, the codewords themselves, repeated.
     seed
         Of the first centroids.
 
@@ -83,9 +83,9 @@ def cluster_codebook(words: Tensor, size: int, *, seed: int = 0) -> Tensor:
     """
     from scipy.cluster.vq import kmeans2
 
-    points = np.unique(words.detach().cpu().double().numpy(), axis=0)
+    points = np.unique(codewords.detach().cpu().double().numpy(), axis=0)
     if len(points) <= size:
-        # a codebook that has hardly been trained holds many equal words
+        # a codebook that has hardly been trained holds many equal codewords
         centroids = np.resize(points, (size, points.shape[1]))
     else:
         with warnings.catch_warnings():

@@ -31,6 +31,7 @@ class _ResBlock(nn.Module):
         self.conv_out = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, in_channels, h, w)`` to ``(B, out_channels, h, w)``."""
         if self.training or torch.is_grad_enabled():
             residual = self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
             return torch.add(residual, x if self.conv_out is None else self.conv_out(x))
@@ -48,6 +49,7 @@ class _Downsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, h, w)`` to ``(B, C, h / 2, w / 2)``, rounded down."""
         out: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
         return out
 
@@ -58,6 +60,7 @@ class _Upsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, h, w)`` to ``(B, C, 2 h, 2 w)``."""
         out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return out
 
@@ -88,6 +91,7 @@ class VqganEncoder(nn.Module):
         self.quant_conv = nn.Conv2d(config.latent_channels, config.latent_channels, 1) if config.quant_conv else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """Latent of a picture; shapes as above."""
         for block in self.blocks:
             x = block(x)
         return x if self.quant_conv is None else self.quant_conv(x)
@@ -120,6 +124,7 @@ class VqganGenerator(nn.Module):
         )
 
     def forward(self, latent: Tensor) -> Tensor:
+        """Picture of a latent; shapes as above."""
         x = latent if self.post_quant_conv is None else self.post_quant_conv(latent)
         for block in self.blocks:
             x = block(x)

@@ -7,7 +7,11 @@ from torch import Tensor
 
 from ..networks.vector_quantizer import VectorQuantizer
 
-__all__ = ["CodebookAverager", "flat_positions"]
+__all__ = ["COMMITMENT", "CodebookAverager", "flat_positions"]
+
+COMMITMENT = 0.25
+"""Weight of the distance from latents to their codewords in a loss: beta of VQ-VAE (van den Oord et al. 2017,
+section 3.2), which VQGAN and GLC keep. The codewords follow by running means, so nothing else of that loss is left."""
 
 
 def flat_positions(latent: Tensor) -> Tensor:

@@ -1,22 +1,23 @@
-"""What a training does, read from one TOML file."""
+"""What a training does, read from one TOML file.
+
+What networks there are to train, and in what stages, codecs say: they add options of their own to a stage.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
 
 from .._base.config import Config
 from ..errors import OptionError
-from ..networks.config import GlcConfig, VqganConfig
 
-__all__ = ["DataConfig", "StageConfig", "TrainingConfig", "embedded_config"]
-
-_NETWORKS: dict[str, type[GlcConfig] | type[VqganConfig]] = {"glc": GlcConfig, "vqgan": VqganConfig}
+__all__ = ["DataConfig", "Natural", "Positive", "Share", "StageConfig", "TrainingConfig", "Weight"]
 
 Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
@@ -48,43 +49,24 @@ class DataConfig(Config, frozen=True, kw_only=True):
 
 
 class StageConfig(Config, frozen=True, kw_only=True):
-    """One stage of the training.
+    """One stage of the training: what all codecs' stages have. Each codec's trainer has a subclass.
 
     Parameters
     ----------
     name
-        For ``glc``: ``autoencoder`` (reconstruction through the codebook), ``latent`` (transform coding of the
-        frozen autoencoder's latent), ``joint`` (everything, with pixel losses). For ``vqgan``: ``autoencoder``,
-        ``codebooks`` (all sizes, from clusters of the first), ``generator`` (the generator alone),
-        ``transformer`` (over index maps; all else frozen).
+        What is learned; see the subclass.
     steps, batch, crop
-        Optimiser steps, crops a step, side of a crop in pixels (``transformer``: in indices).
+        Optimiser steps, crops a step, side of a crop in pixels.
     learning_rate, warmup, weight_decay
         Peak of a cosine schedule, the steps of its linear rise, decoupled weight decay.
-    l1, feature, structure, adversarial, code, latent
+    l1, feature, structure, adversarial
         Weights of the absolute error, the SqueezeNet feature distance, one minus MS-SSIM (crops of at least
-        161 pixels), the adversarial loss (times its adaptive factor), the code-prediction cross-entropy and
-        the relative latent error.
+        161 pixels) and the adversarial loss (times its adaptive factor).
     adversarial_from
         Step at which the adversarial loss sets in; the discriminator learns from 500 steps earlier.
-    preview
-        Weight of the error of the latent decoded from the hyper-prior alone, relative to `latent`.
-    quantised
-        Share of the pictures that pass the codebook in the autoencoder stage.
-    codebook_from
-        Step at which the codebook is initialised from latents.
-    target_bpp
-        Estimated rate each rate point is steered to, by adapting its Lagrange multiplier; empty in the
-        autoencoder stage.
-    steer
-        Relative step of that adaptation.
-    backward
-        ``transformer``: share of the maps read backwards.
-    masked
-        ``transformer``: share of the maps in which indices are hidden from the context.
     """
 
-    name: Literal["autoencoder", "latent", "joint", "codebooks", "generator", "transformer"]
+    name: str
     steps: Positive
     batch: Positive = 8
     crop: Positive = 256
@@ -96,15 +78,11 @@ class StageConfig(Config, frozen=True, kw_only=True):
     structure: Weight = 0.0
     adversarial: Weight = 0.0
     adversarial_from: Natural = 0
-    code: Weight = 0.0
-    latent: Weight = 0.0
-    preview: Weight = 0.1
-    quantised: Share = 0.5
-    codebook_from: Natural = 600
-    target_bpp: tuple[Weight, ...] = ()
-    steer: Weight = 0.02
-    backward: Share = 0.35
-    masked: Share = 0.35
+
+    def shortened(self, steps: int) -> Self:
+        """The same stage at a few steps and small crops: a test of the machinery."""
+        late = 1 if self.adversarial else 0
+        return self.replaced(steps=steps, crop=64, batch=4, adversarial_from=late, structure=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,27 +91,41 @@ class TrainingConfig:
 
     Parameters
     ----------
+    codec
+        Whose network is trained.
     seed
         Of weights, crops and everything else.
     network
-        The network to train; its class is chosen by ``codec`` in the TOML file.
+        The network to train; a configuration of the codec's models.
     data
         The material.
     stages
-        Run in order.
+        Run in order; of the class the codec's trainer has.
     average
         Decay of the exponential moving average of the weights.
     """
 
+    codec: str
     seed: int
     data: DataConfig
     stages: tuple[StageConfig, ...]
-    network: GlcConfig | VqganConfig
+    network: Config
     average: float
 
     @classmethod
-    def load(cls, path: Path, material: Path) -> TrainingConfig:
-        """Read a TOML file; paths in its ``[data]`` are relative to the folder `material`.
+    def load(
+        cls, path: Path, material: Path, classes: Callable[[str], tuple[type[Config], type[StageConfig]]]
+    ) -> TrainingConfig:
+        """Read a TOML file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        material
+            Paths in its ``[data]`` are relative to this folder.
+        classes
+            From the name of a codec to the classes of its network's and of its stages' configurations.
 
         Raises
         ------
@@ -144,41 +136,29 @@ class TrainingConfig:
         """
         try:
             found = msgspec.convert(tomllib.loads(path.read_text()), _File, dec_hook=_path_of)
-            if found.codec not in _NETWORKS:
-                raise ValueError(f"codec {found.codec!r} is none of {', '.join(_NETWORKS)}")
-            network = _NETWORKS[found.codec].from_dict(found.network)
-        except ValueError as error:
+            network, stage = classes(found.codec)
+            return cls(
+                codec=found.codec,
+                seed=found.seed,
+                data=found.data.within(material),
+                stages=tuple(stage.from_dict(options) for options in found.stages),
+                network=network.from_dict(found.network),
+                average=found.average,
+            )
+        except (OptionError, ValueError) as error:
             raise OptionError(f"{path}: {error}") from error
-        return cls(
-            seed=found.seed,
-            data=found.data.within(material),
-            stages=found.stages,
-            network=network,
-            average=found.average,
-        )
 
     def shortened(self, steps: int) -> TrainingConfig:
         """The same stages at a few steps and small crops each: a test of the machinery."""
-        stages = tuple(
-            s.replaced(
-                steps=steps,
-                crop=8 if s.name == "transformer" else 64,
-                batch=4,
-                codebook_from=1,
-                adversarial_from=1 if s.adversarial else 0,
-                structure=0.0,
-            )
-            for s in self.stages
-        )
-        return replace(self, stages=stages)
+        return replace(self, stages=tuple(stage.shortened(steps) for stage in self.stages))
 
 
 class _File(Config, frozen=True, kw_only=True):
     """The TOML file as it is written; see :class:`TrainingConfig`."""
 
+    codec: str
     seed: int
-    stages: Annotated[tuple[StageConfig, ...], Meta(min_length=1)]
-    codec: str = "glc"
+    stages: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1)]
     network: dict[str, Any] = msgspec.field(default_factory=dict)
     data: DataConfig = DataConfig()
     average: Share = 0.999
@@ -188,19 +168,3 @@ def _path_of(kind: type[Any], value: Any) -> Any:
     if kind is Path and isinstance(value, str):
         return Path(value)
     raise ValueError(f"{value!r:.40} is no {kind.__name__}")
-
-
-def embedded_config(name: str) -> Path:
-    """The configuration of an embedded model.
-
-    Raises
-    ------
-    OptionError
-        If there is none of that name.
-    """
-    folder = Path(__file__).parent / "configs"
-    path = folder / f"{name}.toml"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
-        raise OptionError(f"there is no training configuration {name!r}; embedded: {names}")
-    return path

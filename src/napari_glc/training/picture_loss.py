@@ -11,8 +11,8 @@ from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from ..metrics.feature_distance import FeatureDistance, sum_of_layers
-from .auxiliary import PatchDiscriminator
 from .config import StageConfig
+from .discriminator import PatchDiscriminator
 
 __all__ = ["PictureLoss"]
 

@@ -14,7 +14,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +27,24 @@ from .picture_loss import PictureLoss
 
 __all__ = ["Trainer"]
 
+LAST_RATE = 0.03
+"""Learning rate at the end of a stage as a share of its peak: low enough to settle, and never a wasted step. Chosen by
+hand; other values were not tried."""
+
 _N = TypeVar("_N", bound=nn.Module)
+_S = TypeVar("_S", bound=StageConfig)
 
 
-class Trainer(ABC, Generic[_N]):
+class Trainer(ABC, Generic[_N, _S]):
     """Runs the stages of one configuration in a folder; a subclass knows the network and its losses.
+
+    Attributes
+    ----------
+    stage_config
+        What its stages are configured by.
+    eight_bit_parts
+        What the keys of the tensors begin with that models hold in eight bits; see
+        :func:`~napari_glc.training.export.export_model`.
 
     Parameters
     ----------
@@ -51,6 +64,9 @@ class Trainer(ABC, Generic[_N]):
     ModelError
         If `start` holds another network.
     """
+
+    stage_config: ClassVar[type[StageConfig]]
+    eight_bit_parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -88,11 +104,11 @@ class Trainer(ABC, Generic[_N]):
         """The network with its first weights."""
 
     @abstractmethod
-    def learning(self, stage: StageConfig) -> list[nn.Parameter]:
+    def learning(self, stage: _S) -> list[nn.Parameter]:
         """Enter a stage: which parameters learn in it."""
 
     @abstractmethod
-    def loss(self, stage: StageConfig, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, stage: _S, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch and its parts for the log."""
 
     @abstractmethod
@@ -107,11 +123,11 @@ class Trainer(ABC, Generic[_N]):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """Restore :meth:`extra_state`."""
 
-    def batches(self, stage: StageConfig, seed: int) -> Callable[[int], Tensor]:
+    def batches(self, stage: _S, seed: int) -> Callable[[int], Tensor]:
         """The batch of each step: crops of the pictures."""
         return Crops(self.pictures, stage.crop, stage.batch, seed, self.config.data.zoom)
 
-    def finish_stage(self, stage: StageConfig) -> None:
+    def finish_stage(self, stage: _S) -> None:
         """Called after the last step of a stage, before its checkpoint."""
 
     # -- running ------------------------------------------------------------------------------------
@@ -123,7 +139,7 @@ class Trainer(ABC, Generic[_N]):
         """
         self._resume()
         while self.stage < len(self.config.stages):
-            stage = self.config.stages[self.stage]
+            stage = cast("_S", self.config.stages[self.stage])
             yield from self._run_stage(stage)
             self.finish_stage(stage)
             self._save(f"stage{self.stage}_{stage.name}.pt")
@@ -131,7 +147,7 @@ class Trainer(ABC, Generic[_N]):
             self.optimizer = None
             self._save()
 
-    def _run_stage(self, stage: StageConfig) -> Iterator[dict[str, float]]:
+    def _run_stage(self, stage: _S) -> Iterator[dict[str, float]]:
         seed = self.config.seed * 1000 + self.stage
         self._enter(stage)
         batches = self.batches(stage, seed)
@@ -157,7 +173,7 @@ class Trainer(ABC, Generic[_N]):
                     saved = time.monotonic()
                 yield record
 
-    def _enter(self, stage: StageConfig) -> None:
+    def _enter(self, stage: _S) -> None:
         """Build the optimiser of a stage."""
         fused = self.device.type != "mps"
         learning = self.learning(stage)
@@ -169,14 +185,15 @@ class Trainer(ABC, Generic[_N]):
             self._optimizer_state = None
 
     def _learning_rate(self, stage: StageConfig) -> float:
+        """A linear rise, then half a cosine (Loshchilov and Hutter 2017) that ends at a small share of the peak."""
         if self.step < stage.warmup:
             return stage.learning_rate * (self.step + 1) / stage.warmup
         progress = (self.step - stage.warmup) / max(1, stage.steps - stage.warmup)
-        return stage.learning_rate * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
+        return stage.learning_rate * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * progress)))
 
     # -- one step -----------------------------------------------------------------------------------
 
-    def _step(self, stage: StageConfig, batch: Tensor) -> dict[str, float]:
+    def _step(self, stage: _S, batch: Tensor) -> dict[str, float]:
         loss, record = self.loss(stage, batch)
         optimizer = self.optimizer
         assert optimizer is not None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._napari.layer_planes import PlanePlace, Source
+from ..._napari.plane_place import PlanePlace, Source
 
 __all__ = ["OwnLayers"]
 

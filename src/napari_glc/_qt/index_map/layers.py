@@ -11,7 +11,7 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from ..._napari.layer_planes import PlanePlace
+from ..._napari.plane_place import PlanePlace
 from ..common.own_layers import OwnLayers
 
 if TYPE_CHECKING:

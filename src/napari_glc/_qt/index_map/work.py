@@ -12,7 +12,8 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from ..._base.progress import Progress
-from ..._napari.layer_planes import LayerPlane, PlanePlace, place_of_file
+from ..._napari.layer_planes import LayerPlane, place_of_file
+from ..._napari.plane_place import PlanePlace
 from ...codecs.loading import loaded_codec
 from ...files.opened import GlcFile
 from ...models import ModelFile

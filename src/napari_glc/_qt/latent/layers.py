@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.colormaps import label_colormap
 
-from ..._napari.layer_planes import PlanePlace
+from ..._napari.plane_place import PlanePlace
 from ...container import DEFAULT_TILE, Box, TileGrid
 from ..common.own_layers import OwnLayers
 

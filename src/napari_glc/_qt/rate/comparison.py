@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ..._napari.layer_planes import PlanePlace, display_of
-from ...inspection.rate.maps import absolute_error
+from ..._napari.layer_planes import display_of
+from ..._napari.plane_place import PlanePlace
+from ...metrics import absolute_error
 from .layers import RateLayers
 
 __all__ = ["DECODED", "ERROR", "MODES", "WIPE", "Comparison", "wiped"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._napari.layer_planes import PlanePlace
+from ..._napari.plane_place import PlanePlace
 from ..common.own_layers import OwnLayers
 
 __all__ = ["RateLayers"]

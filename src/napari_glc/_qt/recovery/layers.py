@@ -10,7 +10,7 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from ..._napari.layer_planes import PlanePlace
+from ..._napari.plane_place import PlanePlace
 from ..common.own_layers import OwnLayers
 
 __all__ = ["RecoveryLayers"]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 
 from ..._napari.layer_metadata import decoded_facts
-from ..._napari.layer_planes import PlanePlace, place_of_file, plane_of_layer
+from ..._napari.layer_planes import place_of_file, plane_of_layer
+from ..._napari.plane_place import PlanePlace
 from ..._napari.settings import plugin_setting
 from ...codecs.registry import config_of
 from ...errors import GlcError, OptionError, UnsupportedArrayError

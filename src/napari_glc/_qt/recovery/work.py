@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._napari.layer_planes import LayerPlane, PlanePlace, place_of_file
+from ..._napari.layer_planes import LayerPlane, place_of_file
+from ..._napari.plane_place import PlanePlace
 from ...codecs.loading import loaded_codec
 from ...errors import OptionError
 from ...files.opened import GlcFile
@@ -153,7 +154,8 @@ def _painted(task: Task) -> NDArray[Any] | None:
 
 def recover_task(task: Task, report: Report) -> Recovery:
     """Lose and recover; shows pictures of 8 bits while it goes."""
-    from ...inspection.recovery.simulation import difference, simulate
+    from ...inspection.recovery.simulation import simulate
+    from ...metrics import absolute_error
 
     painted, place = _painted(task), task.place
     source = _source(task, report)
@@ -175,7 +177,7 @@ def recover_task(task: Task, report: Report) -> Recovery:
         codec=task.codec,
         source=source,
         result=result,
-        gap=difference(result.after, other),
+        gap=absolute_error(other, result.after),
         gap_to=words,
     )
 

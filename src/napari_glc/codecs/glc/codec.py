@@ -82,7 +82,7 @@ class GlcCodec:
 
     # -- encoding ---------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def analyse(
         self, plane: Plane, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
     ) -> BlockOutputs:
@@ -123,7 +123,7 @@ class GlcCodec:
         progress(total, total)
         return Encoded(coding.options, [payload for payload, _ in coded])
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def coefficients(
         self,
         plane: Plane,
@@ -253,7 +253,7 @@ class GlcCodec:
         progress(total, total)
         return pixels
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def render(self, y_hat: Tensor, canvas: Box, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
         """Pixels of a region from the dequantised coefficients of all it depends on.
 

@@ -14,7 +14,8 @@ ENTRY = CodecEntry(
     implementation="napari_glc.codecs.glc.codec:GlcCodec",
     config="napari_glc.networks.config:GlcConfig",
     default_model="glc-small",
-    trainer="napari_glc.training.glc_trainer:GlcTrainer",
+    trainer="napari_glc.codecs.glc.trainer:GlcTrainer",
+    checkpoints="napari_glc.codecs.glc.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#2f9e8f", "o", "-"),
     capabilities=Capabilities(rate="continuous", preview=True, coefficients=True, rate_steps=True),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,24 +11,41 @@ from numpy.typing import NDArray
 
 from ..._base.progress import Progress
 from ..._base.quality import steps
-from ...container import TileGrid
+from ...container import Box, TileGrid
 from ...entropy.gaussian import symbol_bits
 from ...entropy.packed import index_bits
+from ...networks.config import GlcConfig
+from ...networks.glc import GlcNetwork
 from ...networks.quadtree import spread_quarters, step_mask
 from ..base import Plane
+from ..blocks import BlockWalk
 from ..transform_coded import CodedLatent
-from .symbols import RATE_STEPS, Part, TileSymbols
-
-if TYPE_CHECKING:
-    from .codec import GlcCodec
+from .symbols import RATE_STEPS, Part, SymbolCoder, TileSymbols
 
 __all__ = ["coded_latent", "coefficient_bits", "dense_parts", "tile_bits"]
 
 Map = NDArray[np.float32]
 
 
+class CoderOfTiles(Protocol):
+    """What of the codec is needed; see :class:`~napari_glc.codecs.glc.codec.GlcCodec`."""
+
+    config: GlcConfig
+    net: GlcNetwork
+    walk: BlockWalk
+    coder: SymbolCoder
+
+    def area(self, tile: Box) -> Box:
+        """Latent positions of a tile."""
+        ...
+
+    def hyper_indices(self, y: torch.Tensor) -> NDArray[np.int64]:
+        """Hyper indices ``(h/4, w/4)`` of coefficients ``(1, N, h, w)``."""
+        ...
+
+
 @torch.inference_mode()
-def coded_latent(codec: GlcCodec, plane: Plane, quality: float, tile: int, progress: Progress) -> CodedLatent:
+def coded_latent(codec: CoderOfTiles, plane: Plane, quality: float, tile: int, progress: Progress) -> CodedLatent:
     """Code a plane and take the stream apart again.
 
     Symbols, levels and hyper indices are those a decoder reads from the bytes.
@@ -134,7 +151,7 @@ def tile_bits(tile: TileSymbols, hyper_codewords: int) -> NDArray[np.float64]:
     return total
 
 
-def coefficient_bits(codec: GlcCodec, grid: TileGrid, tiles: Sequence[TileSymbols]) -> NDArray[np.float64]:
+def coefficient_bits(codec: CoderOfTiles, grid: TileGrid, tiles: Sequence[TileSymbols]) -> NDArray[np.float64]:
     """Bits of a plane at each latent position: the information of the symbols, and the hyper indices."""
     area = codec.area(grid.plane)
     bits = np.zeros((area.height, area.width))

@@ -140,7 +140,7 @@ class VqganCodec:
 
     # -- encoding ---------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def analyse(
         self, plane: Plane, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
     ) -> BlockOutputs:
@@ -355,7 +355,7 @@ class VqganCodec:
             indices[common.relative_to(area).slices] = part[common.relative_to(of_tile).slices]
         return DamagedMap(area, indices, len(tiles) * packets, tuple(lost))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def render(self, found: DamagedMap, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
         """Pixels of a region from a complete index map of all it depends on.
 

@@ -16,7 +16,8 @@ ENTRY = CodecEntry(
     options=VqganOptions,
     config="napari_glc.networks.config:VqganConfig",
     default_model="vqgan-small",
-    trainer="napari_glc.training.vqgan_trainer:VqganTrainer",
+    trainer="napari_glc.codecs.vqgan.trainer:VqganTrainer",
+    checkpoints="napari_glc.codecs.vqgan.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#d1792c", "s", "--"),
     capabilities=Capabilities(rate="levels", lossy_packets=True, index_map=True, rate_steps=True),
 )

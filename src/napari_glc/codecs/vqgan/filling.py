@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -18,9 +18,25 @@ from ..index_mapped import RECOVERY_METHODS, DamagedMap, IndexMap
 
 if TYPE_CHECKING:
     from ...recovery.transformer import Shown
-    from .codec import VqganCodec
 
 __all__ = ["fill_map", "methods_of"]
+
+
+class CoderOfMaps(Protocol):
+    """What of the codec is needed; see :class:`~napari_glc.codecs.vqgan.codec.VqganCodec`."""
+
+    @property
+    def transformer(self) -> IndexTransformer | None:
+        """That of the model."""
+        ...
+
+    def level(self, quality: float) -> int:
+        """Number of the codebook."""
+        ...
+
+    def grey_index(self, quality: float) -> int:
+        """The codeword nearest to grey."""
+        ...
 
 
 def methods_of(transformer: IndexTransformer | None) -> tuple[str, ...]:
@@ -54,7 +70,7 @@ def _predictor(transformer: IndexTransformer, method: str) -> Callable[..., Inde
 
 
 def fill_map(
-    codec: VqganCodec,
+    codec: CoderOfMaps,
     found: DamagedMap,
     quality: float,
     method: str,

@@ -80,7 +80,7 @@ def order_codewords(codewords: NDArray[np.floating]) -> NDArray[np.int64]:
 def codeword_patches(
     codec: IndexMapped, level: int, indices: Sequence[int] | NDArray[np.int64], progress: Callable[[int, int], None]
 ) -> NDArray[np.uint8]:
-    """What codewords look like: each decoded amid a map of nothing but itself.
+    """What codewords look like: each decoded in the middle of a map of nothing else.
 
     In a picture a codeword looks different, because the generator sees its neighbours.
 

@@ -89,6 +89,8 @@ def latent_colours(latent: Map, percentile: float = 1.0) -> LatentColours:
     percentile
         What lies beyond this percentile and its counterpart at the other end is clipped, 0 to 50.
     """
+    from skimage.exposure import rescale_intensity
+
     channels, height, width = latent.shape
     points = latent.reshape(channels, -1).astype(np.float64)
     points -= points.mean(axis=1, keepdims=True)
@@ -105,7 +107,7 @@ def latent_colours(latent: Map, percentile: float = 1.0) -> LatentColours:
         component = axis @ points
         low, high = np.percentile(component, (percentile, 100 - percentile))
         if high > low:
-            stretched = np.clip((component - low) / (high - low), 0, 1) * 255
+            stretched = rescale_intensity(component, in_range=(low, high), out_range=(0, 255))
             rgb[..., colour] = np.rint(stretched).reshape(height, width).astype(np.uint8)
     return LatentColours(rgb, (explained[0], explained[1], explained[2]))
 

@@ -46,7 +46,7 @@ class CodedPosition:
 
     @property
     def text(self) -> str:
-        """Some lines for people."""
+        """The numbers above in a few lines of plain text."""
         count, magnitude = len(self.symbols), np.abs(self.symbols)
         largest = f", largest {magnitude.max()} in channel {magnitude.argmax()}" if self.nonzero else ""
         return (
@@ -86,7 +86,7 @@ class IndexedPosition:
 
     @property
     def text(self) -> str:
-        """Some lines for people."""
+        """The numbers above in a few lines of plain text."""
         return (
             f"Index: {self.index} of {self.codebook_size} codewords, at {self.count} positions here\n"
             f"Bits: {index_bits(self.codebook_size)} at fixed length\n"

@@ -5,13 +5,14 @@ All maps have one element for each latent position (`f` x `f` pixels) and are al
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
-from ...errors import UnsupportedArrayError
+from ...metrics import check_shapes
 
-__all__ = ["absolute_error", "detail_beyond", "detail_unlike", "local_energy"]
+__all__ = ["detail_beyond", "detail_unlike", "local_energy"]
 
 Map = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -35,13 +36,14 @@ def local_energy(difference: NDArray[np.floating], cell: int) -> Map:
     NDArray
         ``(ceil(Y / cell), ceil(X / cell))`` in the unit of `difference`.
     """
+    from skimage.measure import block_reduce
+
     square = np.square(difference, dtype=np.float64)
     if square.ndim == 3:
         square = square.mean(axis=-1)
-    rows, columns = (np.arange(0, side, cell) for side in square.shape)
-    sums = np.add.reduceat(np.add.reduceat(square, rows, axis=0), columns, axis=1)
-    counts = np.outer(*(np.diff([*starts, side]) for starts, side in zip((rows, columns), square.shape, strict=True)))
-    return np.sqrt(sums / counts)
+    # what the last cells lack is filled with NaN, which the mean leaves out
+    energy: Map = np.sqrt(block_reduce(square, cell, np.nanmean, cval=np.nan))
+    return energy
 
 
 def detail_beyond(decoded: Pixels, preview: Pixels, cell: int) -> Map:
@@ -57,7 +59,7 @@ def detail_beyond(decoded: Pixels, preview: Pixels, cell: int) -> Map:
     cell
         Pixels per element.
     """
-    _same_shape(decoded, preview)
+    check_shapes(decoded, preview)
     return local_energy(np.subtract(decoded, preview, dtype=np.float64), cell)
 
 
@@ -66,7 +68,8 @@ def detail_unlike(original: Pixels, decoded: Pixels, cell: int) -> Map:
 
     Detail is what a Gaussian of 4 pixels takes away. Around every pixel the decoded detail is projected onto the
     original's; what is left has nothing to do with the original there, so no bit can have carried it. Sharper or
-    paler copies of the original's detail do not count. Noise-free flat areas are dark, invented texture is bright.
+    paler copies of the original's detail do not count. Flat areas without noise are dark, hallucinated texture is
+    bright.
 
     Parameters
     ----------
@@ -75,34 +78,18 @@ def detail_unlike(original: Pixels, decoded: Pixels, cell: int) -> Map:
     cell
         Pixels per element.
     """
-    _same_shape(original, decoded)
-    channels = original.shape[2] if original.ndim == 3 else 1
-    left = np.empty((*original.shape[:2], channels))
-    for channel in range(channels):
-        truth = _detail(original[..., channel] if original.ndim == 3 else original)
-        made = _detail(decoded[..., channel] if decoded.ndim == 3 else decoded)
-        common = gaussian_filter(truth * made, _DETAIL_SIGMA)
-        energy = gaussian_filter(truth * truth, _DETAIL_SIGMA)
-        # a share of the original's detail below zero would be detail turned over: that is invented as well
-        share = np.maximum(common, 0) / np.maximum(energy, 1e-9)
-        left[..., channel] = made - share * truth
-    return local_energy(left, cell)
+    from skimage.filters import gaussian
 
-
-def _detail(channel: NDArray[np.uint8]) -> NDArray[np.float32]:
-    values = channel.astype(np.float32)
-    detail: NDArray[np.float32] = values - gaussian_filter(values, _DETAIL_SIGMA)
-    return detail
-
-
-def absolute_error(original: Pixels, decoded: Pixels) -> Pixels:
-    """Absolute difference ``(Y, X)`` in grey levels, of three channels the largest."""
-    _same_shape(original, decoded)
-    error = np.where(original > decoded, original - decoded, decoded - original)
-    result: Pixels = error.max(axis=-1) if error.ndim == 3 else error
-    return result
-
-
-def _same_shape(a: Pixels, b: Pixels) -> None:
-    if a.shape != b.shape:
-        raise UnsupportedArrayError(f"pictures of shapes {a.shape} and {b.shape} cannot be compared")
+    check_shapes(original, decoded)
+    blurred = partial(
+        gaussian,
+        sigma=_DETAIL_SIGMA,
+        mode="reflect",
+        channel_axis=-1 if original.ndim == 3 else None,
+        preserve_range=True,
+    )
+    truth, made = (values - blurred(values) for values in (original.astype(np.float32), decoded.astype(np.float32)))
+    common, energy = blurred(truth * made), blurred(truth * truth)
+    # a share of the original's detail below zero would be its negative: that is hallucinated as well
+    share = np.maximum(common, 0) / np.maximum(energy, 1e-9)
+    return local_energy(made - share * truth, cell)

@@ -66,6 +66,8 @@ def positions_of_mask(mask: NDArray[np.generic], source: MapSource) -> NDArray[n
     OptionError
         If the mask has neither shape.
     """
+    from skimage.measure import block_reduce
+
     painted = np.asarray(mask != 0, np.bool_)
     shape, pixels = source.found.indices.shape, (source.grid.height, source.grid.width)
     if painted.shape == shape:
@@ -74,10 +76,7 @@ def positions_of_mask(mask: NDArray[np.generic], source: MapSource) -> NDArray[n
         raise OptionError(
             f"a painted mask has one element for each index {shape} or for each pixel {pixels}, not {painted.shape}"
         )
-    factor = source.codec.config.factor
-    rest = [(0, n * factor - p) for n, p in zip(shape, pixels, strict=True)]
-    cells = np.pad(painted, rest).reshape(shape[0], factor, shape[1], factor)
-    return np.asarray(cells.any(axis=(1, 3)), np.bool_)
+    return np.asarray(block_reduce(painted, source.codec.config.factor, np.any), np.bool_)
 
 
 def lost_by(source: MapSource, plan: LossPlan, painted: NDArray[np.generic] | None = None) -> NDArray[np.bool_]:

@@ -31,7 +31,6 @@ __all__ = [
     "LossPlan",
     "RecoveryResult",
     "SweepPoint",
-    "difference",
     "lost_by",
     "positions_of_mask",
     "simulate",
@@ -41,8 +40,7 @@ __all__ = [
 LIVE_SECONDS = 0.25
 """Least time between two intermediate pictures."""
 _LIVE_SHARE = 3
-"""An intermediate picture comes this many times its own cost after the one before, so that showing costs less than the
-work."""
+"""Pause between two intermediate pictures, in times it took to make one: most of the time goes to the work itself."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,8 @@ class SweepPoint:
     seconds: float
 
 
-class _Concealment:
-    """Watches a map while its losses are concealed: counts what came back, and renders it now and then."""
+class _FillingWatch:
+    """Watches a map while it is filled: counts what came back, and renders it now and then."""
 
     def __init__(
         self, source: MapSource, lost: int, progress: Progress, total: int, shown: Callable[[Pixels], None] | None
@@ -166,28 +164,26 @@ def simulate(
     measured_pairs = 2 * source.intact + pictures_made * (source.original is not None)
     steps = pictures_made + measured_pairs
     step = max(1, count // 8)
-    concealment = _Concealment(source, count, progress, count + steps * step, shown)
+    watch = _FillingWatch(source, count, progress, count + steps * step, shown)
 
     def one_more(value: Pixels) -> Pixels:
-        concealment.done += step
-        concealment.tick()
+        watch.done += step
+        watch.tick()
         return value
 
     known = np.where(lost, -1, source.found.indices)
-    concealment.tick()
-    before = one_more(source.render(known, concealment.tick))
-    concealment.first = concealment.done
+    watch.tick()
+    before = one_more(source.render(known, watch.tick))
+    watch.first = watch.done
     if shown is not None:
         shown(before)
     started = time.perf_counter()
     found = replace(source.found, indices=known)
-    filled = source.codec.fill(
-        found, source.quality, plan.method, plan.sampling(), concealment.tick, concealment
-    ).indices
+    filled = source.codec.fill(found, source.quality, plan.method, plan.sampling(), watch.tick, watch).indices
     seconds = time.perf_counter() - started
-    concealment.done = count + step
-    after = one_more(source.render(filled, concealment.tick))
-    undamaged = one_more(source.render(source.found.indices, concealment.tick)) if source.intact else None
+    watch.done = count + step
+    after = one_more(source.render(filled, watch.tick))
+    undamaged = one_more(source.render(source.found.indices, watch.tick)) if source.intact else None
 
     pictures = {"before": before, "after": after}
 
@@ -203,7 +199,7 @@ def simulate(
     if undamaged is not None:
         pictures["undamaged"] = undamaged
     to_original = measured(source.original, pictures)
-    progress(concealment.total, concealment.total)
+    progress(watch.total, watch.total)
     return RecoveryResult(
         plan=plan,
         lost=lost,
@@ -216,13 +212,6 @@ def simulate(
         to_undamaged=to_undamaged,
         seconds=seconds,
     )
-
-
-def difference(first: Pixels, second: Pixels) -> Pixels:
-    """Greatest absolute difference over the channels ``(Y, X)``, in grey levels."""
-    gap = np.maximum(first, second) - np.minimum(first, second)
-    flat: Pixels = gap.max(axis=2) if gap.ndim == 3 else gap
-    return flat
 
 
 def sweep(

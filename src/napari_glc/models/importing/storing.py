@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +19,14 @@ __all__ = ["checked_name", "lasting_config", "store"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-_LASTING: dict[str, Any] = {
-    "autoencoder": {
-        *("channels", "codewords", "decoder_blocks", "encoder_blocks", "final_swish", "kind", "latent_channels"),
-        *("multipliers", "quant_conv", "window"),
-    },
-    "transformer": {"block", "heads", "layers", "reaches", "tied", "width"},
-    "": {
-        *("codebooks", "conditioned", "expansion", "hyper_codewords", "log_scale", "prior_blocks"),
-        *("rate_conditioned_prior", "rate_points"),
-    },
-}
-
-
-def lasting_config(text: str) -> str:
-    """A configuration without what other kinds of networks need.
-
-    The hash of a model covers its configuration. An option that some later version adds must not change it, or files
-    made with the same checkpoint would ask for different models. So the list above stays as it is.
-    """
+def lasting_config(text: str, lasting: Mapping[str, frozenset[str]]) -> str:
+    """A configuration without the options that stay out of model files; see :attr:`.kinds.Kind.lasting`."""
     options = json.loads(text)
-    kept: dict[str, Any] = {key: value for key, value in options.items() if key in _LASTING[""]}
-    for part in ("autoencoder", "transformer"):
-        inner = options.get(part)
-        if part in options:
-            kept[part] = inner and {key: value for key, value in inner.items() if key in _LASTING[part]}
+    kept: dict[str, Any] = {key: value for key, value in options.items() if key in lasting[""]}
+    for part, names in lasting.items():
+        if part and part in options:
+            inner = options[part]
+            kept[part] = inner and {key: value for key, value in inner.items() if key in names}
     return json.dumps(kept, sort_keys=True, separators=(",", ":"))
 
 
@@ -79,7 +63,7 @@ def store(found: Converted, name: str, provenance: Provenance) -> ModelFile:
     folder.mkdir(parents=True, exist_ok=True)
     path: Path = folder / f"{name}.safetensors"
     # no name and nothing of the file it came from: the hash is that of the weights, the same for everybody
-    config = lasting_config(found.config.to_json())
+    config = lasting_config(found.config.to_json(), found.kind.lasting)
     write_model(path, found.tensors, name=None, codec=found.codec, config=config, description=found.title)
     try:
         model = read_model(path)

@@ -9,11 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ...networks.config import AutoencoderConfig
+from .config import AutoencoderConfig
 
-__all__ = ["Shapes", "block_list_config", "numbered", "taming_config", "taming_names"]
+__all__ = ["LASTING_OPTIONS", "Shapes", "block_list_config", "numbered", "taming_config", "taming_names"]
 
 Shapes = Mapping[str, tuple[int, ...]]
+"""Shapes of a checkpoint's tensors by key."""
+
+LASTING_OPTIONS = frozenset(
+    (
+        *("channels", "codewords", "decoder_blocks", "encoder_blocks", "final_swish", "kind", "latent_channels"),
+        *("multipliers", "quant_conv", "window"),
+    )
+)
+"""Options of the configuration that model files hold. Hashes cover them: this never changes."""
 
 _MOST_BLOCKS = 256
 
@@ -66,11 +75,11 @@ def block_list_config(shapes: Shapes, prefix: str, window: int) -> AutoencoderCo
     )
 
 
-def _last(shapes: Shapes, room: str) -> int:
+def _last(shapes: Shapes, prefix: str) -> int:
     """The highest block number."""
-    numbers = {int(m[1]) for key in shapes if (m := re.match(re.escape(room) + r"(\d{1,6})\.", key))}
+    numbers = {int(m[1]) for key in shapes if (m := re.match(re.escape(prefix) + r"(\d{1,6})\.", key))}
     if not numbers or max(numbers) > _MOST_BLOCKS:
-        raise ValueError(f"{len(numbers)} blocks in {room[:-1]}")
+        raise ValueError(f"{len(numbers)} blocks in {prefix[:-1]}")
     return max(numbers)
 
 
@@ -96,11 +105,11 @@ def taming_config(shapes: Shapes, prefix: str) -> AutoencoderConfig:
     )
 
 
-def _count(shapes: Shapes, room: str) -> int:
+def _count(shapes: Shapes, prefix: str) -> int:
     """How many numbered things there are under a key."""
-    found = {m[1] for key in shapes if (m := re.match(re.escape(room) + r"(\d{1,6})\.", key))}
+    found = {m[1] for key in shapes if (m := re.match(re.escape(prefix) + r"(\d{1,6})\.", key))}
     if not 0 < len(found) <= _MOST_BLOCKS:
-        raise ValueError(f"{len(found)} parts in {room[:-1]}")
+        raise ValueError(f"{len(found)} parts in {prefix[:-1]}")
     return len(found)
 
 

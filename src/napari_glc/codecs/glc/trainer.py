@@ -4,27 +4,70 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from ..networks.config import GlcConfig
-from ..networks.glc import GlcNetwork
-from .auxiliary import CodePredictor
-from .codebook import CodebookAverager, flat_positions
-from .config import StageConfig
-from .rate import Coded, code_latent
-from .steering import RateSteering
-from .trainer import Trainer
+from ...networks.config import GlcConfig
+from ...networks.glc import GlcNetwork
+from ...training.codebook import COMMITMENT, CodebookAverager, flat_positions
+from ...training.config import Natural, Share, StageConfig, Weight
+from ...training.steering import RateSteering
+from ...training.trainer import Trainer
+from .code_predictor import CodePredictor
+from .differentiable import Coded, code_latent
 
-__all__ = ["GlcTrainer"]
+__all__ = ["GlcStage", "GlcTrainer"]
 
 HYPER_CODEBOOK_FROM = 300
+"""Step at which the hyper codebook starts from hyper-latents, which by then have left their random beginnings. Chosen
+by hand; other values were not tried."""
 
 
-class GlcTrainer(Trainer[GlcNetwork]):
-    """See :class:`~napari_glc.training.trainer.Trainer`."""
+class GlcStage(StageConfig, frozen=True, kw_only=True):
+    """One stage; see also :class:`~napari_glc.training.config.StageConfig`.
+
+    Parameters
+    ----------
+    name
+        ``autoencoder``: reconstruction through the codebook; ``latent``: transform coding of the frozen autoencoder's
+        latent; ``joint``: everything, with pixel losses.
+    code, latent
+        Weights of the code-prediction cross-entropy and of the relative latent error.
+    preview
+        Weight of the error of the latent decoded from the hyper-prior alone, relative to `latent`.
+    quantised
+        Share of the pictures that pass the codebook in the autoencoder stage.
+    codebook_from
+        Step at which the codebook is initialised from latents.
+    target_bpp
+        Estimated rate each rate point is steered to, by adapting its Lagrange multiplier; empty in the autoencoder
+        stage.
+    steer
+        Relative step of that adaptation.
+    """
+
+    name: Literal["autoencoder", "latent", "joint"]
+    code: Weight = 0.0
+    latent: Weight = 0.0
+    preview: Weight = 0.1
+    quantised: Share = 0.5
+    codebook_from: Natural = 600
+    target_bpp: tuple[Weight, ...] = ()
+    steer: Weight = 0.02
+
+    def shortened(self, steps: int) -> Self:
+        """See :meth:`StageConfig.shortened`."""
+        return super().shortened(steps).replaced(codebook_from=1)
+
+
+class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
+    """Trains a ``glc`` model; options are those of :class:`~napari_glc.training.trainer.Trainer`."""
+
+    stage_config = GlcStage
+    # the prior keeps half precision: symbols follow from it
+    eight_bit_parts = ("vqgan.encoder.", "vqgan.generator.")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -66,7 +109,7 @@ class GlcTrainer(Trainer[GlcNetwork]):
             net.q_enc.copy_(gains.view(-1, 1, 1, 1).expand_as(net.q_enc))
             net.q_dec.copy_(1 / gains.view(-1, 1, 1, 1).expand_as(net.q_dec))
 
-    def learning(self, stage: StageConfig) -> list[nn.Parameter]:
+    def learning(self, stage: GlcStage) -> list[nn.Parameter]:
         """Enter a stage: which parameters learn in it."""
         net = self.net
         net.requires_grad_(stage.name != "autoencoder")
@@ -85,11 +128,11 @@ class GlcTrainer(Trainer[GlcNetwork]):
         """The two codebooks."""
         return [net.vqgan.quantize.embedding.weight, net.z_vq.embedding.weight]
 
-    def loss(self, stage: StageConfig, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, stage: GlcStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch of pictures and its parts."""
         return self._autoencoder_loss(stage, batch) if stage.name == "autoencoder" else self._coding_loss(stage, batch)
 
-    def _autoencoder_loss(self, stage: StageConfig, x: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def _autoencoder_loss(self, stage: GlcStage, x: Tensor) -> tuple[Tensor, dict[str, float]]:
         net, record = self.net, dict[str, float]()
         with self.autocast():
             latent = net.analyse(x)
@@ -102,18 +145,18 @@ class GlcTrainer(Trainer[GlcNetwork]):
         decoded = latent
         if self.codebook.ready:
             indices = net.vqgan.quantize.indices(latent)
-            words = net.vqgan.quantize.lookup(indices)
-            commitment = (latent - words.detach()).square().mean()
+            codewords = net.vqgan.quantize.lookup(indices)
+            commitment = (latent - codewords.detach()).square().mean()
             passes = torch.arange(len(x), device=x.device) < round(stage.quantised * len(x))
-            decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (words - latent).detach(), latent)
+            decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (codewords - latent).detach(), latent)
             self.codebook.update(flat, indices.flatten().cpu(), generator)
             record |= {"commitment": float(commitment.detach()), "perplexity": self.codebook.perplexity()}
         with self.autocast():
             restored = net.generate(decoded)
         loss, parts = self.compare(stage, x, restored)
-        return loss + 0.25 * commitment, record | parts
+        return loss + COMMITMENT * commitment, record | parts
 
-    def _coding_loss(self, stage: StageConfig, x: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def _coding_loss(self, stage: GlcStage, x: Tensor) -> tuple[Tensor, dict[str, float]]:
         net = self.net
         joint = stage.name == "joint"
         with torch.set_grad_enabled(joint), self.autocast():
@@ -156,7 +199,7 @@ class GlcTrainer(Trainer[GlcNetwork]):
         return loss, record
 
     def _follow_hyper_latent(self, coded: Coded) -> None:
-        """Move the hyper codebook; its first words are hyper-latents of the first batch."""
+        """Move the hyper codebook; its first codewords are hyper-latents of the first batch."""
         generator = torch.Generator().manual_seed(self.step)
         flat = flat_positions(coded.hyper_latent)
         if self.hyper_codebook.ready:

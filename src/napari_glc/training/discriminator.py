@@ -1,14 +1,11 @@
-"""Networks that exist only while training: the discriminator and the code predictor."""
+"""A network that exists only while training: the discriminator."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ..networks.blocks import depth_conv_block
-
-__all__ = ["CodePredictor", "PatchDiscriminator"]
+__all__ = ["PatchDiscriminator"]
 
 
 class PatchDiscriminator(nn.Module):
@@ -31,21 +28,3 @@ class PatchDiscriminator(nn.Module):
         """Score map ``(B, 1, H/16, W/16)`` of pictures ``(B, 3, H, W)`` in [-1, 1]; high is real."""
         out: Tensor = self.layers(picture)
         return out
-
-
-class CodePredictor(nn.Module):
-    """Predicts the codeword indices of the original's latent from the decoded latent.
-
-    The published code uses a transformer of nine layers; a few local blocks carry the same supervision at
-    a price a CPU can pay.
-    """
-
-    def __init__(self, channels: int, codewords: int, width: int = 192) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            depth_conv_block(channels, width, 2), depth_conv_block(width, width, 2), nn.Conv2d(width, codewords, 1)
-        )
-
-    def forward(self, latent: Tensor, indices: Tensor) -> Tensor:
-        """Mean cross-entropy in nats of index maps ``(B, H, W)`` given latents ``(B, C, H, W)``."""
-        return F.cross_entropy(self.layers(latent).float(), indices)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..networks.index_map import IndexMapNetwork
+from ...networks.index_map import IndexMapNetwork
 
 __all__ = ["IndexMapCrops", "index_maps"]
 

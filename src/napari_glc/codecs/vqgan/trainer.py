@@ -3,31 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..networks.config import VqganConfig
-from ..networks.index_map import IndexMapNetwork
-from ..networks.vector_quantizer import VectorQuantizer, cluster_codebook
-from .codebook import CodebookAverager, flat_positions
-from .config import StageConfig
-from .index_maps import IndexMapCrops, index_maps
-from .trainer import Trainer
+from ...networks.config import VqganConfig
+from ...networks.index_map import IndexMapNetwork
+from ...networks.vector_quantizer import VectorQuantizer, cluster_codebook
+from ...training.codebook import COMMITMENT, CodebookAverager, flat_positions
+from ...training.config import Natural, Share, StageConfig
+from ...training.trainer import Trainer
+from .index_map_crops import IndexMapCrops, index_maps
 
-__all__ = ["VqganTrainer"]
-
-COMMITMENT = 0.25
+__all__ = ["VqganStage", "VqganTrainer"]
 
 
-class VqganTrainer(Trainer[IndexMapNetwork]):
+class VqganStage(StageConfig, frozen=True, kw_only=True):
+    """One stage; see also :class:`~napari_glc.training.config.StageConfig`.
+
+    Parameters
+    ----------
+    name
+        ``autoencoder``: with one large codebook; ``codebooks``: all sizes, from clusters of the first;
+        ``generator``: the generator alone; ``transformer``: over index maps, all else frozen, with `crop` in indices.
+    quantised
+        ``autoencoder``: share of the pictures that pass the codebook.
+    codebook_from
+        ``autoencoder``: step at which the codebook is initialised from latents.
+    backward
+        ``transformer``: share of the maps read backwards.
+    masked
+        ``transformer``: share of the maps in which indices are hidden from the context.
+    """
+
+    name: Literal["autoencoder", "codebooks", "generator", "transformer"]
+    quantised: Share = 0.5
+    codebook_from: Natural = 600
+    backward: Share = 0.35
+    masked: Share = 0.35
+
+    def shortened(self, steps: int) -> Self:
+        """See :meth:`StageConfig.shortened`."""
+        short = super().shortened(steps).replaced(codebook_from=1)
+        return short.replaced(crop=8) if self.name == "transformer" else short
+
+
+class VqganTrainer(Trainer[IndexMapNetwork, VqganStage]):
     """See :class:`~napari_glc.training.trainer.Trainer`.
 
     The first stage learns one large codebook. At its end the codebooks that ship are K-means centroids of it (Mao
     et al., section 3.2); the second stage fine-tunes them together with encoder and generator.
     """
+
+    stage_config = VqganStage
+    eight_bit_parts = ("encoder.", "generator.", "transformer.")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -41,7 +72,7 @@ class VqganTrainer(Trainer[IndexMapNetwork]):
         assert isinstance(self.config.network, VqganConfig)
         return IndexMapNetwork(self.config.network)
 
-    def learning(self, stage: StageConfig) -> list[nn.Parameter]:
+    def learning(self, stage: VqganStage) -> list[nn.Parameter]:
         """Enter a stage: which parameters learn in it."""
         net = self.net.requires_grad_(False)
         if stage.name == "transformer":
@@ -58,14 +89,14 @@ class VqganTrainer(Trainer[IndexMapNetwork]):
         """The codebooks."""
         return [net.codebook(i).embedding.weight for i in range(len(net.codebooks))]
 
-    def batches(self, stage: StageConfig, seed: int) -> Callable[[int], Tensor]:
+    def batches(self, stage: VqganStage, seed: int) -> Callable[[int], Tensor]:
         """Crops of pictures, or of index maps for the transformer."""
         if stage.name != "transformer":
             return super().batches(stage, seed)
         maps = index_maps(self.average, self.pictures, self.folder / "index_maps.pt", self.config.data.zoom)
         return IndexMapCrops(maps, self.net.config.codebooks, stage.crop, stage.batch, seed)
 
-    def loss(self, stage: StageConfig, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, stage: VqganStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch and its parts."""
         if stage.name == "transformer":
             return self._transformer_loss(stage, batch)
@@ -79,7 +110,7 @@ class VqganTrainer(Trainer[IndexMapNetwork]):
         loss, parts = self.compare(stage, batch, restored)
         return loss + COMMITMENT * commitment, record | parts
 
-    def _through_one(self, stage: StageConfig, latent: Tensor) -> tuple[Tensor, Tensor | int, Tensor, dict[str, float]]:
+    def _through_one(self, stage: VqganStage, latent: Tensor) -> tuple[Tensor, Tensor | int, Tensor, dict[str, float]]:
         """Part of the latents through the large codebook."""
         generator = torch.Generator().manual_seed(self.step)
         flat = flat_positions(latent)
@@ -88,33 +119,33 @@ class VqganTrainer(Trainer[IndexMapNetwork]):
                 return latent, 0, latent.new_zeros(()), {}
             self.averager.initialise(flat, generator)
         indices = self.trained.indices(latent.cpu())
-        words = self.trained.lookup(indices).to(latent.device)
+        codewords = self.trained.lookup(indices).to(latent.device)
         self.averager.update(flat, indices.flatten(), generator)
-        commitment = (latent - words).square().mean()
+        commitment = (latent - codewords).square().mean()
         passes = torch.arange(len(latent), device=latent.device) < round(stage.quantised * len(latent))
-        decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (words - latent).detach(), latent)
+        decoded = torch.where(passes.view(-1, 1, 1, 1), latent + (codewords - latent).detach(), latent)
         record = {"commitment": float(commitment.detach()), "perplexity": self.averager.perplexity()}
         return decoded, 0, commitment, record
 
-    def _through_all(self, stage: StageConfig, latent: Tensor) -> tuple[Tensor, Tensor | int, Tensor, dict[str, float]]:
+    def _through_all(self, stage: VqganStage, latent: Tensor) -> tuple[Tensor, Tensor | int, Tensor, dict[str, float]]:
         """Every crop through a codebook of another size; all codebooks follow all latents."""
         count = len(self.net.codebooks)
         flat = flat_positions(latent)
         generator = torch.Generator().manual_seed(self.step)
         levels = torch.cat([torch.randperm(count, generator=generator) for _ in range(-(-len(latent) // count))])
         levels = levels[: len(latent)]
-        words = torch.empty_like(latent)
+        codewords = torch.empty_like(latent)
         for level, averager in enumerate(self.averagers):
-            book = self.net.codebook(level)
-            indices = book.indices(latent)
-            words[levels == level] = book.lookup(indices[levels == level])
+            codebook = self.net.codebook(level)
+            indices = codebook.indices(latent)
+            codewords[levels == level] = codebook.lookup(indices[levels == level])
             if stage.name == "codebooks":
                 averager.update(flat, indices.flatten().cpu(), generator)
-        errors = (latent - words).square().mean((1, 2, 3))
+        errors = (latent - codewords).square().mean((1, 2, 3))
         record = {"commitment": float(errors.detach().mean()), "perplexity": self.averagers[-1].perplexity()}
-        return latent + (words - latent).detach(), levels.to(latent.device), errors.mean(), record
+        return latent + (codewords - latent).detach(), levels.to(latent.device), errors.mean(), record
 
-    def _transformer_loss(self, stage: StageConfig, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def _transformer_loss(self, stage: VqganStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Negative log-likelihood of index maps (Mao et al., eq. 9), forwards and backwards.
 
         The last entry of the batch tells the rate level.
@@ -137,16 +168,16 @@ class VqganTrainer(Trainer[IndexMapNetwork]):
 
     # -- stages and checkpoints -----------------------------------------------------------------------
 
-    def finish_stage(self, stage: StageConfig) -> None:
+    def finish_stage(self, stage: VqganStage) -> None:
         """Derive the codebooks from the trained one."""
         if stage.name != "autoencoder":
             return
         with torch.no_grad():
             for averager in self.averagers:
-                book = averager.quantizer
-                words = cluster_codebook(self.trained.embedding.weight, book.size, seed=self.config.seed)
-                book.embedding.weight.copy_(words)
-                averager.sums, averager.counts = words.clone(), torch.ones(book.size)
+                codebook = averager.quantizer
+                codewords = cluster_codebook(self.trained.embedding.weight, codebook.size, seed=self.config.seed)
+                codebook.embedding.weight.copy_(codewords)
+                averager.sums, averager.counts = codewords.clone(), torch.ones(codebook.size)
             for mine, its in zip(self.copied(self.average), self.copied(self.net), strict=True):
                 mine.copy_(its)
 
