@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ..errors import OptionError
 from ..networks.config import GlcConfig, VqganConfig
+from ..networks.kl_config import KlConfig
 
 __all__ = ["DataConfig", "StageConfig", "TrainingConfig", "embedded_config"]
 
@@ -23,12 +24,20 @@ class DataConfig:
         Tar file of pictures and its CSV index (columns ``member`` and ``kind``).
     features
         Folder with the feature networks of the perceptual loss.
+    extra_archive, extra_index
+        A second tar file and index (columns ``repository`` and ``path`` as well), by which whole originals are held
+        out; none if empty.
+    extra_times
+        How often each picture of it counts.
     zoom
         Least and greatest magnification of a crop.
     """
 
     archive: Path = Path("train.tar")
     index: Path = Path("train_index.csv")
+    extra_archive: Path | None = None
+    extra_index: Path | None = None
+    extra_times: int = 1
     features: Path = Path("perceptual")
     zoom: tuple[float, float] = (0.8, 1.6)
 
@@ -43,7 +52,7 @@ class StageConfig:
         For ``glc``: ``autoencoder`` (reconstruction through the codebook), ``latent`` (transform coding of the
         frozen autoencoder's latent), ``joint`` (everything, with pixel losses). For ``vqgan``: ``autoencoder``,
         ``codebooks`` (all sizes, from clusters of the first), ``generator`` (the generator alone),
-        ``transformer`` (over index maps; all else frozen).
+        ``transformer`` (over index maps; all else frozen). For ``kl``: ``autoencoder`` and ``generator``.
     steps, batch, crop
         Optimiser steps, crops a step, side of a crop in pixels (``transformer``: in indices).
     learning_rate, warmup, weight_decay
@@ -69,6 +78,11 @@ class StageConfig:
         ``transformer``: share of the maps read backwards.
     masked
         ``transformer``: share of the maps in which indices are hidden from the context.
+    kl
+        ``kl``: weight of the posterior's divergence from a standard normal, mean over the latent, in nats.
+    noise
+        ``kl``: greatest deviation of the noise that half of the crops get on their latent, in deviations of the
+        latent.
     """
 
     name: Literal["autoencoder", "latent", "joint", "codebooks", "generator", "transformer"]
@@ -92,6 +106,8 @@ class StageConfig:
     steer: float = 0.02
     backward: float = 0.35
     masked: float = 0.35
+    kl: float = 0.0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +131,7 @@ class TrainingConfig:
     seed: int
     data: DataConfig
     stages: tuple[StageConfig, ...]
-    network: GlcConfig | VqganConfig = field(default_factory=GlcConfig)
+    network: GlcConfig | VqganConfig | KlConfig = field(default_factory=GlcConfig)
     average: float = 0.999
 
     @classmethod
@@ -129,10 +145,11 @@ class TrainingConfig:
         """
         options: dict[str, Any] = tomllib.loads(path.read_text())
         data = asdict(DataConfig()) | options.pop("data", {})
-        for key in ("archive", "index", "features"):
-            data[key] = material / data[key]
+        for key in ("archive", "index", "features", "extra_archive", "extra_index"):
+            data[key] = None if data[key] is None else material / data[key]
         stages = tuple(StageConfig(**_tuples(s)) for s in options.pop("stages"))
-        kinds: dict[str, type[GlcConfig] | type[VqganConfig]] = {"glc": GlcConfig, "vqgan": VqganConfig}
+        kinds: dict[str, type[GlcConfig] | type[VqganConfig] | type[KlConfig]]
+        kinds = {"glc": GlcConfig, "vqgan": VqganConfig, "clric": KlConfig}
         network = kinds[options.pop("codec", "glc")].from_dict(options.pop("network", {}))
         return cls(data=DataConfig(**_tuples(data)), stages=stages, network=network, **options)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..models import write_model
 from ..models.int8 import pack_rows
 from ..networks.config import VqganConfig
+from ..networks.kl_config import KlConfig
 from .config import TrainingConfig
 
 __all__ = ["export_model"]
@@ -37,7 +38,8 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
         See :class:`~napari_glc.models.ModelFile`.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    codec = "vqgan" if isinstance(config.network, VqganConfig) else "glc"
+    kinds = {VqganConfig: "vqgan", KlConfig: "clric"}
+    codec = kinds.get(type(config.network), "glc")
     tensors: dict[str, Tensor] = {}
     for key, value in state["average"].items():
         if _in_eight_bits(key, value):
