@@ -119,14 +119,14 @@ class KlAutoencoder(nn.Module):
         self.register_buffer("latent_deviation", torch.ones(1, 1, 1, 1))
 
     def moments(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the posterior, before scaling: float32 ``(B, C, H/8, W/8)`` each.
+        """Mean and log variance of the posterior, before scaling: ``(B, C, H/8, W/8)`` each.
 
         Parameters
         ----------
         picture
             ``(B, 3, H, W)`` in [-1, 1], sides multiples of 8.
         """
-        mean, log_variance = self.encoder(picture).float().chunk(2, 1)
+        mean, log_variance = self.encoder(picture).chunk(2, 1)
         return mean, log_variance.clamp(*_LOG_VARIANCE)
 
     def analyse(self, picture: Tensor) -> Tensor:

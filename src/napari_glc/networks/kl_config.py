@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["SD_SCALING", "SDXL_SCALING", "KlConfig"]
+__all__ = ["SDXL_SCALING", "SD_SCALING", "KlConfig"]
 
 SD_SCALING = 0.18215
 """Scaling factor of Stable Diffusion 1 and 2 (Rombach et al. 2022, appendix G): one over the latent's deviation."""

@@ -105,7 +105,7 @@ class PublishedKlAutoencoder(nn.Module):
         out: Tensor = self.encoder(picture)
         if self.quant_conv is not None:
             out = self.quant_conv(out)
-        mean, log_variance = out.float().chunk(2, 1)
+        mean, log_variance = out.chunk(2, 1)
         return mean, log_variance.clamp(*_LOG_VARIANCE)
 
     def analyse(self, picture: Tensor) -> Tensor:

@@ -50,7 +50,8 @@ class KlTrainer(Trainer[KlAutoencoder]):
     def loss(self, stage: StageConfig, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch of pictures and its parts."""
         with torch.set_grad_enabled(stage.name == "autoencoder"), self.autocast():
-            mean, log_variance = self.net.moments(batch)
+            moments = self.net.moments(batch)
+        mean, log_variance = (moment.float() for moment in moments)
         if stage.name == "autoencoder":
             self._follow_scale(mean.detach())
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
