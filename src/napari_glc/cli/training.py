@@ -19,7 +19,9 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             "last checkpoint left off; a finished one is exported as model.safetensors."
         ),
     )
-    train.add_argument("config", metavar="CONFIG", help="a TOML file, or an embedded one: glc-small, vqgan-small, kl-small")
+    train.add_argument(
+        "config", metavar="CONFIG", help="a TOML file, or an embedded one: glc-small, vqgan-small, kl-small"
+    )
     train.add_argument("--data", type=Path, required=True, metavar="DIR", help="training pictures and feature networks")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, log and model")
     train.add_argument("--start", metavar="M", help="continue from this model (name, hash or path), not from scratch")

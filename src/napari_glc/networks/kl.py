@@ -1,9 +1,10 @@
 """The local KL-regularised autoencoder: a few smooth channels at 1/8 of the resolution, quick on a CPU.
 
-A variational autoencoder as in latent diffusion (Rombach et al. 2022, sections 3.1 and 4.1: a slight
-Kullback-Leibler penalty towards a standard normal, f = 8), built like :mod:`.compact`: pixels enter and leave by
-space-to-depth and nothing normalises over space, so a tile computed with a margin as wide as the reach equals
-the same part of the whole picture::
+Codec ``clric`` (Ameen et al., arXiv 2502.14937) codes its latent, as the published one codes Stable Diffusion's. A
+variational autoencoder as in latent diffusion (Rombach et al. 2022, sections 3.1 and 4.1: a slight Kullback-Leibler
+penalty towards a standard normal, f = 8), built like :mod:`.compact`: pixels enter and leave by space-to-depth and
+nothing normalises over space, so a tile computed with a margin as wide as the reach equals the same part of the whole
+picture::
 
     3 x H x W -> unshuffle 4 -> w4 @ 1/4 -> unshuffle 2 -> w8 @ 1/8 -> mean, log variance: 2 C @ 1/8
     C @ 1/8 -> w8 @ 1/8 -> shuffle 2 -> w4 @ 1/4 -> shuffle 2 -> half width @ 1/2 -> shuffle 2 -> 3 x H x W
