@@ -62,12 +62,13 @@ def import_checkpoint(
         If the file cannot be read or the model folder not be written.
     """
     from ..models.importing.conversion import converted
+    from ..models.importing.reading import config_beside
     from ..models.importing.storing import checked_name, store
 
     path = Path(path)
     if name is not None:
         checked_name(name, replace=replace)
-    told = Told(None if attach_to is None else find_model(attach_to), heads)
+    told = Told(None if attach_to is None else find_model(attach_to), heads, config_beside(path))
     found = converted(path, {codec: checkpoints.kinds for codec, checkpoints in _checkpoints()}, told)
     chosen = checked_name(name or found.name, replace=replace)
     kind = found.kind

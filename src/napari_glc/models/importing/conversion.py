@@ -96,9 +96,11 @@ def _of_kind(path: Path, codec: str, kind: Kind, state: Mapping[str, Tensor], to
     if told.first_stage is not None and not kind.second_stage:
         raise OptionError(f"{path} is a {kind.title}; only a second stage is attached to another model")
     looks = f"{path} looks like a {kind.title}"
+    state = kind.prepare(state)
+    shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
     state = {key: tensor for key, tensor in state.items() if not kind.aside.match(key)}
     try:
-        config: Config = kind.configure({key: tuple(tensor.shape) for key, tensor in state.items()}, told).checked()
+        config: Config = kind.configure(shapes, told).checked()
         with torch.device("meta"):
             network = kind.build(config)
     except OptionError as error:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..file import ModelFile
 from ..published import PublishedModel
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 __all__ = ["Checkpoints", "Kind", "Names", "Shapes", "Told", "any_of", "same_names"]
 
@@ -36,10 +36,13 @@ class Told:
         For a second stage: the model it belongs to.
     heads
         Attention heads of a transformer; ``None`` for the number its authors use.
+    beside
+        What ``config.json`` in the checkpoint's folder says, as diffusers writes it; of any content.
     """
 
     first_stage: ModelFile | None = None
     heads: int | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,8 @@ class Kind:
     aside
         What training needs and coding does not: keys that fit are left out.
     configure
-        From shapes to the configuration of the codec's model (:class:`~napari_glc._base.config.Config`).
+        From the shapes of all tensors, those set aside as well, to the configuration of the codec's model
+        (:class:`~napari_glc._base.config.Config`).
     build
         From that configuration to its networks.
     names
@@ -68,6 +72,8 @@ class Kind:
         Options of the configuration a model file holds: those of each part by the part's name, the others under an
         empty name. The hash of a model covers them, so an option that some later version adds must stay out, or files
         made with the same checkpoint would ask for different models.
+    prepare
+        From the checkpoint's tensors to the same in our shapes.
     second_stage
         For a checkpoint that holds only a part of the networks: what the keys of this part begin with in ours. The
         other tensors are those of the model it is attached to.
@@ -85,6 +91,7 @@ class Kind:
     names: Callable[[Any], Names]
     default_name: Callable[[Any, Told], str]
     lasting: Mapping[str, frozenset[str]]
+    prepare: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
     second_stage: str = ""
     has_heads: bool = False
 
