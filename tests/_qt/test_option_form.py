@@ -78,10 +78,10 @@ def test_its_rate_is_explored_and_its_option_followed(toy, viewer, layer, dock, 
     assert viewer.layers["parrots hallucinated detail"].data.shape == (16, 24)
 
 
-def test_points_made_with_other_options_leave_the_curve(toy, viewer, layer, dock, finish, monkeypatch):
+def test_points_made_with_other_options_leave_the_curve(toy, viewer, layer, dock, finish):
     widget = dock(RateWidget)
     _choose(widget.device, "cpu")
-    monkeypatch.setattr(widget, "_codecs", [toy])
+    widget._codecs = [toy]  # the curves of the others take their time
     widget.curves.baselines.setChecked(False)
     _choose(widget.codec, "toy")
     widget.draw_curves()
@@ -96,7 +96,7 @@ def test_points_made_with_other_options_leave_the_curve(toy, viewer, layer, dock
     assert [point.size for point in widget.curves.plot.points] == [size + 1 for size in sizes]
 
 
-def test_what_it_cannot_do_is_not_offered(toy, viewer, layer, dock):
+def test_what_it_cannot_do_is_not_offered(toy, viewer, layer, dock, finish):
     assert toy.capabilities.preview
     for widget in (dock(LatentWidget), dock(IndexWidget), dock(RecoveryWidget)):
         models = [widget.model.itemData(place).codec for place in range(widget.model.count())]
@@ -104,7 +104,9 @@ def test_what_it_cannot_do_is_not_offered(toy, viewer, layer, dock):
         assert "toy" not in models
     explorer = dock(RateWidget)
     beyond = explorer.hallucination.findData("beyond")
+    _choose(explorer.codec, "toy")
     _choose(explorer.hallucination, "beyond")
+    finish(explorer)
     _choose(explorer.codec, "vqgan")
     assert not explorer.hallucination.model().item(beyond).isEnabled()
     assert explorer.hallucination.itemData(explorer.hallucination.currentIndex()) == ""

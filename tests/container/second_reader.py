@@ -499,14 +499,14 @@ def adaptive_indices(next_index: RangeDecoder, positions: Positions, codewords: 
     for row, column in positions:
         # a neighbour that is not there is called -1; nothing is counted for it
         beside, above = left.get(row, -1), upper.get(column, -1)
-        unit = 3 * 2**20 / sum(counts)
+        unit = 10 * 2**20 / sum(counts)
         weights = [
             math.floor(counts[x] * unit) + 2**20 * (after_left[beside, x] + after_upper[above, x])
             for x in range(codewords)
         ]
         share = math.floor(sum(weights) / (128 * codewords)) + 1
         index = next_index([weight + share for weight in weights])
-        counts[index] += 50
+        counts[index] += 5
         after_left[beside, index] += beside >= 0
         after_upper[above, index] += above >= 0
         left[row] = upper[column] = index

@@ -276,7 +276,8 @@ def test_index_map_and_codewords_of_an_imported_vqgan(narrow, crop):
     bits = position_bits(codec, found, lambda *_: None)
     assert bits.coder == "adaptive"
     data = napari_glc.encode(crop, codec="vqgan", model="narrow-vqgan", index_coder="adaptive", device="cpu")
-    assert bits.total / 8 == pytest.approx(sum(map(len, _payloads(data))), abs=3)
+    # the range coder works in words of four bytes
+    assert bits.total / 8 == pytest.approx(sum(map(len, _payloads(data))), abs=4)
     latent = indexed_latent(codec, crop, 50)
     np.testing.assert_array_equal(latent.indices, found.indices)
     patches = codeword_patches(codec, 0, [0, 5, 63], lambda *_: None)

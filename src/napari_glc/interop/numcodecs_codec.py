@@ -32,14 +32,16 @@ class GlcNumcodec(Codec):  # type: ignore[misc]
 
     Parameters
     ----------
+    quality
+        0 to 100.
     **options
-        Fields of :class:`~napari_glc.interop.chunk_options.ChunkOptions`, and options of the codec.
+        Other fields of :class:`~napari_glc.interop.chunk_options.ChunkOptions`, and options of the codec.
     """
 
     codec_id = "glc"
 
-    def __init__(self, **options: Any) -> None:
-        self.options = ChunkOptions.made(options)
+    def __init__(self, quality: float = 50.0, **options: Any) -> None:
+        self.options = ChunkOptions.made({"quality": quality, **options})
 
     def get_config(self) -> dict[str, Any]:
         """What an array's metadata says of the codec."""

@@ -35,16 +35,18 @@ class GlcZarrCodec(ArrayBytesCodec):
 
     Parameters
     ----------
+    quality
+        0 to 100.
     **options
-        Fields of :class:`~napari_glc.interop.chunk_options.ChunkOptions`, and options of the codec.
+        Other fields of :class:`~napari_glc.interop.chunk_options.ChunkOptions`, and options of the codec.
     """
 
     is_fixed_size = False
 
     options: ChunkOptions
 
-    def __init__(self, **options: Any) -> None:
-        object.__setattr__(self, "options", ChunkOptions.made(options))
+    def __init__(self, quality: float = 50.0, **options: Any) -> None:
+        object.__setattr__(self, "options", ChunkOptions.made({"quality": quality, **options}))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> GlcZarrCodec:
