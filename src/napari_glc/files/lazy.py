@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._base.caching import ByteCache
 from .._base.progress import Progress, no_progress
 from ..codecs.registry import sees_whole_planes
-from ..container import Box, Container
+from ..container import BLOCK, Box, Container
 from ..errors import GlcError
 from ..imaging.layout import Layout
 from ..models import ModelFile
