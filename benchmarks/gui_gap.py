@@ -115,13 +115,14 @@ def report(name: str, clock: Clock, watch: Watch | None = None) -> None:
         print(f"    longest gap: {watch.between(begin, end)}", file=sys.stderr)
 
 
-def codec_widget(viewer: Any, codec: str, index_coder: str = "auto") -> Any:
+def codec_widget(viewer: Any, codec: str, index_coder: str = "") -> Any:
     """*Encode and decode*, set up but not run."""
     from napari_glc._qt.coding.widget import CodecWidget
 
     widget = CodecWidget(viewer)
     widget.codec.setCurrentIndex(widget.codec.findData(codec))
-    widget.index_coder.setCurrentIndex(widget.index_coder.findData(index_coder))
+    if index_coder:
+        widget.options_form.field(codec, "index_coder").value = index_coder
     widget.device.setCurrentIndex(widget.device.findData("cpu"))
     return widget
 
@@ -154,7 +155,7 @@ def latent_widget(viewer: Any) -> Any:
 
 
 def recovery_widget(viewer: Any, *, sweep: bool = False) -> Any:
-    """*Lost-index recovery*; Run heals the picture, or sweeps over loss ratios."""
+    """*Lost-index recovery*; Run conceals losses, or sweeps over loss ratios."""
     from napari_glc._qt.recovery.widget import RecoveryWidget
 
     widget = RecoveryWidget(viewer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,13 @@ import numpy as np
 import pytest
 
 from napari_glc._qt.common.jobs import wait_for_jobs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _modules_stay() -> None:
+    """Keep what is loaded by now out of the collections around each viewer, which would walk through it every time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

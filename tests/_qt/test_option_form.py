@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QStyle
 
 import napari_glc
 from napari_glc._qt.coding.widget import CodecWidget
@@ -158,3 +158,15 @@ def test_every_kind_of_option_has_a_field(dock, viewer):
     assert len(set(keys)) == 5
     assert widget.minimumSizeHint().width() <= 320
     heard.clear()
+
+
+@pytest.mark.parametrize("kind", [CodecWidget, RateWidget, IndexWidget, LatentWidget, RecoveryWidget])
+def test_nothing_is_cut_off_in_the_narrowest_dock(toy, kind, viewer, layer, dock):
+    widget = dock(kind)
+    bar = widget.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+    codecs = [widget.codec.itemData(place) for place in range(widget.codec.count())] if hasattr(widget, "codec") else []
+    for codec in codecs or [None]:
+        if codec is not None:
+            _choose(widget.codec, codec)
+        needed = widget.body.parentWidget().minimumSizeHint().width()
+        assert needed <= widget.minimumWidth() - bar - 4, codec

@@ -6,15 +6,17 @@ import hashlib
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import napari_glc
 from napari_glc import GlcFile
 from napari_glc.cli import main
-from napari_glc.conformance import audit, read_vectors, symbol_digest
-from napari_glc.conformance.vectors import DATA, PLANS
+from napari_glc.conformance import Finding, audit, read_vectors, symbol_digest
+from napari_glc.conformance.vectors import DATA, PLANS, Vector, source_picture
 from napari_glc.models import embedded_models
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "conformance.py"
@@ -50,6 +52,42 @@ def test_the_doctor_finds_a_wrong_symbol(monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "OTHER SYMBOLS" in said
     assert "does NOT reproduce" in said
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Republished(Vector):
+    """A vector published with other bytes or another picture."""
+
+    other_data: bytes | None = None
+    other_picture: np.ndarray | None = None
+
+    @property
+    def data(self) -> bytes:
+        return super().data if self.other_data is None else self.other_data
+
+    @property
+    def picture(self) -> np.ndarray:
+        return super().picture if self.other_picture is None else self.other_picture
+
+
+def _encoded_here(monkeypatch, **others: object) -> Finding:
+    published = read_vectors()[0]
+    changed = _Republished(**{field.name: getattr(published, field.name) for field in fields(Vector)}, **others)
+    monkeypatch.setattr(sys.modules[audit.__module__], "read_vectors", lambda: [changed])
+    (finding,) = (finding for finding in audit("cpu") if finding.setting == "encoded here")
+    return finding
+
+
+def test_what_is_encoded_here_must_look_as_published(monkeypatch):
+    first = read_vectors()[0]
+    assert _encoded_here(monkeypatch).passed
+    assert not _encoded_here(monkeypatch, other_picture=255 - first.picture).passed
+    # another encoder's file of the same picture: what matters is that ours is as near to it
+    other = napari_glc.encode(source_picture(first.name), quality=3, device="cpu")
+    same_quality = _encoded_here(monkeypatch, other_data=other)
+    assert same_quality.passed
+    assert same_quality.problem == "other bytes than published"
+    assert not _encoded_here(monkeypatch, other_data=other, other_picture=source_picture(first.name)).passed
 
 
 def test_the_doctor_speaks_json(monkeypatch, capsys):

@@ -274,6 +274,8 @@ def parse(data: bytes) -> File:
     lengths = [cursor.varint() for _ in range(count)]
     if crc16(data[: cursor.at]) != int.from_bytes(cursor.take(2), "little"):
         raise damaged("checksum of header and index")
+    block = header.metadata + 2 if header.metadata else 0
+    check_length(len(data), cursor.at + block, lengths, header)
     metadata: dict[str, Any] = {}
     if header.metadata:
         block = cursor.take(header.metadata)
@@ -285,12 +287,16 @@ def parse(data: bytes) -> File:
     return File(header, metadata, read_chunks(data, cursor.at, lengths, header))
 
 
-def read_chunks(data: bytes, start: int, lengths: list[int], header: Header) -> list[Chunk]:
+def check_length(there: int, start: int, lengths: list[int], header: Header) -> None:
+    """Whether the file has the length its index says; chunks begin at `start`."""
     end = start + sum(lengths) + 2 * len(lengths)
-    if len(data) > end:
+    if there > end:
         raise damaged("trailing bytes")
-    if len(data) < end and header.packets == 1:
-        raise truncated(f"{len(data)} bytes of {end}")
+    if there < end and (header.packets == 1 or there < start):
+        raise truncated(f"{there} bytes of {end}")
+
+
+def read_chunks(data: bytes, start: int, lengths: list[int], header: Header) -> list[Chunk]:
     chunks = []
     for length, place in zip(lengths, places(header), strict=True):
         payload: bytes | None = data[start : start + length]
@@ -307,9 +313,9 @@ def read_chunks(data: bytes, start: int, lengths: list[int], header: Header) -> 
 def read(data: bytes) -> File:
     """Take a file apart of which nothing may be lost."""
     file = parse(data)
-    if file.lost:
-        end = file.chunks[-1].offset + file.chunks[-1].length + 2
-        raise truncated("chunks are lost") if end > len(data) else damaged("checksum of a chunk")
+    for number in file.lost:
+        end = file.chunks[number].offset + file.chunks[number].length + 2
+        raise truncated(f"chunk {number} is lost") if end > len(data) else damaged(f"checksum of chunk {number}")
     return file
 
 
@@ -321,7 +327,7 @@ def inflate(stream: bytes, most: int) -> bytes:
     except zlib.error as error:
         raise damaged("no DEFLATE stream") from error
     if len(content) > most:
-        raise Refused("LimitError", f"more than {most} bytes")
+        raise damaged(f"more than {most} bytes after DEFLATE")
     if not inflater.eof or inflater.unused_data:
         raise damaged("a DEFLATE stream that ends too early or too late")
     return content
@@ -329,7 +335,7 @@ def inflate(stream: bytes, most: int) -> bytes:
 
 def unpack_metadata(block: bytes) -> dict[str, Any]:
     if len(block) > 1 << 20:
-        raise Refused("LimitError", "a metadata block beyond 1 MiB")
+        raise damaged("a metadata block beyond 1 MiB")
     try:
         found = json.loads(inflate(block, 1 << 20).decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -45,7 +45,7 @@ def test_many_blocks_equal_one(mosaic, codec, monkeypatch):
     import napari_glc.files.encoding as encoding
 
     whole = napari_glc.encode(mosaic, quality=50, tile=256, device="cpu")
-    monkeypatch.setattr(encoding, "_GROUP", 512)
+    monkeypatch.setattr(encoding, "BLOCK", 512)
     parts = napari_glc.encode(mosaic, quality=50, tile=256, device="cpu")
     difference = np.abs(napari_glc.decode(parts).astype(int) - napari_glc.decode(whole))
     assert difference.max() <= 1

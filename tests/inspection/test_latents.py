@@ -95,12 +95,12 @@ def test_work_can_be_stopped(codec, small_plane):
 
 def test_indexed_latents_hold_the_nearest_codewords(vqgan, small_plane):
     found = indexed_latent(vqgan, small_plane, 100)
-    assert found.latent.shape == found.words.shape == (96, 8, 12)
-    assert found.codewords == 2048
+    assert found.latent.shape == found.codewords.shape == (96, 8, 12)
+    assert found.codebook_size == 2048
     book = vqgan.net.codebook(found.level).embedding.weight.numpy()
     distance = np.square(found.latent[:, 3, 5] - book).sum(axis=1)
     assert distance.argmin() == found.indices[3, 5]
-    np.testing.assert_array_equal(found.words[:, 3, 5], book[found.indices[3, 5]])
+    np.testing.assert_array_equal(found.codewords[:, 3, 5], book[found.indices[3, 5]])
     np.testing.assert_array_equal(found.indices, vqgan.index_map(small_plane, 100, lambda done, total: None))
 
 

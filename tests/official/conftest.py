@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,29 +26,34 @@ def _folder(shelf, monkeypatch) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(shelf))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring tests of the same network of full size together, after all others.
+
+    The four take more than a gigabyte. So each is made, imported and loaded once, and is gone before the next.
+    """
+    items.sort(key=lambda item: item.callspec.params["official"] if "official" in item.fixturenames else "")
+
+
 @pytest.fixture(scope="session")
-def official(shelf) -> Iterator[Callable[[str], ModelFile]]:
-    """Imports the fake checkpoint of an official network of full size, in the form its authors publish."""
+def official(shelf: Path, request: pytest.FixtureRequest) -> Iterator[ModelFile]:
+    """The imported fake checkpoint of an official network of full size, in the form its authors publish.
 
-    @cache
-    def imported(name: str) -> ModelFile:
-        path = shelf / f"{name}.ckpt"
-        state = fakes.state_of(name)
-        if name.startswith("vqgan"):
-            fakes.save_lightning(path, state | {"loss.discriminator.main.0.weight": torch.zeros(64, 3, 4, 4)})
-        elif name == "glc_image":
-            torch.save({"state_dict": {"net": {"net_g": fakes.prefixed("module.", state)}}}, path)
-        else:
-            torch.save({"params_ema": state}, path)
-        before = os.environ.get(FOLDER_VARIABLE)
-        os.environ[FOLDER_VARIABLE] = str(shelf)
-        try:
-            return import_checkpoint(path)
-        finally:
-            path.unlink()
-            os.environ.pop(FOLDER_VARIABLE) if before is None else os.environ.update({FOLDER_VARIABLE: before})
-
-    yield imported
+    A test names the network as the parameter.
+    """
+    name, path = request.param, shelf / "checkpoint"
+    state = fakes.state_of(name)
+    if name.startswith("vqgan"):
+        fakes.save_lightning(path, state | {"loss.discriminator.main.0.weight": torch.zeros(64, 3, 4, 4)})
+    elif name == "glc_image":
+        torch.save({"state_dict": {"net": {"net_g": fakes.prefixed("module.", state)}}}, path)
+    else:
+        torch.save({"params_ema": state}, path)
+    del state
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(shelf))
+        model = import_checkpoint(path)
+    path.unlink()
+    yield model
     release_models()
-    for path in shelf.glob("*.safetensors"):  # more than a gigabyte, which pytest would keep for three sessions
-        path.unlink()
+    model.path.unlink()

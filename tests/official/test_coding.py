@@ -45,7 +45,7 @@ def narrow(tmp_path) -> Callable[[str], ModelFile]:
 
     def imported(kind: str) -> ModelFile:
         try:
-            return find_model(f"narrow-{kind}", "vqgan")
+            return find_model(f"narrow-{kind}")
         except MissingModelError:
             state = {"glc": fakes.narrow_glc, "vqgan": fakes.narrow_vqgan, "codeformer": fakes.narrow_codeformer}
             if kind == "gpt":
@@ -65,11 +65,12 @@ def crop(parrots) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec"),
+    ("official", "codec"),
     [("glc_image", "glc"), ("vqgan_f16_1024", "vqgan"), ("vqgan_f16_16384", "vqgan"), ("codeformer_f32_1024", "vqgan")],
+    indirect=["official"],
 )
-def test_kodak_through_the_command_with_every_official_network(official, name, codec, crop, tmp_path, capsys):
-    model = official(name)
+def test_kodak_through_the_command_with_every_official_network(official, codec, crop, tmp_path, capsys):
+    model = official
     iio.imwrite(tmp_path / "in.png", crop)
     file, out = tmp_path / "a.glc", tmp_path / "out.png"
     words = ["encode", str(tmp_path / "in.png"), str(file), "--codec", codec, "--model", model.name]
@@ -91,7 +92,6 @@ def test_kodak_through_the_command_with_every_official_network(official, name, c
             whole = loaded.net.generate(book.lookup(torch.from_numpy(indices)[None]), 0)
         pixels = whole[0].permute(1, 2, 0).add(1).mul(127.5).round().clamp(0, 255).numpy()[:127, :190]
         assert np.abs(pixels - decoded).max() <= 1
-    release_models()
 
 
 def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads, jitter):

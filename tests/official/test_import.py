@@ -24,19 +24,26 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_the_published_networks_are_recognised_by_their_shapes(official):
-    glc = official("glc_image")
-    assert glc.name == "glc-image"
-    assert glc.network_config(GlcConfig) == OFFICIAL_IMAGE
-    for words in (1024, 16384):
-        model = official(f"vqgan_f16_{words}")
-        config = model.network_config(VqganConfig)
-        assert model.name == f"vqgan-f16-{words}"
-        assert config.codebooks == (words,)
-        assert (config.factor, config.autoencoder.window) == (16, 0)
-    face = official("codeformer_f32_1024")
-    inner = face.network_config(VqganConfig).autoencoder
-    assert face.name == "codeformer-f32-1024"
+@pytest.mark.parametrize("official", ["glc_image"], indirect=True)
+def test_glc_is_recognised_by_its_shapes(official):
+    assert official.name == "glc-image"
+    assert official.network_config(GlcConfig) == OFFICIAL_IMAGE
+
+
+@pytest.mark.parametrize(
+    ("official", "words"), [("vqgan_f16_1024", 1024), ("vqgan_f16_16384", 16384)], indirect=["official"]
+)
+def test_vqgans_are_recognised_by_their_shapes(official, words):
+    config = official.network_config(VqganConfig)
+    assert official.name == f"vqgan-f16-{words}"
+    assert config.codebooks == (words,)
+    assert (config.factor, config.autoencoder.window) == (16, 0)
+
+
+@pytest.mark.parametrize("official", ["codeformer_f32_1024"], indirect=True)
+def test_codeformer_is_recognised_by_its_shapes(official):
+    inner = official.network_config(VqganConfig).autoencoder
+    assert official.name == "codeformer-f32-1024"
     assert (inner.factor, inner.final_swish, inner.quant_conv) == (32, False, False)
     assert (inner.multipliers, inner.channels) == (OFFICIAL_FACE.autoencoder.multipliers, 64)
 
@@ -212,7 +219,7 @@ def test_every_wrong_tensor_is_named_in_one_line(folder):
         (lambda s: s | {"quant_conv.bias": torch.full((64,), float("nan"))}, "not finite"),
         (lambda s: s | {"quant_conv.bias": torch.zeros(64, dtype=torch.int64)}, "instead of weights"),
         (lambda s: s | {"quant_conv.weight": torch.zeros(1).expand(64, 64, 1, 1)}, "more numbers than the file"),
-        (lambda s: s | {"quantize.embedding.weight": torch.zeros(1).expand(1 << 30, 64)}, "Expected `int` <= 131072"),
+        (lambda s: s | {"quantize.embedding.weight": torch.zeros(1).expand(1 << 30, 64)}, "131072"),
         (lambda s: s | {"quantize.embedding.weight": torch.zeros(5)}, "makes no network"),
         (lambda s: s | {"encoder.conv_in.weight": torch.zeros(7, 3, 3, 3)}, "makes no network"),
         (lambda s: s | {"encoder.down.999999.block.0.conv1.weight": torch.zeros(1)}, "makes no network"),

@@ -22,6 +22,9 @@ TOLERANCE = 1e-4
 """Of the largest value; also how near to a border a value may lie that is rounded to either side."""
 
 
+glc = pytest.mark.parametrize("official", ["glc_image"], indirect=True)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _give_memory_back() -> Iterator[None]:
     yield
@@ -49,9 +52,10 @@ def _assert_rounded(got: torch.Tensor, wanted: Any, before: Any) -> None:
     np.testing.assert_array_equal(a[~near], b[~near])
 
 
+@glc
 @torch.inference_mode()
 def test_every_stage_of_glc(official):
-    network = loaded_codec(official("glc_image"), "cpu").net
+    network = loaded_codec(official, "cpu").net
     reference = _reference("glc_image")
     q = float(reference["q_index"])
 
@@ -93,18 +97,20 @@ def test_every_stage_of_glc(official):
     assert indices.numel() * 14 == float(reference["bits_z"])
 
 
+@glc
 def test_probabilities_in_fixed_point_are_near_the_official_ones(official):
     """What streams are coded with: 12 binary digits after the point."""
-    coder, reference = loaded_codec(official("glc_image"), "cpu").coder, _reference("glc_image")
+    coder, reference = loaded_codec(official, "cpu").coder, _reference("glc_image")
     found = coder.parameters(reference["z_index"].astype(np.int64).reshape(2, 3), 0)
     step, scale, mean = torch.from_numpy(reference["params"]).reshape(1, 768, 8, 12).chunk(3, 1)
     for fixed, wanted in ((found.quant_step, step.clamp_min(0.5)), (found.scale, scale), (found.mean, mean)):
         assert (from_fixed(fixed) - wanted).abs().max() < 4 / 4096
 
 
+@glc
 @torch.inference_mode()
 def test_glc_from_the_hyper_prior_alone(official):
-    network, reference = loaded_codec(official("glc_image"), "cpu").net, _reference("glc_image")
+    network, reference = loaded_codec(official, "cpu").net, _reference("glc_image")
     q = float(reference["q_index"])
     indices = torch.from_numpy(reference["z_index"].reshape(1, 2, 3)).long()
     prior = network.prior(network.z_vq.lookup(indices), q)
@@ -114,9 +120,9 @@ def test_glc_from_the_hyper_prior_alone(official):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", ["vqgan_f16_1024", "vqgan_f16_16384", "codeformer_f32_1024"])
-def test_vqgans(official, name):
-    network, reference = loaded_codec(official(name), "cpu").net, _reference(name)
+@pytest.mark.parametrize("official", ["vqgan_f16_1024", "vqgan_f16_16384", "codeformer_f32_1024"], indirect=True)
+def test_vqgans(official):
+    network, reference = loaded_codec(official, "cpu").net, _reference(official.name.replace("-", "_"))
     latent = network.analyse(_picture(reference))
     _assert_close(latent, reference["latent"])
     indices = network.codebook(0).indices(latent)
@@ -124,7 +130,6 @@ def test_vqgans(official, name):
     _assert_close(network.generate(network.codebook(0).lookup(indices), 0), reference["x_hat"])
     if "x_hat_continuous" in reference:
         _assert_close(network.generate(latent, 0), reference["x_hat_continuous"])
-    release_models()
 
 
 @torch.inference_mode()

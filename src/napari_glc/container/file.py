@@ -186,12 +186,17 @@ def _parse_metadata(reader: HeadReader, size: int) -> dict[str, Any]:
             raise beyond("the metadata block expands", "metadata")
         if not inflate.eof or inflate.unused_data:
             raise DamagedFileError("the metadata block does not end where its data ends")
-        metadata = json.loads(text)
+        # json would take UTF-16, a byte order mark and NaN as well, which the format and other readers do not
+        metadata = json.loads(text.decode(), parse_constant=_refuse_constant)
     except (zlib.error, ValueError, RecursionError) as error:
         raise DamagedFileError(f"the metadata block cannot be read: {error}") from error
     if not isinstance(metadata, dict):
         raise DamagedFileError("the metadata block is not a JSON object")
     return metadata
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def parse(data: bytes) -> Container:

@@ -15,12 +15,14 @@ from .categorical import CategoricalReader, CategoricalWriter, integer_weights
 
 __all__ = ["adaptive_bits", "read_adaptive", "write_adaptive"]
 
-_OCCURRENCE = 50.0
+# Chosen by measurement, among 1 to 200 and 1 to 40, on the maps of 16 training pictures of 512 x 512 pixels and on one
+# mosaic of them, with 8 to 2048 codewords. On held-out pictures 2 and 16 are as good; 50 and 3 cost up to 11 % more.
+_OCCURRENCE = 5.0
 """Weight of one occurrence where every codeword begins with 1."""
+_SMOOTHING = 10.0
+"""How many observations in context weigh as much as the overall frequencies."""
 _UNIT = float(1 << 20)
-"""Weight of one observation in context."""
-_SMOOTHING = 3.0
-"""How many observations in context outweigh the overall frequencies."""
+"""Weight of one observation in context: large, so that rounding down hardly changes the overall frequencies."""
 
 IndexMap = NDArray[np.int64]
 

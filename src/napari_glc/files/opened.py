@@ -175,10 +175,15 @@ class GlcFile:
         Raises
         ------
         UnsupportedVersionError
-            If this version does not know the codec or its options.
+            If this version does not know the codec, its options, or streams that tiles share.
         """
         header = self.container.header
         with self._named_errors():
+            can = self.entry.capabilities
+            if header.file_stream > can.file_stream or header.plane_streams > can.plane_stream:
+                raise UnsupportedVersionError(
+                    "its tiles share streams that this version does not know of its codec: update napari-glc"
+                )
             return self.entry.options.unpack(header.options, header.packets)
 
     @property

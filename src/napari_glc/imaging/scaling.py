@@ -21,7 +21,7 @@ def to_bytes(values: NDArray[Any], limits: tuple[float, float] | None) -> tuple[
     Parameters
     ----------
     values
-        Samples.
+        Integers or floats of any shape.
     limits
         The values that become 0 and 255; ``None`` leaves uint8 samples as they are.
     """
@@ -48,7 +48,17 @@ def _scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.
 
 
 def from_bytes(pixels: NDArray[np.uint8], limits: tuple[float, float] | None, dtype: str) -> NDArray[Any]:
-    """Undo :func:`to_bytes`."""
+    """Undo :func:`to_bytes` up to rounding.
+
+    Parameters
+    ----------
+    pixels
+        Of any shape.
+    limits
+        The values 0 and 255 stand for; ``None`` leaves the pixels as they are.
+    dtype
+        Of the result; integers are rounded, and nothing leaves the type's range.
+    """
     kind = np.dtype(dtype)
     if limits is None:
         return pixels.astype(kind, copy=False)

@@ -20,7 +20,7 @@ from ...codecs.registry import all_codecs, codec_named
 from ...errors import UnsupportedArrayError
 from ...inspection.coding import CodingOptions, CodingResult, code_stack
 from ..common.base import GlcWidget
-from ..common.choices import choice_of, narrow
+from ..common.choices import choice_of
 from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
 from ..common.jobs import Report
@@ -89,7 +89,7 @@ class CodecWidget(GlcWidget):
         self.add_row("&Codec", self.codec, self.codec.tip)
         self.model = ModelChoice()
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
-        self.device = narrow(DeviceChoice())
+        self.device = DeviceChoice()
         self.add_row("&Device", self.device, "Where the networks run; its list says why a device cannot be chosen")
         self.rate_by = choice_of({"quality": "Quality", "bpp": "Target bpp"})
         self.add_row("&Rate by", self.rate_by, "Set the quality, or search the one that comes nearest to a rate")

@@ -84,11 +84,8 @@ class GlcWidget(QWidget):
         self.body.addLayout(self.form)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(content)
-        # the content decides how narrow it can be; it is never cut off
-        content.setMinimumWidth(0)
 
         self.run_button = QPushButton(run_text)
         self.run_button.setToolTip(run_text)

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from ..._napari.settings import plugin_setting
 from ...codecs.loading import choose_device, device_obstacles
+from .choices import allow, narrow
 from .jobs import Job, Report
 
 __all__ = ["DeviceChoice"]
@@ -36,6 +36,7 @@ class DeviceChoice(QComboBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        narrow(self)
         self.notice = ""
         self._tell: Callable[[str], None] | None = None
         if "torch" in sys.modules:
@@ -75,14 +76,9 @@ class DeviceChoice(QComboBox):
         automatic, obstacles = known
         self.addItem(f"auto ({automatic})", "auto")
         self.setItemData(0, f"The fastest there is: {automatic}", Qt.ItemDataRole.ToolTipRole)
-        items = self.model()
-        assert isinstance(items, QStandardItemModel)
         for name, obstacle in sorted(obstacles.items()):
             self.addItem(f"{name} (not here)" if obstacle else name, name)
-            row = self.count() - 1
-            tip = f"Not available: {obstacle}" if obstacle else f"Always {name}"
-            self.setItemData(row, tip, Qt.ItemDataRole.ToolTipRole)
-            items.item(row).setEnabled(not obstacle)
+            allow(self, name, f"Not available: {obstacle}" if obstacle else "", tip=f"Always {name}")
         wanted = str(plugin_setting("runtime", "device"))
         place = self.findData(wanted)
         if place > 0 and obstacles.get(wanted):

@@ -6,7 +6,9 @@ from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from .choices import narrow
 
 __all__ = ["LayerChoice"]
 
@@ -36,9 +38,7 @@ class LayerChoice(QComboBox):
         self._viewer, self._kinds = viewer, kinds
         self._layers: list[Any] = []
         # long names must not widen the dock
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        narrow(self)
         self._events = viewer.layers.events
         for name in ("inserted", "removed", "reordered", "renamed"):
             getattr(self._events, name).connect(self._refresh)

@@ -234,7 +234,7 @@ class LatentWidget(GlcWidget):
             indexed = indexed_position(run.result, row, column)
             words, channels = indexed.text, np.arange(len(indexed.latent))
             axes.bar(channels, indexed.latent, width=1.0, color=self.plot.accent, label="latent")
-            axes.plot(channels, indexed.word, ".", color=self.plot.ink, markersize=3, label="codeword")
+            axes.plot(channels, indexed.codeword, ".", color=self.plot.ink, markersize=3, label="codeword")
         axes.set_xlabel("channel")
         axes.set_xlim(-1, len(channels))
         axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)

@@ -140,8 +140,15 @@ class CurvePlot(Plot):
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(visible=True, alpha=0.25)
         if self.points or self.here is not None:
-            # where curves that rise leave room
-            axes.legend(loc="lower right", framealpha=0.7)
+            # above the curves, where it hides none of them
+            axes.legend(
+                loc="lower center",
+                bbox_to_anchor=(0.5, 1.0),
+                ncols=3,
+                frameon=False,
+                columnspacing=1,
+                handletextpad=0.4,
+            )
         loose, drawn = self._loose, (self.metric, {p.codec for p in self.points}, self.here is None)
         self.restyle()
         # one point more needs no other margins, and finding them takes most of the time

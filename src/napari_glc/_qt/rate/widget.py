@@ -18,7 +18,7 @@ from ...inspection.rate.curves import RatePoint, available_baselines
 from ...inspection.rate.session import RateSession, RateStep
 from ...models import installed_models
 from ..common.base import GlcWidget
-from ..common.choices import allow, choice_of, narrow
+from ..common.choices import allow, choice_of
 from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, codecs_that, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
 from ..common.option_form import OptionForm
@@ -94,7 +94,7 @@ class RateWidget(GlcWidget):
         self.model = ModelChoice()
         self.model.currentIndexChanged.connect(self._forget)
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
-        self.device = narrow(DeviceChoice())
+        self.device = DeviceChoice()
         self.device.currentIndexChanged.connect(self._forget)
         self.add_row("&Device", self.device, "Where the networks run")
         self.options_form = OptionForm(self, self._codecs)
@@ -116,9 +116,9 @@ class RateWidget(GlcWidget):
         self.comparison.moved.connect(self._follow_divider)
         self.add_row("Di&vider", self.divider, "Place of the line: original left of it, decoded right of it")
         self.form.setRowVisible(self.divider, False)
-        self.bits = QCheckBox("Show where the bits are")
+        self.bits = QCheckBox("where the bits are")
         self.bits.toggled.connect(self._toggle_bits)
-        self.add_row("&Bit map", self.bits, "Layer of the estimated bits spent at each latent position")
+        self.add_row("&Bit map", self.bits, "Show a layer of the estimated bits spent at each latent position")
         self.hallucination = choice_of(_HALLUCINATIONS)
         self.hallucination.currentIndexChanged.connect(self._toggle_hallucination)
         self.add_row(

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import decode
 from ..._napari.layer_planes import LayerPlane
 from ...errors import Cancelled, MissingDependencyError, MissingModelError
+from ...files.opened import GlcFile
 from ...inspection.rate.curves import (
     BASELINES,
     RatePoint,
@@ -299,7 +299,8 @@ def _step(session: RateSession, request: StepRequest, tick: Callable[[int, int],
     if request.hallucination == UNLIKE:
         hallucination = detail_unlike(session.picture, step.pixels, session.factor)
     elif request.hallucination == BEYOND and session.entry.capabilities.preview:
-        preview = decode(step.data, device=session.device, preview=True, progress=tick)
+        file = GlcFile(step.data, device=session.device, model=session.model)
+        preview = file.read(preview=True, progress=tick)
         hallucination = detail_beyond(step.pixels, preview, session.factor)
     return StepResult(step, bits, hallucination, request)
 

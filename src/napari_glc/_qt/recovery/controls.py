@@ -61,7 +61,7 @@ class MetricsTable(QTableWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
         for part in (self, self.horizontalHeader(), self.verticalHeader()):
             part.setStyleSheet("* { font-size: 8pt; } QHeaderView::section, QTableView::item { padding: 1px; }")
-        self.verticalHeader().setFixedWidth(94)
+        self.verticalHeader().setFixedWidth(88)
         self.setToolTip(self.TIP)
         self.setAccessibleName("What the loss cost")
         self.setAccessibleDescription(self.TIP)

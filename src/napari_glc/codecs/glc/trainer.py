@@ -63,7 +63,7 @@ class GlcStage(StageConfig, frozen=True, kw_only=True):
 
 
 class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
-    """See :class:`~napari_glc.training.trainer.Trainer`."""
+    """Trains a ``glc`` model; options are those of :class:`~napari_glc.training.trainer.Trainer`."""
 
     stage_config = GlcStage
     # the prior keeps half precision: symbols follow from it

@@ -1,6 +1,6 @@
 """Index maps to bytes and back: four ways behind one interface.
 
-The map of a tile is divided into packets by a map of packet numbers (see :mod:`.interleave`). Every packet is
+The map of a tile is divided into packets by a map of packet numbers (see :mod:`.packets`). Every packet is
 coded without knowledge of the others, so any of them can be lost.
 """
 

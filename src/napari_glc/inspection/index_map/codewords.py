@@ -1,4 +1,4 @@
-"""The words of a codebook: which are alike, and what each of them looks like."""
+"""The codewords of a codebook: which are alike, and what each of them looks like."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _SIDE = 7
 changes by 0.1 grey levels in the mean, from 5 to 7 by 0.3."""
 
 
-def order_codewords(words: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Line up the words of a codebook so that words close to each other (L2) get close ranks.
+def order_codewords(codewords: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Line up the codewords of a codebook so that those close to each other (L2) get close ranks.
 
-    The words are clustered by Ward's method, and every branch of the tree is turned so that the child with the
-    smaller mean along the first principal axis comes first. So the tree keeps close words together, and the axis keeps
-    the whole line from one extreme to the other. The direction of the line is that of the axis, whose
+    They are clustered by Ward's method, and every branch of the tree is turned so that the child with the
+    smaller mean along the first principal axis comes first. So the tree keeps close codewords together, and the axis
+    keeps the whole line from one extreme to the other. The direction of the line is that of the axis, whose
     largest component is made positive.
 
-    Measured with the 2048 words of ``vqgan-small`` (``benchmarks/codeword_order.py``), in units of the mean distance of
-    two words, and of the whole line:
+    Measured with the 2048 codewords of ``vqgan-small`` (``benchmarks/codeword_order.py``), in units of the mean
+    distance of two codewords, and of the whole line:
 
     ============================================  ==================  ==========================================
     order                                         mean distance of    mean distance in the line of a word and
-                                                  neighbours          its four nearest words
+                                                  neighbours          its four nearest
     ============================================  ==================  ==========================================
     random                                        1.01                0.335
     first principal axis                          0.74                0.061
@@ -42,15 +42,15 @@ def order_codewords(words: NDArray[np.floating]) -> NDArray[np.int64]:
     **Ward's tree turned along the axis**         **0.41**            **0.077**
     ============================================  ==================  ==========================================
 
-    The first column tells how smooth a colour scale over the line is, the second whether words that are alike get
+    The first column tells how smooth a colour scale over the line is, the second whether codewords that are alike get
     colours that are alike. The optimal leaf order also takes seconds in which Python does nothing else; this one takes
     a tenth of a second.
 
-    Beyond 4096 words all pairs are too many, and the words are ordered along the axis alone.
+    Beyond 4096 codewords all pairs are too many, and the codewords are ordered along the axis alone.
 
     Parameters
     ----------
-    words
+    codewords
         ``(K, C)``.
 
     Returns
@@ -60,7 +60,7 @@ def order_codewords(words: NDArray[np.floating]) -> NDArray[np.int64]:
     """
     from scipy.cluster.hierarchy import linkage
 
-    points = np.asarray(words, np.float64)
+    points = np.asarray(codewords, np.float64)
     centred = points - points.mean(0)
     axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     along = centred @ (axis * np.sign(axis[np.abs(axis).argmax()]))
@@ -100,7 +100,7 @@ def codeword_patches(
     NDArray[np.uint8]
         ``(len(indices), f, f, 3)`` with f pixels per index.
     """
-    factor, book = codec.factor, codec.net.codebook(level)
+    factor, codebook = codec.factor, codec.net.codebook(level)
     inner = slice(_SIDE // 2 * factor, (_SIDE // 2 + 1) * factor)
     wanted = np.asarray(indices, np.int64)
     patches = np.empty((len(wanted), factor, factor, 3), np.uint8)
@@ -108,7 +108,7 @@ def codeword_patches(
         progress(start, len(wanted))
         some = torch.from_numpy(wanted[start : start + _BATCH]).to(codec.walk.device)
         maps = some[:, None, None].expand(-1, _SIDE, _SIDE)
-        centre = codec.net.generate(book.lookup(maps), level)[..., inner, inner]
+        centre = codec.net.generate(codebook.lookup(maps), level)[..., inner, inner]
         pixels = centre.permute(0, 2, 3, 1).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
         patches[start : start + _BATCH] = pixels.cpu().numpy()
     progress(len(wanted), len(wanted))

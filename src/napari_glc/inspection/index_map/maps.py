@@ -43,7 +43,7 @@ class IndexMap:
     level
         Rate level of the codebook, 0 the smallest.
     size
-        Words of the codebook.
+        Codewords of the codebook.
     factor
         Pixels per index in each direction, f.
     shape
@@ -162,14 +162,14 @@ def map_of_latent(
     """
     if not 0 <= level < len(codec.codebook_sizes()):
         raise OptionError(f"level must lie within 0 to {len(codec.codebook_sizes()) - 1}, not {level}")
-    book = codec.net.codebook(level)
+    codebook = codec.net.codebook(level)
     rows = max(1, _AT_ONCE // latent.shape[2])
     parts = []
     for top in range(0, latent.shape[1], rows):
         progress(top, latent.shape[1])
         part = torch.from_numpy(latent[None, :, top : top + rows]).to(codec.walk.device)
-        parts.append(book.indices(part)[0].cpu().numpy())
-    return IndexMap(np.concatenate(parts), level, book.size, codec.factor, shape)
+        parts.append(codebook.indices(part)[0].cpu().numpy())
+    return IndexMap(np.concatenate(parts), level, codebook.size, codec.factor, shape)
 
 
 def picture_map(codec: IndexMapped, picture: NDArray[np.uint8], level: int, progress: Progress) -> IndexMap:

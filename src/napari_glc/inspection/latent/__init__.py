@@ -1,1 +1,1 @@
-"""Latents: channels, positions, attention."""
+"""A codec's latent: its channels as maps, what a position holds, and what attention sees from there."""

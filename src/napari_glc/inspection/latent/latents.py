@@ -45,18 +45,18 @@ class IndexedLatent:
         Output of the autoencoder's encoder, float32 ``(C, h, w)``.
     indices
         Nearest codewords, int64 ``(h, w)``.
-    words
-        Those codewords, float32 ``(C, h, w)``.
-    level, codewords
-        Rate level, and the size of its codebook.
+    codewords
+        These codewords, float32 ``(C, h, w)``.
+    level, codebook_size
+        Rate level, and how many codewords its codebook has.
     """
 
     factor: int
     latent: Map
     indices: NDArray[np.int64]
-    words: Map
+    codewords: Map
     level: int
-    codewords: int
+    codebook_size: int
 
 
 @dataclass(frozen=True)
@@ -151,16 +151,16 @@ def indexed_latent(codec: IndexMapped, plane: Plane, quality: float, progress: P
         Called with steps done and in all; whatever it raises stops the work.
     """
     level = codec.level(quality)
-    book = codec.net.codebook(level)
+    codebook = codec.net.codebook(level)
     latent = codec.walk.analyse(plane, codec.net.analyse, lambda done, total: progress(done, total + 1)).contiguous()
-    indices = book.indices(latent.to(codec.walk.device))
-    words = book.lookup(indices).cpu()
+    indices = codebook.indices(latent.to(codec.walk.device))
+    codewords = codebook.lookup(indices).cpu()
     progress(1, 1)
     return IndexedLatent(
         codec.factor,
         _array(latent),
         indices[0].cpu().numpy(),
-        _array(words),
+        _array(codewords),
         level,
         codec.codebook_sizes()[level],
     )

@@ -46,7 +46,7 @@ class CodedPosition:
 
     @property
     def text(self) -> str:
-        """Some lines for people."""
+        """The numbers above in a few lines of plain text."""
         count, magnitude = len(self.symbols), np.abs(self.symbols)
         largest = f", largest {magnitude.max()} in channel {magnitude.argmax()}" if self.nonzero else ""
         return (
@@ -64,32 +64,32 @@ class IndexedPosition:
 
     Attributes
     ----------
-    latent, word
+    latent, codeword
         Latent and nearest codeword, float32 ``(C,)``.
     index, count
         The codeword's index, and how many positions of the picture have it.
-    codewords
-        Size of the codebook.
+    codebook_size
+        Of how many codewords it is the nearest.
     """
 
     latent: NDArray[np.float32]
-    word: NDArray[np.float32]
+    codeword: NDArray[np.float32]
     index: int
     count: int
-    codewords: int
+    codebook_size: int
 
     @property
     def error(self) -> float:
         """Distance from latent to codeword relative to the latent's length."""
         length = float(np.linalg.norm(self.latent))
-        return float(np.linalg.norm(self.latent - self.word)) / length if length else 0.0
+        return float(np.linalg.norm(self.latent - self.codeword)) / length if length else 0.0
 
     @property
     def text(self) -> str:
-        """Some lines for people."""
+        """The numbers above in a few lines of plain text."""
         return (
-            f"Index: {self.index} of {self.codewords} codewords, at {self.count} positions here\n"
-            f"Bits: {index_bits(self.codewords)} at fixed length\n"
+            f"Index: {self.index} of {self.codebook_size} codewords, at {self.count} positions here\n"
+            f"Bits: {index_bits(self.codebook_size)} at fixed length\n"
             f"Latent to codeword: {self.error:.0%} of the latent's length"
         )
 
@@ -112,8 +112,8 @@ def indexed_position(indexed: IndexedLatent, row: int, column: int) -> IndexedPo
     index = int(indexed.indices[row, column])
     return IndexedPosition(
         indexed.latent[:, row, column],
-        indexed.words[:, row, column],
+        indexed.codewords[:, row, column],
         index,
         int((indexed.indices == index).sum()),
-        indexed.codewords,
+        indexed.codebook_size,
     )

@@ -73,7 +73,7 @@ class RateStep:
 
     @property
     def quality(self) -> float:
-        """0 to 100."""
+        """Quality of the file, 0 to 100 in half steps."""
         return self.header.quality
 
     @property
