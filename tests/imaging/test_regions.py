@@ -41,8 +41,8 @@ def test_a_region_touches_only_the_tiles_it_needs(stack_file, tmp_path):
     container, data = file.container, bytearray(stack_file.read_bytes())
     needed = {row * 7 + column for row in range(6) for column in range(6)}
     for chunk in range(container.chunks):
-        plane, level, tile, _ = container.place(chunk)
-        if (plane, level) != (1, 0) or tile not in needed:
+        place = container.place(chunk)
+        if (place.plane, place.level) != (1, 0) or place.tile not in needed:
             start, end = container.offsets[chunk : chunk + 2]
             data[start:end] = bytes(end - start)
     broken = tmp_path / "broken.glc"
