@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from napari_glc._qt.latent.widget import LatentWidget
 from napari_glc._qt.rate.curve_plot import CurvePlot
 from napari_glc._qt.rate.widget import RateWidget
 from napari_glc._qt.recovery.widget import RecoveryWidget
+from napari_glc.codecs import registry
 from napari_glc.codecs.entry import CodecEntry
 from napari_glc.codecs.options import CodecOptions, Knob
 from napari_glc.inspection.rate.curves import RatePoint
@@ -58,6 +59,21 @@ def test_it_can_be_encoded_with_its_option(toy, viewer, layer, dock, finish, sma
     assert not widget.form.isRowVisible(grain.native)
     _choose(widget.codec, "toy")
     assert widget.options().options == {"grain": 4}
+
+
+def test_what_optimises_for_every_picture_is_not_searched(toy, viewer, layer, dock, monkeypatch):
+    slow = replace(toy, capabilities=replace(toy.capabilities, encode_cost="fit"))
+    monkeypatch.setitem(registry._entries, "toy", slow)
+    widget = dock(CodecWidget)
+    place = widget.rate_by.findData("bpp")
+    widget.rate_by.setCurrentIndex(place)
+    assert widget.form.isRowVisible(widget.bpp)
+    _choose(widget.codec, "toy")
+    assert not widget.rate_by.model().item(place).isEnabled()
+    assert not widget.form.isRowVisible(widget.bpp)
+    assert widget.options().bpp is None
+    _choose(widget.codec, "glc")
+    assert widget.rate_by.model().item(place).isEnabled()
 
 
 def test_its_rate_is_explored_and_its_option_followed(toy, viewer, layer, dock, finish, small_parrots):
