@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..entry import Capabilities, CodecEntry, PlotStyle
+from .options import ClricOptions
 
 __all__ = ["ENTRY"]
 
@@ -12,6 +13,7 @@ ENTRY = CodecEntry(
     label="overfitted function",
     summary="a small function fitted to each picture's latent, continuous rate",
     implementation="napari_glc.codecs.clric.codec:ClricCodec",
+    options=ClricOptions,
     config="napari_glc.networks.kl_config:KlConfig",
     default_model="kl-small",
     trainer="napari_glc.codecs.clric.trainer:ClricTrainer",
