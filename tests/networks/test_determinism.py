@@ -11,7 +11,8 @@ import torch
 import napari_glc
 from napari_glc.codecs.glc.symbols import SymbolCoder
 from napari_glc.container import parse, read_chunk
-from napari_glc.networks.fixed_point import from_fixed, to_fixed
+from napari_glc.networks.fixed_arithmetic import from_fixed, to_fixed
+from napari_glc.networks.fixed_products import using
 
 QUALITY = 60
 
@@ -44,9 +45,16 @@ def test_onednn_on_and_off(codec, payload, without_onednn):
         _assert_same(_symbols(codec.coder, payload), expected)
 
 
+@pytest.mark.parametrize("kind", ["int8", "float32", "float64"])
+def test_whatever_multiplies(codec, payload, kind):
+    expected = _symbols(codec.coder, payload)
+    with using(kind):
+        _assert_same(_symbols(codec.coder, payload), expected)
+
+
 def test_relative_noise_of_1e_10_on_every_layer(codec, payload, jitter):
     expected = _symbols(codec.coder, payload)
-    with jitter(codec.coder.prior, 1e-10):
+    with using("float64"), jitter(codec.coder.prior.twin, 1e-10):
         disturbed = _symbols(codec.coder, payload)
     # the coefficients carry the noise of the last layer itself; the symbols and levels must not
     _assert_same(disturbed[:-1], expected[:-1])
@@ -55,24 +63,25 @@ def test_relative_noise_of_1e_10_on_every_layer(codec, payload, jitter):
 
 def test_much_more_noise_does_change_them(codec, payload, jitter):
     """The test above can fail: noise the arithmetic cannot absorb breaks the stream, and that is noticed."""
-    with jitter(codec.coder.prior, 1e-2), pytest.raises(napari_glc.GlcError):
+    with using("float64"), jitter(codec.coder.prior.twin, 1e-2), pytest.raises(napari_glc.GlcError):
         _symbols(codec.coder, payload)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("batch", [1, 4])
 def test_memory_formats_and_batches(codec, layout, batch):
+    prior = codec.coder.prior.twin
     x = to_fixed(torch.randn(1, codec.config.channels, 8, 12, generator=torch.Generator().manual_seed(1)))
-    expected = codec.coder.prior.y_prior_fusion(codec.coder.prior.hyper_dec(x))
+    expected = prior.y_prior_fusion(prior.hyper_dec(x))
     stacked = x.repeat(batch, 1, 1, 1).contiguous(memory_format=layout)
-    got = codec.coder.prior.y_prior_fusion(codec.coder.prior.hyper_dec(stacked))
+    got = prior.y_prior_fusion(prior.hyper_dec(stacked))
     for one in got:
         assert torch.equal(one, expected[0])
 
 
 def test_order_of_channels_does_not_matter(codec):
     """Sums of integers below 2**53 are exact, whatever the order of summation."""
-    layer = codec.coder.prior.y_spatial_prior_reduction
+    layer = codec.coder.prior.twin.y_spatial_prior_reduction
     channels = 3 * codec.config.channels
     x = to_fixed(100 * torch.randn(1, channels, 5, 7, generator=torch.Generator().manual_seed(2)))
     order = torch.randperm(channels, generator=torch.Generator().manual_seed(3))
@@ -88,5 +97,5 @@ def test_fixed_point_stays_close_to_floating_point(codec, payload):
     words = codec.net.z_vq.lookup(torch.from_numpy(indices).unsqueeze(0))
     floating = codec.net.prior(words, QUALITY / 100 * 3)
     for name in ("scale", "mean", "context"):
-        a, b = from_fixed(getattr(exact, name)), getattr(floating, name)
+        a, b = from_fixed(getattr(exact, name), codec.coder.form), getattr(floating, name)
         assert float((a - b).abs().max()) < 0.02 * float(b.abs().max()) + 0.02, name

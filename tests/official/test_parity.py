@@ -16,7 +16,7 @@ from napari_glc.codecs.importing import import_checkpoint
 from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.codecs.registry import load_codec
 from napari_glc.networks.config import OFFICIAL_IMAGE, GlcConfig
-from napari_glc.networks.fixed_point import from_fixed
+from napari_glc.networks.fixed_arithmetic import from_fixed
 
 TOLERANCE = 1e-4
 """Of the largest value; also how near to a border a value may lie that is rounded to either side."""

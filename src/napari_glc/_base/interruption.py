@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["checkpoint", "interruptible", "watch"]
+__all__ = ["asking", "checkpoint", "interruptible", "watch"]
 
 _thread = threading.local()
 
@@ -24,7 +24,7 @@ _thread = threading.local()
 @contextmanager
 def interruptible(check: Callable[[], None]) -> Iterator[None]:
     """Let `check` be called often by whatever runs in this thread meanwhile; what it raises stops the work."""
-    before = getattr(_thread, "check", None)
+    before = asking()
     _thread.check = check
     try:
         yield
@@ -32,9 +32,15 @@ def interruptible(check: Callable[[], None]) -> Iterator[None]:
         _thread.check = before
 
 
+def asking() -> Callable[[], None] | None:
+    """What this thread asks before it goes on; for other threads that do part of its work."""
+    check: Callable[[], None] | None = getattr(_thread, "check", None)
+    return check
+
+
 def checkpoint() -> None:
     """Stop here if the work of this thread is to stop."""
-    check = getattr(_thread, "check", None)
+    check = asking()
     if check is not None:
         check()
 

@@ -46,15 +46,18 @@ def _doctor(options: argparse.Namespace) -> int:
     from ..codecs.loading import choose_device
     from ..conformance import audit
     from ..models import embedded_models
+    from ..networks.fixed_products import best_products
 
     device = choose_device(options.device)
     machine = {"system": platform.platform(), "processor": platform.machine(), "device": device}
     models = {model.name: model.sha256 for model in embedded_models()}
+    products = best_products()
     findings: list[Finding] = []
     if not options.json:
         print(f"{machine['system']}, {machine['processor']}, device {device}")
         print(", ".join(f"{name} {version}" for name, version in _versions().items()))
         print(", ".join(f"{name} ({digest[:6]})" for name, digest in models.items()))
+        print(f"probabilities in {products.kind}: {products.reason}")
     for finding in audit(device):
         findings.append(finding)
         if not options.json:
@@ -62,7 +65,8 @@ def _doctor(options: argparse.Namespace) -> int:
     passed = all(finding.passed for finding in findings)
     if options.json:
         found = [asdict(finding) | {"passed": finding.passed} for finding in findings]
-        facts = {"passed": passed, "machine": machine, "versions": _versions(), "models": models, "findings": found}
+        facts = {"passed": passed, "machine": machine, "versions": _versions(), "models": models}
+        facts |= {"products": asdict(products), "findings": found}
         print(json.dumps(facts, indent=2))
     elif passed:
         print("this machine reproduces the published symbols; files made here decode elsewhere and the other way round")

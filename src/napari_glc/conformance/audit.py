@@ -12,6 +12,7 @@ import torch
 
 from .. import GlcFile, encode
 from ..errors import GlcError
+from ..networks.fixed_products import products, using
 from .vectors import PLANS, Vector, read_vectors, source_picture
 
 __all__ = ["Finding", "audit", "symbol_digest"]
@@ -90,6 +91,8 @@ def _settings() -> dict[str, AbstractContextManager[None]]:
     }
     if torch.backends.mkldnn.is_available():
         settings["without oneDNN"] = _without_onednn()
+    if products() != "float64":
+        settings["in float64"] = using("float64")
     return settings
 
 

@@ -113,6 +113,8 @@ class GlcConfig(Config, frozen=True, kw_only=True):
         The prior predicts the logarithm of the scale (``True``) or the scale itself (official).
     rate_conditioned_prior
         Whether the hyper decoder's output is multiplied by a learned ``q_prior`` of the rate point.
+    prior_weight_bits
+        Fixed-point form of the prior: 16 bits for weights of any network, or 8 for those made for it.
     """
 
     autoencoder: AutoencoderConfig = AutoencoderConfig()
@@ -122,6 +124,7 @@ class GlcConfig(Config, frozen=True, kw_only=True):
     prior_blocks: Count = 2
     log_scale: bool = True
     rate_conditioned_prior: bool = True
+    prior_weight_bits: Literal[8, 16] = 16
 
     @property
     def channels(self) -> int:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["STEPS", "merge_quarters", "spread_quarters", "step_mask"]
+__all__ = ["STEPS", "merge_quarters", "scatter_step", "spread_quarters", "step_mask", "step_quarters"]
 
 STEPS = 4
 
@@ -50,3 +50,24 @@ def merge_quarters(masked: Tensor) -> Tensor:
 def spread_quarters(dense: Tensor, mask: Tensor) -> Tensor:
     """Undo :func:`merge_quarters`: repeat ``(B, C/4, H, W)`` over the quarters and mask it."""
     return dense.repeat(1, 4, 1, 1) * mask
+
+
+def step_quarters(x: Tensor, step: int) -> Tensor:
+    """What is coded in one step of ``(B, C, H, W)``: dense ``(B, C/4, H, W)``, in the memory format of `x`."""
+    batch, channels, height, width = x.shape
+    last = torch.channels_last if x.stride(1) == 1 else torch.contiguous_format
+    dense = torch.empty((batch, channels // 4, height, width), dtype=x.dtype, device=x.device, memory_format=last)
+    for quarter, row, column in _places(step):
+        dense[..., row::2, column::2] = x.chunk(4, dim=1)[quarter][..., row::2, column::2]
+    return dense
+
+
+def scatter_step(dense: Tensor, step: int, out: Tensor) -> None:
+    """Undo :func:`step_quarters`: write ``(B, C/4, H, W)`` to its places in ``(B, C, H, W)``."""
+    for quarter, row, column in _places(step):
+        out.chunk(4, dim=1)[quarter][..., row::2, column::2] = dense[..., row::2, column::2]
+
+
+def _places(step: int) -> list[tuple[int, int, int]]:
+    """Which quarter is coded at each row and column of a cell: (quarter, row, column)."""
+    return [(quarter, row, column) for quarter, row, column in _STEP_OF_POSITION.eq(step).nonzero().tolist()]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ...models.importing.kinds import Checkpoint, Checkpoints, Kind, Names
 from ...models.published import PublishedModel
@@ -21,9 +20,6 @@ from ...networks.kl_checkpoints import (
 )
 from ...networks.kl_config import SDXL_SCALING, KlConfig
 
-if TYPE_CHECKING:
-    from ...networks.kl_published import PublishedKlAutoencoder
-
 __all__ = ["CHECKPOINTS"]
 
 
@@ -33,12 +29,6 @@ def _config(layout: Layout, checkpoint: Checkpoint) -> KlConfig:
     keys = [*checkpoint.shapes, *checkpoint.aside]
     scaling = scaling_told_by(keys, config_beside(checkpoint.path).get("scaling_factor"))
     return kl_config(checkpoint.shapes, layout, scaling)
-
-
-def _network(config: KlConfig) -> PublishedKlAutoencoder:
-    from ...networks.kl_published import PublishedKlAutoencoder
-
-    return PublishedKlAutoencoder(config)
 
 
 def _names(layout: Layout, config: KlConfig) -> Names:
@@ -58,7 +48,7 @@ def _kind(layout: Layout, signature: tuple[str, ...]) -> Kind:
         signature=signature,
         aside=re.compile(ASIDE),
         configure=partial(_config, layout),
-        build=_network,
+        network="napari_glc.networks.kl_published:PublishedKlAutoencoder",
         names=partial(_names, layout),
         default_name=_default_name,
         lasting={"": LASTING_OPTIONS},

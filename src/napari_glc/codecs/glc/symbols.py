@@ -23,10 +23,11 @@ from ...entropy.gaussian import MAX_SYMBOL, GaussianReader, write_gaussian
 from ...entropy.packed import packed_size, read_packed, write_packed
 from ...entropy.scales import SKIPPED_LEVEL, level_thresholds
 from ...errors import DamagedFileError, SymbolMismatchError
-from ...networks.fixed_point import FRACTION_BITS, ONE, from_fixed, to_fixed, to_fixed_point
+from ...networks.fixed_arithmetic import EIGHT_BITS, SIXTEEN_BITS, from_fixed
+from ...networks.fixed_prior import FixedPrior
 from ...networks.glc import GlcNetwork
-from ...networks.prior import MIN_QUANT_STEP, Prior, PriorParameters
-from ...networks.quadtree import merge_quarters, spread_quarters
+from ...networks.prior import PriorParameters
+from ...networks.quadtree import step_quarters
 
 __all__ = ["SymbolCoder", "TileSymbols"]
 
@@ -65,18 +66,14 @@ class SymbolCoder:
     """
 
     def __init__(self, net: GlcNetwork) -> None:
-        config = net.config
-        self.config = config
-        prior = Prior(config)
-        wanted = prior.state_dict().keys()
-        prior.load_state_dict({k: v for k, v in net.state_dict().items() if k in wanted})
-        self.codebook = to_fixed(prior.z_vq.embedding.weight.detach())
-        self.gains = to_fixed(prior.q_prior.detach()) if config.rate_conditioned_prior else None
-        del prior.z_vq
-        fixed = to_fixed_point(prior)
-        assert isinstance(fixed, Prior)
-        self.prior = fixed.requires_grad_(False).eval()
-        self.thresholds = torch.from_numpy(level_thresholds(FRACTION_BITS, logarithmic=config.log_scale))
+        self.config = net.config
+        self.form = EIGHT_BITS if net.config.prior_weight_bits == 8 else SIXTEEN_BITS
+        self.prior = FixedPrior(net, self.form)
+        thresholds = torch.from_numpy(level_thresholds(self.form.fraction_bits, logarithmic=net.config.log_scale))
+        # the level of every fixed-point scale from below the first threshold to the last
+        self.least_scale = int(thresholds[0]) - 1
+        scales = torch.arange(self.least_scale, int(thresholds[-1]) + 1)
+        self.levels = torch.bucketize(scales, thresholds, right=True)
 
     # -- what encoder and decoder share ---------------------------------------------------------------
 
@@ -90,24 +87,15 @@ class SymbolCoder:
         rate
             Rate position in steps, 0 to 200.
         """
-        words = self.codebook[torch.from_numpy(hyper_indices)].permute(2, 0, 1).unsqueeze(0)
-        features = self.prior.hyper_dec(words)
-        if self.gains is not None:
-            low, fraction = divmod(rate * (self.config.rate_points - 1), RATE_STEPS)
-            high = min(low + 1, self.config.rate_points - 1)
-            gain = self.gains[low] * (RATE_STEPS - fraction) + self.gains[high] * fraction
-            # integers below 2**53 throughout; the added half unit keeps the quotient off rounding borders
-            features = torch.floor((features.round() * gain + 0.5) / (ONE * RATE_STEPS))
-        parameters = self.prior.parameters_from_features(features)
-        bounded = parameters.quant_step.clamp_min(MIN_QUANT_STEP * ONE)
-        return PriorParameters(bounded, parameters.scale, parameters.mean, parameters.context)
+        return self.prior.parameters_of(torch.from_numpy(hyper_indices), rate, RATE_STEPS)
 
-    def _levels(self, scale: Tensor) -> Tensor:
-        return torch.bucketize(scale.round(), self.thresholds, right=True)
+    def _flat_levels(self, scale: Tensor) -> Tensor:
+        """Levels of fixed-point scales, int64, in stream order."""
+        at = (scale.flatten() - self.least_scale).clamp_(0, len(self.levels) - 1)
+        return self.levels[at]
 
-    @staticmethod
-    def _dequantise(y_hat: Tensor, parameters: PriorParameters) -> Tensor:
-        return (from_fixed(y_hat) * from_fixed(parameters.quant_step)).float()
+    def _dequantise(self, y_hat: Tensor, parameters: PriorParameters) -> Tensor:
+        return (from_fixed(y_hat, self.form) * from_fixed(parameters.quant_step, self.form)).float()
 
     @staticmethod
     def _check(parts: list[Part]) -> bytes:
@@ -118,17 +106,18 @@ class SymbolCoder:
     def write(self, y: Tensor, hyper_indices: NDArray[np.int64], rate: int) -> tuple[bytes, TileSymbols]:
         """Quantise and code the coefficients ``(1, N, h, w)`` of a tile."""
         parameters = self.parameters(hyper_indices, rate)
-        scaled = y.double().cpu() / from_fixed(parameters.quant_step)
+        scaled = y.double().cpu() / from_fixed(parameters.quant_step, self.form)
         parts: list[Part] = []
 
-        def visit(step: int, mask: Tensor, scale: Tensor, mean: Tensor) -> Tensor:
-            levels = self._levels(scale)
-            symbols = (scaled - from_fixed(mean)).round().clamp(-MAX_SYMBOL, MAX_SYMBOL)
-            symbols = symbols * mask * (levels != SKIPPED_LEVEL)
-            parts.append((_symbols(merge_quarters(symbols)), _flat_levels(merge_quarters(levels * mask))))
-            return symbols * ONE + mean * mask
+        def code(step: int, scale: Tensor, mean: Tensor) -> Tensor:
+            levels = self._flat_levels(scale)
+            residual = step_quarters(scaled, step) - from_fixed(mean, self.form)
+            symbols = residual.flatten().round().clamp(-MAX_SYMBOL, MAX_SYMBOL).int()
+            symbols[levels == SKIPPED_LEVEL] = 0
+            parts.append((symbols.numpy(), levels.numpy()))
+            return symbols.view(scale.shape)
 
-        y_hat = self.prior.code_steps(parameters, visit)
+        y_hat = self.prior.code_steps(parameters, code)
         hyper = write_packed(hyper_indices, self.config.hyper_codewords)
         payload = hyper + write_gaussian(parts) + self._check(parts)
         return payload, TileSymbols(hyper_indices, tuple(parts), self._dequantise(y_hat, parameters))
@@ -148,15 +137,13 @@ class SymbolCoder:
         reader = GaussianReader(payload[self.hyper_size(height, width) : -1])
         parts: list[Part] = []
 
-        def visit(step: int, mask: Tensor, scale: Tensor, mean: Tensor) -> Tensor:
-            dense = merge_quarters(self._levels(scale) * mask)
-            levels = _flat_levels(dense)
+        def code(step: int, scale: Tensor, mean: Tensor) -> Tensor:
+            levels = self._flat_levels(scale).numpy()
             symbols = reader.read(levels)
             parts.append((symbols, levels))
-            spread = spread_quarters(torch.from_numpy(symbols).double().view(dense.shape), mask)
-            return spread * ONE + mean * mask
+            return torch.from_numpy(symbols).view(scale.shape)
 
-        y_hat = self.prior.code_steps(parameters, visit)
+        y_hat = self.prior.code_steps(parameters, code)
         reader.finish()
         if self._check(parts) != payload[-1:]:
             raise SymbolMismatchError(
@@ -199,13 +186,5 @@ class SymbolCoder:
         As in the official code, the context model runs as if every symbol were zero.
         """
         parameters = self.parameters(hyper_indices, rate)
-        y_hat = self.prior.code_steps(parameters, lambda step, mask, scale, mean: mean * mask)
+        y_hat = self.prior.code_steps(parameters, lambda step, scale, mean: torch.zeros_like(mean))
         return self._dequantise(y_hat, parameters)
-
-
-def _symbols(dense: Tensor) -> NDArray[np.int32]:
-    return dense.flatten().numpy().astype(np.int32)
-
-
-def _flat_levels(dense: Tensor) -> NDArray[np.int64]:
-    return dense.flatten().numpy().astype(np.int64)

@@ -1,0 +1,112 @@
+"""The blocks of :mod:`.blocks` on matrices of narrow integers, position by position.
+
+What goes from block to block is an int32 matrix ``(positions, channels)`` that the next block may overwrite.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .blocks import ConvFFN, DepthConv, ResidualBlockUpsample
+from .fixed_integers import Depthwise, LeakyReLU, Spatial, product
+from .fixed_point import FixedConv2d, FixedLeakyReLU
+from .fixed_products import Digits, Linear, scratch
+
+__all__ = ["IntegerDepthConv", "IntegerFFN", "IntegerUpsample", "integer_blocks"]
+
+
+def _leaf(module: nn.Module, name: str) -> FixedConv2d:
+    found = module.get_submodule(name)
+    assert isinstance(found, FixedConv2d)
+    return found
+
+
+def _activation(module: nn.Module, name: str) -> LeakyReLU:
+    found = module.get_submodule(name)
+    assert isinstance(found, FixedLeakyReLU)
+    return LeakyReLU(found)
+
+
+class IntegerDepthConv(nn.Module):
+    """See :class:`~napari_glc.networks.blocks.DepthConv`; made of its twin."""
+
+    def __init__(self, block: DepthConv) -> None:
+        super().__init__()
+        self.conv1 = Linear(_leaf(block, "conv1.0"))
+        self.activation = _activation(block, "conv1.1")
+        self.depthwise = Depthwise(_leaf(block, "depth_conv"))
+        self.conv2 = Linear(_leaf(block, "conv2"))
+        self.adaptor = None if block.adaptor is None else Linear(_leaf(block, "adaptor"))
+
+    def forward(self, x: Tensor, height: int, width: int) -> Tensor:
+        """Integers ``(channels, height * width)`` to such integers."""
+        digits = Digits(x, self.conv1.form)
+        if self.adaptor is not None:
+            # into memory of its own: `x` may be narrower, and someone else's
+            x = self.adaptor(digits, "adapted").clone()
+        inner = self.activation(self.conv1(digits, "a"))
+        inner = self.depthwise(inner, height, width, "b")
+        return x.add_(self.conv2(Digits(inner, self.conv2.form), "a"))
+
+
+class IntegerFFN(nn.Module):
+    """See :class:`~napari_glc.networks.blocks.ConvFFN`; made of its twin."""
+
+    def __init__(self, block: ConvFFN) -> None:
+        super().__init__()
+        conv = _leaf(block, "conv")
+        value, gate = torch.arange(len(conv.weight)).chunk(2)
+        self.value, self.gate = Linear(conv, value), Linear(conv, gate)
+        self.activation = _activation(block, "activation")
+        self.conv_out = Linear(_leaf(block, "conv_out"))
+
+    def forward(self, x: Tensor, height: int, width: int) -> Tensor:
+        """Integers ``(channels, height * width)`` to such integers."""
+        return x.add_(self.conv_out(self.hidden(x), "a"))
+
+    def hidden(self, x: Tensor) -> Digits:
+        """What the last convolution sees."""
+        digits = Digits(x, self.value.form)
+        gate = self.activation(self.gate(digits, "b"))
+        return Digits(product(self.value(digits, "a"), gate, self.value.form), self.value.form)
+
+
+class IntegerUpsample(nn.Module):
+    """See :class:`~napari_glc.networks.blocks.ResidualBlockUpsample`; made of its twin. Doubles the sides."""
+
+    def __init__(self, block: ResidualBlockUpsample) -> None:
+        super().__init__()
+        subpel, plain = _leaf(block, "subpel_conv.0"), _leaf(block, "upsample.0")
+        # output channels in the order of PixelShuffle's positions
+        order = torch.arange(len(plain.weight)).view(-1, 4).t().flatten()
+        self.subpel, self.plain = Linear(subpel, order), Linear(plain, order)
+        self.leaky_relu, self.leaky_relu2 = _activation(block, "leaky_relu"), _activation(block, "leaky_relu2")
+        self.conv = Spatial(_leaf(block, "conv"))
+
+    def forward(self, x: Tensor, height: int, width: int) -> Tensor:
+        """Integers ``(channels, height * width)`` to such integers."""
+        digits = Digits(x, self.plain.form)
+        plain = _shuffled(self.plain(digits, "a"), height, width, "plain").clone()
+        inner = self.leaky_relu(_shuffled(self.subpel(digits, "a"), height, width, "shuffled"))
+        return plain.add_(self.leaky_relu2(self.conv(inner, 2 * height, 2 * width, "a")))
+
+
+def _shuffled(x: Tensor, height: int, width: int, name: str) -> Tensor:
+    """``(H W, 4 C)`` to ``(2 H 2 W, C)``."""
+    channels = x.shape[1] // 4
+    out = scratch(name, torch.int32, 4 * len(x), channels)
+    out.view(height, 2, width, 2, channels).copy_(x.view(height, width, 2, 2, channels).transpose(1, 2))
+    return out
+
+
+def integer_blocks(twin: nn.Module) -> nn.ModuleList:
+    """The blocks of a composition of twins, in their order.
+
+    Raises
+    ------
+    TooLargeError
+        If their numbers might not fit.
+    """
+    kinds = {DepthConv: IntegerDepthConv, ConvFFN: IntegerFFN, ResidualBlockUpsample: IntegerUpsample}
+    return nn.ModuleList(kinds[type(m)](m) for m in twin.modules() if type(m) in kinds)
