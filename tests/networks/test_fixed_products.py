@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,8 +37,6 @@ from napari_glc.networks.quadtree import (
     step_quarters,
 )
 
-from .test_determinism import _one_thread, _without_onednn
-
 WAYS = [(EIGHT_BITS, "int8"), (EIGHT_BITS, "float32"), (SIXTEEN_BITS, "int8")]
 HEIGHT, WIDTH = 100, 100
 
@@ -47,7 +44,7 @@ HEIGHT, WIDTH = 100, 100
 @pytest.fixture(params=WAYS, ids=lambda way: f"{way[0].weight_bits}-bit weights by {way[1]}")
 def form(request) -> Iterator[FixedFormat]:
     form, kind = request.param
-    with using(kind), _one_thread():
+    with using(kind):
         yield form
 
 
@@ -99,12 +96,12 @@ def test_dense_3x3(form, generator):
 
 @torch.inference_mode()
 @pytest.mark.parametrize("onednn", [True, False])
-def test_depthwise(form, generator, onednn):
+def test_depthwise(form, generator, onednn, without_onednn):
     torch.manual_seed(3)
     twin = FixedConv2d(_conv(generator, 192, 192, 3, padding=1, groups=192), form)
     x = _activations(192, generator)
     expected = _rows(twin(_plane(x)))
-    with contextlib.nullcontext() if onednn else _without_onednn():
+    with contextlib.nullcontext() if onednn else without_onednn():
         assert torch.equal(Depthwise(twin)(x, HEIGHT, WIDTH, "out").double(), expected)
 
 
@@ -173,7 +170,7 @@ def test_bands_side_by_side_are_the_whole(monkeypatch):
     monkeypatch.setattr(threads, "_cores", lambda: 3)
     for form, kind, blocks in ((EIGHT_BITS, "int8", 2), (SIXTEEN_BITS, "int8", 3), (SIXTEEN_BITS, "float64", 2)):
         torch.manual_seed(8)
-        prior = FixedPrior(GlcNetwork(replace(SMALL, prior_blocks=blocks)), form)
+        prior = FixedPrior(GlcNetwork(SMALL.replaced(prior_blocks=blocks)), form)
         found = []
         for count in (1, 3):
             before = torch.get_num_threads()
