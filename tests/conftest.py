@@ -177,12 +177,19 @@ def _embedded(codec, kind):
 
 
 @pytest.fixture
-def toy(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodecEntry]:
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodecEntry]:
     """A third codec and its model, registered for one test; see ``toy_codec.py``."""
     from toy_codec import toy_codec_registered, write_toy_model
 
     folder = tmp_path_factory.mktemp("models")
     write_toy_model(folder)
-    monkeypatch.setenv("NAPARI_GLC_MODELS", str(folder))
-    with toy_codec_registered() as entry:
+    with pytest.MonkeyPatch.context() as patch, toy_codec_registered() as entry:
+        patch.setenv("NAPARI_GLC_MODELS", str(folder))
         yield entry
+
+
+@pytest.fixture
+def changed_toy(toy: CodecEntry) -> Iterator[pytest.MonkeyPatch]:
+    """Like ``monkeypatch``, and undone before the third codec goes, so that nothing brings it back."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch

@@ -61,9 +61,9 @@ def test_it_can_be_encoded_with_its_option(toy, viewer, layer, dock, finish, sma
     assert widget.options().options == {"grain": 4}
 
 
-def test_what_optimises_for_every_picture_is_not_searched(toy, viewer, layer, dock, monkeypatch):
+def test_what_optimises_for_every_picture_is_not_searched(toy, viewer, layer, dock, changed_toy):
     slow = replace(toy, capabilities=replace(toy.capabilities, encode_cost="fit"))
-    monkeypatch.setitem(registry._entries, "toy", slow)
+    changed_toy.setitem(registry._entries, "toy", slow)
     widget = dock(CodecWidget)
     place = widget.rate_by.findData("bpp")
     widget.rate_by.setCurrentIndex(place)

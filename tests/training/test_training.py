@@ -77,8 +77,8 @@ def test_a_codec_brings_its_stages_and_its_configurations(toy, material, tmp_pat
     assert psnr(parrots, file.read()) > 15
 
 
-def test_a_codec_without_a_trainer_is_not_trained(toy, tmp_path, monkeypatch):
-    monkeypatch.setitem(registry._entries, "toy", dataclasses.replace(toy, trainer=""))
+def test_a_codec_without_a_trainer_is_not_trained(toy, tmp_path, changed_toy):
+    changed_toy.setitem(registry._entries, "toy", dataclasses.replace(toy, trainer=""))
     assert "toy-blocks" not in embedded_configs()
     (tmp_path / "a.toml").write_text('codec = "toy"\nseed = 1\n[[stages]]\nname = "colour"\nsteps = 1')
     with pytest.raises(OptionError, match=r"a\.toml: codec 'toy' has nothing to train"):
