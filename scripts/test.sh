@@ -12,4 +12,4 @@ types=$!
 .venv/bin/sphinx-build -W --keep-going -q -b html docs site
 wait "$types"
 exec xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" \
-    .venv/bin/python -m pytest --numprocesses=auto --dist=loadgroup --cov=napari_glc --cov-report=term:skip-covered "$@"
+    .venv/bin/python -m pytest --numprocesses=auto --cov=napari_glc --cov-report=term:skip-covered "$@"

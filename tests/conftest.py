@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,25 +31,36 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 HERE = Path(__file__).parent
 DATA = HERE / "data"
 SAMPLES = Path(napari_glc.__file__).parent / "samples"
-SCREEN = ("_qt", "napari_hooks")
-"""Folders whose tests share the screen: with pytest-xdist, one process runs them one after the other."""
-ONE_GROUP = ("official", *SCREEN)
-"""Folders of which one process runs all tests; of other folders, a process takes a file at a time."""
+TOGETHER = {"_qt": "screen", "napari_hooks": "screen", "official": "official"}
+"""Folders whose tests share something: the screen, or what is made for them once. With pytest-xdist, one process runs
+them one after the other; of other folders, a process takes a file at a time."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """What ``--numprocesses auto`` means: the cores there are, but no more than there is work for."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 4)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that share the screen or what is made for them once."""
-    for item in items:
-        path = item.path.relative_to(HERE)
-        folder = path.parts[0]
-        name = "screen" if folder in SCREEN else folder if folder in ONE_GROUP else path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(name))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand tests out by :data:`TOGETHER`."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return TOGETHER.get(Path(file).parent.name, file)
+
+    return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def screen(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """The screen, which no other process of these tests uses."""
+    if worker_id != "master":
+        (tmp_path_factory.getbasetemp().parent / "screen").touch(exist_ok=False)
 
 
 @pytest.fixture
@@ -166,12 +177,19 @@ def _embedded(codec, kind):
 
 
 @pytest.fixture
-def toy(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[CodecEntry]:
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodecEntry]:
     """A third codec and its model, registered for one test; see ``toy_codec.py``."""
     from toy_codec import toy_codec_registered, write_toy_model
 
     folder = tmp_path_factory.mktemp("models")
     write_toy_model(folder)
-    monkeypatch.setenv("NAPARI_GLC_MODELS", str(folder))
-    with toy_codec_registered() as entry:
+    with pytest.MonkeyPatch.context() as patch, toy_codec_registered() as entry:
+        patch.setenv("NAPARI_GLC_MODELS", str(folder))
         yield entry
+
+
+@pytest.fixture
+def changed_toy(toy: CodecEntry) -> Iterator[pytest.MonkeyPatch]:
+    """Like ``monkeypatch``, and undone before the third codec goes, so that nothing brings it back."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch

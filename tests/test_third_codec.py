@@ -93,11 +93,11 @@ def test_a_stack_of_several_levels_goes_through_it(toy, embryo):
     assert np.corrcoef(file.read().ravel(), stack.ravel())[0, 1] > 0.8
 
 
-def test_streams_that_tiles_share_come_back_to_them(toy, monkeypatch, embryo):
+def test_streams_that_tiles_share_come_back_to_them(toy, changed_toy, embryo):
     """The film a stack is printed on, once a file; the middle of each level of each plane, once for its tiles."""
     from napari_glc.codecs import registry
 
-    monkeypatch.setitem(registry._entries, "toy", SHARING_ENTRY)
+    changed_toy.setitem(registry._entries, "toy", SHARING_ENTRY)
     release_models()
     stack = np.stack([embryo // 4, 255 - embryo])
     data = napari_glc.encode(stack, codec="toy", axes="TYX", tile=128, levels=2, quality=100)
@@ -117,7 +117,7 @@ def test_streams_that_tiles_share_come_back_to_them(toy, monkeypatch, embryo):
     with pytest.raises(DamagedFileError, match="the stream of plane 0 of 2 is damaged"):
         napari_glc.GlcFile(bytes(damaged)).read()
     release_models()
-    monkeypatch.setitem(registry._entries, "toy", ENTRY)
+    changed_toy.setitem(registry._entries, "toy", ENTRY)
     plain = napari_glc.decode(napari_glc.encode(stack, codec="toy", axes="TYX", tile=128, levels=2, quality=100))
     assert error < np.abs(plain.astype(float) - stack).mean() + 1
     with pytest.raises(UnsupportedVersionError, match="streams that this version does not know"):
@@ -161,12 +161,12 @@ def test_two_codecs_cannot_share_a_number(toy):
         register_codec(replace(ENTRY, name="other"))
 
 
-def test_without_it_the_file_still_says_what_it_is(toy, tmp_path, parrots, monkeypatch, capsys):
+def test_without_it_the_file_still_says_what_it_is(toy, tmp_path, parrots, changed_toy, capsys):
     path = tmp_path / "a.glc"
     napari_glc.imwrite(path, parrots[:64, :96], codec="toy", metadata={"name": "birds", "scale": [2, 2]})
     from napari_glc.codecs import registry
 
-    monkeypatch.delitem(registry._entries, "toy")
+    changed_toy.delitem(registry._entries, "toy")
     file = napari_glc.open(path)
     assert (file.codec, file.shape, file.metadata["name"]) == ("codec 4242", (64, 96, 3), "birds")
     with pytest.raises(UnsupportedVersionError, match="codec number 4242, which this version lacks: update"):
@@ -179,7 +179,7 @@ def test_without_it_the_file_still_says_what_it_is(toy, tmp_path, parrots, monke
     assert "update napari-glc" in said.err
 
 
-def test_newer_options_and_missing_libraries_are_one_line_each(toy, parrots, monkeypatch):
+def test_newer_options_and_missing_libraries_are_one_line_each(toy, parrots, changed_toy):
     from dataclasses import replace
 
     from napari_glc.codecs import registry
@@ -201,15 +201,15 @@ def test_newer_options_and_missing_libraries_are_one_line_each(toy, parrots, mon
     np.testing.assert_array_equal(
         napari_glc.GlcFile(pack(replace(container.header, extensions=skipped), [chunk])).read(), napari_glc.decode(data)
     )
-    monkeypatch.setitem(registry._entries, "toy", replace(ENTRY, needs=("no_such_library",), extra="toys"))
+    changed_toy.setitem(registry._entries, "toy", replace(ENTRY, needs=("no_such_library",), extra="toys"))
     with pytest.raises(MissingDependencyError, match=r"needs no_such_library: pip install 'napari-glc\[toys\]'"):
         napari_glc.GlcFile(data).read()
-    monkeypatch.setitem(registry._entries, "toy", replace(ENTRY, default_model="gone"))
+    changed_toy.setitem(registry._entries, "toy", replace(ENTRY, default_model="gone"))
     with pytest.raises(MissingModelError, match="gone"):
         napari_glc.encode(parrots[:64, :64], codec="toy")
 
 
-def test_checkpoints_that_others_publish_become_models_of_it(toy, tmp_path, parrots, capsys, monkeypatch):
+def test_checkpoints_that_others_publish_become_models_of_it(toy, tmp_path, parrots, capsys, changed_toy):
     from dataclasses import replace
 
     from napari_glc.codecs import registry
@@ -225,5 +225,5 @@ def test_checkpoints_that_others_publish_become_models_of_it(toy, tmp_path, parr
     with pytest.raises(OptionError, match="is a mean colour; only a transformer has heads"):
         import_checkpoint(tmp_path / "a.pth", "b", heads=2)
     # listing and recognising take none of a codec's libraries
-    monkeypatch.setitem(registry._entries, "toy", replace(ENTRY, needs=("no_such_library",), extra="toys"))
+    changed_toy.setitem(registry._entries, "toy", replace(ENTRY, needs=("no_such_library",), extra="toys"))
     assert import_checkpoint(tmp_path / "a.pth", "again").sha256 == model.sha256

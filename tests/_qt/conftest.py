@@ -13,7 +13,7 @@ from napari_glc._qt.common.jobs import wait_for_jobs
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _modules_stay() -> None:
+def _modules_stay(screen) -> None:
     """Keep what is loaded by now out of the collections around each viewer, which would walk through it every time."""
     gc.collect()
     gc.freeze()

@@ -11,13 +11,14 @@ import pytest
 import torch
 from napari.layers import Image
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_glc
 from napari_glc._qt.coding import widget as codec_widget
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc._qt.common import device_choice
 from napari_glc._qt.common.jobs import _running
+from napari_glc._qt.common.paths import path_to_save, suggested_name
 from napari_glc.codecs import loading
 from napari_glc.inspection import coding
 from napari_glc.metrics import compare
@@ -237,6 +238,19 @@ def test_the_saved_file_is_the_last_result(viewer, layer, dock, finish, tmp_path
     assert widget.status.text().startswith("Failed: ")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_saved_under_a_name_that_ends_as_it_should(dock, layer, monkeypatch, tmp_path):
+    widget = _opened(dock)
+    chosen = {"birds": "birds.glc", "a.b": "a.b.glc", "C.GLC": "C.GLC"}
+    monkeypatch.setattr(QFileDialog, "exec", lambda dialog: 1)
+    for typed, saved in chosen.items():
+        monkeypatch.setattr(QFileDialog, "selectedFiles", lambda dialog, typed=typed: [str(tmp_path / typed)])
+        assert path_to_save(widget, "Save", "picture.glc") == tmp_path / saved
+    monkeypatch.setattr(QFileDialog, "exec", lambda dialog: 0)
+    assert path_to_save(widget, "Save", "picture.glc") is None
+    assert suggested_name("a/b: c?", ".glc") == "a_b_ c_.glc"
+    assert suggested_name(" ", " rate.csv") == "picture rate.csv"
 
 
 def test_a_layer_removed_meanwhile_leaves_its_figures(viewer, layer, dock, finish):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from napari_glc._qt.latent.widget import LatentWidget
 from napari_glc._qt.rate.curve_plot import CurvePlot
 from napari_glc._qt.rate.widget import RateWidget
 from napari_glc._qt.recovery.widget import RecoveryWidget
+from napari_glc.codecs import registry
 from napari_glc.codecs.entry import CodecEntry
 from napari_glc.codecs.options import CodecOptions, Knob
 from napari_glc.inspection.rate.curves import RatePoint
@@ -60,6 +61,21 @@ def test_it_can_be_encoded_with_its_option(toy, viewer, layer, dock, finish, sma
     assert widget.options().options == {"grain": 4}
 
 
+def test_what_optimises_for_every_picture_is_not_searched(toy, viewer, layer, dock, changed_toy):
+    slow = replace(toy, capabilities=replace(toy.capabilities, encode_cost="fit"))
+    changed_toy.setitem(registry._entries, "toy", slow)
+    widget = dock(CodecWidget)
+    place = widget.rate_by.findData("bpp")
+    widget.rate_by.setCurrentIndex(place)
+    assert widget.form.isRowVisible(widget.bpp)
+    _choose(widget.codec, "toy")
+    assert not widget.rate_by.model().item(place).isEnabled()
+    assert not widget.form.isRowVisible(widget.bpp)
+    assert widget.options().bpp is None
+    _choose(widget.codec, "glc")
+    assert widget.rate_by.model().item(place).isEnabled()
+
+
 def test_its_rate_is_explored_and_its_option_followed(toy, viewer, layer, dock, finish, small_parrots):
     widget = dock(RateWidget)
     _choose(widget.device, "cpu")
@@ -81,8 +97,7 @@ def test_its_rate_is_explored_and_its_option_followed(toy, viewer, layer, dock, 
 def test_points_made_with_other_options_leave_the_curve(toy, viewer, layer, dock, finish):
     widget = dock(RateWidget)
     _choose(widget.device, "cpu")
-    # without the curves of the other codecs
-    widget._codecs = [toy]
+    widget._codecs = [toy]  # the curves of the others take their time
     widget.curves.baselines.setChecked(False)
     _choose(widget.codec, "toy")
     widget.draw_curves()
@@ -97,7 +112,7 @@ def test_points_made_with_other_options_leave_the_curve(toy, viewer, layer, dock
     assert [point.size for point in widget.curves.plot.points] == [size + 1 for size in sizes]
 
 
-def test_what_it_cannot_do_is_not_offered(toy, viewer, layer, dock):
+def test_what_it_cannot_do_is_not_offered(toy, viewer, layer, dock, finish):
     assert toy.capabilities.preview
     for widget in (dock(LatentWidget), dock(IndexWidget), dock(RecoveryWidget)):
         models = [widget.model.itemData(place).codec for place in range(widget.model.count())]
@@ -105,7 +120,9 @@ def test_what_it_cannot_do_is_not_offered(toy, viewer, layer, dock):
         assert "toy" not in models
     explorer = dock(RateWidget)
     beyond = explorer.hallucination.findData("beyond")
+    _choose(explorer.codec, "toy")
     _choose(explorer.hallucination, "beyond")
+    finish(explorer)
     _choose(explorer.codec, "vqgan")
     assert not explorer.hallucination.model().item(beyond).isEnabled()
     assert explorer.hallucination.itemData(explorer.hallucination.currentIndex()) == ""

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import napari_glc
+from napari_glc.codecs.loading import loaded_codec
+from napari_glc.codecs.registry import model_of
 from napari_glc.errors import (
     DamagedFileError,
     EmptyFileError,
@@ -217,9 +219,10 @@ def test_the_model_page_names_the_embedded_model():
 
 
 @pytest.fixture
-def runs(codec, vqgan):
-    """How often encoders and generators run."""
+def runs():
+    """How often encoders and generators run, of the codecs that are in memory now."""
     counts = {"encoder": 0, "generator": 0}
+    codec, vqgan = (loaded_codec(model_of(name, None), "cpu") for name in ("glc", "vqgan"))
     parts = {
         "encoder": (codec.net.vqgan.encoder, vqgan.net.encoder),
         "generator": (codec.net.vqgan.generator, vqgan.net.generator),

@@ -67,7 +67,7 @@ def test_a_folder_is_encoded_once_and_failures_are_named(stack, tmp_path, capsys
         codes = main([*words, "--workers", "2"]), main([*words, "--retries", "0"])
     else:
         with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster:
             words += ["--dask", cluster.scheduler_address]
             codes = main(words), main([*words, "--retries", "0"])

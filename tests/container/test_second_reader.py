@@ -486,6 +486,12 @@ def test_what_the_page_forbids_both_refuse(name):
     assert second_outcome(DAMAGED[name]) == outcome(DAMAGED[name]) == "DamagedFileError"
 
 
+@pytest.mark.parametrize("flags", [0, 2, 3, *(1 | 1 << bit for bit in range(10, 35))])
+def test_other_versions_and_flags_of_tomorrow_both_refuse(flags):
+    data = b"GLC" + varint(flags) + by_hand(0)[4:]
+    assert second_outcome(data) == outcome(data) == "UnsupportedVersionError"
+
+
 # -- payloads ----------------------------------------------------------------------------------------------------
 
 

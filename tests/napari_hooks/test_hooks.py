@@ -281,10 +281,10 @@ def test_what_cannot_be_decoded_opens_empty_and_says_what_is_missing(
     assert "birds.glc" in facts["not decoded"]
 
 
-def test_a_large_stack_that_cannot_be_decoded_takes_no_memory(toy, viewer, embryo, tmp_path, monkeypatch):
+def test_a_large_stack_that_cannot_be_decoded_takes_no_memory(toy, viewer, embryo, tmp_path, changed_toy):
     path = tmp_path / "stack.glc"
     napari_glc.imwrite(path, np.stack([embryo] * 3).astype(np.uint16), codec="toy", axes="CYX")
-    monkeypatch.delitem(registry._entries, "toy")
+    changed_toy.delitem(registry._entries, "toy")
     with pytest.warns(UserWarning, match="codec number 4242"):
         (layer,) = viewer.open(path, plugin="napari-glc")
     assert (layer.data.shape, layer.data.dtype) == ((3, *embryo.shape), np.uint16)

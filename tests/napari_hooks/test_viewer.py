@@ -15,7 +15,7 @@ import napari_glc
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
+def viewer(screen, make_napari_viewer):
     return make_napari_viewer()
 
 
@@ -37,7 +37,7 @@ def test_a_dropped_file_opens(viewer, parrots_file):
     assert viewer.layers[0].data.shape == (512, 768, 3)
 
 
-def test_the_decoded_picture_is_on_the_canvas(make_napari_viewer, qtbot, parrots_file):
+def test_the_decoded_picture_is_on_the_canvas(screen, make_napari_viewer, qtbot, parrots_file):
     viewer = make_napari_viewer(show=True)
     viewer.open(parrots_file, plugin="napari-glc")
     qtbot.wait(200)

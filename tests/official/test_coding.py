@@ -119,7 +119,7 @@ def test_files_of_glc_hold_what_the_network_says(narrow, motocross, two_threads,
 
     payload, told = coded[3]
     area = codec.area(grid[3])
-    with two_threads(), using("float64"), jitter(codec.coder.prior.twin, 1e-10):
+    with using("float64"), two_threads(), jitter(codec.coder.prior.twin, 1e-10):
         read = codec.coder.read(payload, area.height, area.width, 100)
     for (a, b), (c, d) in zip(read.parts, told.parts, strict=True):
         np.testing.assert_array_equal(a, c)

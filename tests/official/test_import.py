@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -243,3 +244,17 @@ def test_the_header_tells_nothing_of_the_file_it_came_from(folder):
     data = path.read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     assert set(header["__metadata__"]) == {"codec", "config", "description"}
+
+
+def test_an_import_leaves_the_rest_of_the_process_as_it_was(folder):
+    """Networks are laid out without numbers while a checkpoint is checked; no other tensor may be."""
+    torch.save(fakes.narrow_glc(), folder / "a.pth")
+    program = (
+        "import numpy as np, napari_glc\n"
+        "from napari_glc.codecs.importing import import_checkpoint\n"
+        f"import_checkpoint({str(folder / 'a.pth')!r})\n"
+        "print(len(napari_glc.encode(np.zeros((64, 64), np.uint8), device='cpu')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20

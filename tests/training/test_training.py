@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import napari_glc
 from napari_glc.cli import main
@@ -31,38 +27,6 @@ from napari_glc.models import find_model
 from napari_glc.models.int8 import pack_rows, unpack_rows
 from napari_glc.networks.config import GlcConfig, VqganConfig
 from napari_glc.training.data import Crops, load_pictures
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory, motocross) -> Path:
-    """A training archive of crops, and feature networks of the right shapes with random weights."""
-    folder = tmp_path_factory.mktemp("material")
-    with tarfile.open(folder / "train.tar", "w") as tar, open(folder / "train_index.csv", "w", newline="") as lines:
-        index = csv.writer(lines)
-        index.writerow(["member", "kind"])
-        for i in range(10):
-            stream = io.BytesIO()
-            Image.fromarray(motocross[20 * i : 20 * i + 160, 40 * i : 40 * i + 160]).save(stream, "PNG")
-            entry = tarfile.TarInfo(f"crops/{i:04}.png")
-            entry.size = stream.tell()
-            stream.seek(0)
-            tar.addfile(entry, stream)
-            index.writerow([entry.name, "photo"])
-    rng = np.random.default_rng(0)
-    shapes: dict[str, tuple[int, ...]] = {"conv1": (64, 3, 3, 3)}
-    inputs = 64
-    for fire, (squeeze, expand) in enumerate([(16, 64)] * 2 + [(32, 128)] * 2 + [(48, 192)] * 2 + [(64, 256)] * 2, 2):
-        shapes[f"fire{fire}.squeeze1x1"] = (squeeze, inputs, 1, 1)
-        shapes[f"fire{fire}.expand1x1"] = (expand, squeeze, 1, 1)
-        shapes[f"fire{fire}.expand3x3"] = (expand, squeeze, 3, 3)
-        inputs = 2 * expand
-    arrays = {}
-    for name, shape in shapes.items():
-        arrays[f"{name}.weight"] = (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
-        arrays[f"{name}.bias"] = np.zeros(shape[0], np.float32)
-    (folder / "perceptual").mkdir()
-    np.savez(folder / "perceptual" / "squeezenet_v1.1.npz", **arrays)
-    return folder
 
 
 def test_one_picture_in_25_is_held_out(material):
@@ -113,8 +77,8 @@ def test_a_codec_brings_its_stages_and_its_configurations(toy, material, tmp_pat
     assert psnr(parrots, file.read()) > 15
 
 
-def test_a_codec_without_a_trainer_is_not_trained(toy, tmp_path, monkeypatch):
-    monkeypatch.setitem(registry._entries, "toy", dataclasses.replace(toy, trainer=""))
+def test_a_codec_without_a_trainer_is_not_trained(toy, tmp_path, changed_toy):
+    changed_toy.setitem(registry._entries, "toy", dataclasses.replace(toy, trainer=""))
     assert "toy-blocks" not in embedded_configs()
     (tmp_path / "a.toml").write_text('codec = "toy"\nseed = 1\n[[stages]]\nname = "colour"\nsteps = 1')
     with pytest.raises(OptionError, match=r"a\.toml: codec 'toy' has nothing to train"):

@@ -1,1 +1,1 @@
-"""Every line of Qt of the package: one file a widget, one base, one job runner."""
+"""Every line of Qt of the package: a folder a widget, and what all share."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Literal
 
+from .._base.places import found_at
 from ..errors import MissingDependencyError
 from .options import CodecOptions
 
@@ -150,5 +150,4 @@ class CodecEntry:
         """
         if libraries:
             self.check_libraries()
-        module, _, attribute = place.partition(":")
-        return getattr(import_module(module), attribute)
+        return found_at(place)

@@ -32,12 +32,15 @@ class Knob:
         Bounds of a number, both allowed; ``None`` for none.
     label
         Words in a form; made from the name if empty.
+    stored
+        Whether a file says it; otherwise it is a matter of the encoder alone.
     """
 
     help: str
     least: float | None = None
     most: float | None = None
     label: str = ""
+    stored: bool = True
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,10 @@ class CodecOptions:
     def to_dict(self) -> dict[str, Any]:
         """All options as JSON values."""
         return {field.name: getattr(self, field.name) for field in self.fields()}
+
+    def facts(self) -> dict[str, Any]:
+        """Those a file says."""
+        return {field.name: getattr(self, field.name) for field in self.fields() if field.knob.stored}
 
     def pack(self) -> bytes:
         """The option bytes of a file; empty if all stored options have the value a decoder takes without any."""

@@ -343,7 +343,7 @@ class GlcFile:
             "bpp": self.bpp,
         }
         try:
-            return facts | self.options.to_dict()
+            return facts | self.options.facts()
         except UnsupportedVersionError:
             return facts
 

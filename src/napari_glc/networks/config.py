@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from .._base.config import Config, Count, Size
@@ -124,7 +125,7 @@ class GlcConfig(Config, frozen=True, kw_only=True):
     prior_blocks: Count = 2
     log_scale: bool = True
     rate_conditioned_prior: bool = True
-    prior_weight_bits: Literal[8, 16] = 16
+    prior_weight_bits: Literal[8, 16] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def channels(self) -> int:

@@ -20,7 +20,7 @@ __all__ = ["STEPS", "merge_quarters", "scatter_step", "spread_quarters", "step_m
 
 STEPS = 4
 
-_STEP_OF_POSITION = torch.tensor([[[0, 3], [2, 1]], [[3, 0], [1, 2]], [[2, 1], [0, 3]], [[1, 2], [3, 0]]])
+_STEP_OF_POSITION = torch.tensor([[[0, 3], [2, 1]], [[3, 0], [1, 2]], [[2, 1], [0, 3]], [[1, 2], [3, 0]]], device="cpu")
 
 
 def step_mask(step: int, channels: int, height: int, width: int) -> Tensor:

@@ -14,19 +14,22 @@ from .attention import PatchAttention
 from .config import AutoencoderConfig
 from .normalisation import GroupNorm
 
-__all__ = ["VqganEncoder", "VqganGenerator"]
+__all__ = ["Downsample", "ResBlock", "Upsample", "VqganEncoder", "VqganGenerator", "group_norm"]
 
 
-def _norm(channels: int) -> GroupNorm:
+def group_norm(channels: int) -> GroupNorm:
+    """The normalisation in front of every convolution: 32 groups."""
     return GroupNorm(32, channels, eps=1e-6)
 
 
-class _ResBlock(nn.Module):
+class ResBlock(nn.Module):
+    """Two normalised convolutions around an identity, or a 1x1 convolution where the width changes."""
+
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.norm1 = _norm(in_channels)
+        self.norm1 = group_norm(in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.norm2 = _norm(out_channels)
+        self.norm2 = group_norm(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.conv_out = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
@@ -43,7 +46,9 @@ class _ResBlock(nn.Module):
         return out.add_(x if self.conv_out is None else self.conv_out(x))
 
 
-class _Downsample(nn.Module):
+class Downsample(nn.Module):
+    """Half the resolution; pads at the right and at the bottom only."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
@@ -54,7 +59,9 @@ class _Downsample(nn.Module):
         return out
 
 
-class _Upsample(nn.Module):
+class Upsample(nn.Module):
+    """Twice the resolution: nearest neighbours, then a convolution."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
@@ -76,14 +83,14 @@ class VqganEncoder(nn.Module):
         current = config.channels
         for level, width in enumerate(widths):
             for _ in range(config.encoder_blocks):
-                blocks.append(_ResBlock(current, width))
+                blocks.append(ResBlock(current, width))
                 current = width
                 if level == levels - 1:
                     blocks.append(PatchAttention(current, config.window))
             if level < levels - 1:
-                blocks.append(_Downsample(current))
-        blocks += [_ResBlock(current, current), PatchAttention(current, config.window), _ResBlock(current, current)]
-        blocks.append(_norm(current))
+                blocks.append(Downsample(current))
+        blocks += [ResBlock(current, current), PatchAttention(current, config.window), ResBlock(current, current)]
+        blocks.append(group_norm(current))
         if config.final_swish:
             blocks.append(nn.SiLU())
         blocks.append(nn.Conv2d(current, config.latent_channels, 3, padding=1))
@@ -105,16 +112,16 @@ class VqganGenerator(nn.Module):
         widths = [config.channels * m for m in config.multipliers]
         current = widths[-1]
         blocks: list[nn.Module] = [nn.Conv2d(config.latent_channels, current, 3, padding=1)]
-        blocks += [_ResBlock(current, current), PatchAttention(current, config.window), _ResBlock(current, current)]
+        blocks += [ResBlock(current, current), PatchAttention(current, config.window), ResBlock(current, current)]
         for level in reversed(range(len(widths))):
             for _ in range(config.decoder_blocks):
-                blocks.append(_ResBlock(current, widths[level]))
+                blocks.append(ResBlock(current, widths[level]))
                 current = widths[level]
                 if level == len(widths) - 1:
                     blocks.append(PatchAttention(current, config.window))
             if level > 0:
-                blocks.append(_Upsample(current))
-        blocks.append(_norm(current))
+                blocks.append(Upsample(current))
+        blocks.append(group_norm(current))
         if config.final_swish:
             blocks.append(nn.SiLU())
         blocks.append(nn.Conv2d(current, 3, 3, padding=1))

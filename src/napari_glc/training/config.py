@@ -32,6 +32,11 @@ class DataConfig(Config, frozen=True, kw_only=True):
     ----------
     archive, index
         Tar file of pictures and its CSV index (columns ``member`` and ``kind``).
+    extra_archive, extra_index
+        A second tar file and index (columns ``repository`` and ``path`` as well), by which whole originals are held
+        out; none if empty.
+    extra_times
+        How often each picture of it counts.
     features
         Folder with the feature networks of the perceptual loss.
     zoom
@@ -40,12 +45,21 @@ class DataConfig(Config, frozen=True, kw_only=True):
 
     archive: Path = Path("train.tar")
     index: Path = Path("train_index.csv")
+    extra_archive: Path | None = None
+    extra_index: Path | None = None
+    extra_times: Natural = 1
     features: Path = Path("perceptual")
     zoom: tuple[float, float] = (0.8, 1.6)
 
     def within(self, folder: Path) -> DataConfig:
         """The same with paths relative to a folder."""
-        return self.replaced(archive=folder / self.archive, index=folder / self.index, features=folder / self.features)
+        return self.replaced(
+            archive=folder / self.archive,
+            index=folder / self.index,
+            extra_archive=None if self.extra_archive is None else folder / self.extra_archive,
+            extra_index=None if self.extra_index is None else folder / self.extra_index,
+            features=folder / self.features,
+        )
 
 
 class StageConfig(Config, frozen=True, kw_only=True):

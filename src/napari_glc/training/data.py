@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["Crops", "is_held_out", "load_pictures"]
+__all__ = ["HELD_OUT_EVERY", "Crops", "is_held_out", "load_pictures", "read_members"]
 
 HELD_OUT_EVERY = 25
 
@@ -43,13 +43,18 @@ def load_pictures(archive: Path, index: Path, *, held_out: bool) -> tuple[list[N
     """
     with open(index, newline="") as lines:
         rows = [r for i, r in enumerate(csv.DictReader(lines)) if is_held_out(i) == held_out]
+    return read_members(archive, [row["member"] for row in rows]), [row["kind"] for row in rows]
+
+
+def read_members(archive: Path, members: list[str]) -> list[NDArray[np.uint8]]:
+    """Decode pictures of a tar file: ``(H, W, 3)`` uint8 each."""
     pictures = []
     with tarfile.open(archive) as tar:
-        for row in rows:
-            member = tar.extractfile(row["member"])
-            assert member is not None, row["member"]
+        for name in members:
+            member = tar.extractfile(name)
+            assert member is not None, name
             pictures.append(np.asarray(Image.open(io.BytesIO(member.read())).convert("RGB")))
-    return pictures, [row["kind"] for row in rows]
+    return pictures
 
 
 class Crops:

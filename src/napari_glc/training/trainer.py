@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from ..models import ModelFile
 from .config import StageConfig, TrainingConfig
-from .data import Crops, load_pictures
+from .data import Crops
+from .material import load_material
 from .picture_loss import PictureLoss
 
 __all__ = ["Trainer"]
@@ -90,7 +91,7 @@ class Trainer(ABC, Generic[_N, _S]):
         self.optimizer: torch.optim.Optimizer | None = None
         self._optimizer_state: dict[str, Any] | None = None
         self.stage, self.step = 0, 0
-        self.pictures, _ = load_pictures(config.data.archive, config.data.index, held_out=False)
+        self.pictures = load_material(config.data, held_out=False)
 
     def _start_from(self, model: ModelFile) -> None:
         if model.network_config(type(self.config.network)) != self.config.network:

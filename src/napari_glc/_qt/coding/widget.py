@@ -20,7 +20,7 @@ from ...codecs.registry import all_codecs, codec_named
 from ...errors import UnsupportedArrayError
 from ...inspection.coding import CodingOptions, CodingResult, code_stack
 from ..common.base import GlcWidget
-from ..common.choices import choice_of
+from ..common.choices import allow, choice_of
 from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
 from ..common.jobs import Report
@@ -137,6 +137,8 @@ class CodecWidget(GlcWidget):
         entry = self.codec.chosen
         self.model.show_codecs([entry])
         self.quality.name("Quality", quality_tip(entry))
+        costly = f"Codec {entry.name} optimises for every picture; a search would do that about nine times"
+        allow(self.rate_by, "bpp", costly if entry.capabilities.encode_cost == "fit" else "")
         self._show_rows()
         self.refresh()
 

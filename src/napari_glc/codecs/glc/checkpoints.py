@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ...models.importing.kinds import Checkpoint, Checkpoints, Kind, any_of, same_names
 from ...models.published import PublishedModel
 from ...networks.config import GlcConfig
 from ...networks.vqgan_checkpoints import LASTING_OPTIONS, block_list_config
-
-if TYPE_CHECKING:
-    from ...networks.glc import GlcNetwork
 
 __all__ = ["CHECKPOINTS"]
 
@@ -34,12 +30,6 @@ def _config(checkpoint: Checkpoint) -> GlcConfig:
     )
 
 
-def _network(config: GlcConfig) -> GlcNetwork:
-    from ...networks.glc import GlcNetwork
-
-    return GlcNetwork(config)
-
-
 def _default_name(config: GlcConfig, checkpoint: Checkpoint) -> str:
     return "glc-image" if config.factor == 16 else f"glc-f{config.factor}"
 
@@ -51,7 +41,7 @@ _IMAGE = Kind(
     signature=("q_enc", "vqgan.encoder.blocks.0.weight"),
     aside=any_of(r"code_pred(_pix)?_loss\.", r"loss\.", r"discriminator\.", r"perceptual_loss\."),
     configure=_config,
-    build=_network,
+    network="napari_glc.networks.glc:GlcNetwork",
     names=same_names,
     default_name=_default_name,
     lasting={

@@ -29,7 +29,7 @@ def eight_bit_prior(weights: dict[str, Tensor], config: GlcConfig) -> dict[str, 
         int8 tensors under the weights' names, and the scales; see :mod:`napari_glc.models.int8`. Empty if the
         configuration asks for 16 bits.
     """
-    if config.prior_weight_bits == 16:
+    if config.prior_weight_bits != 8:
         return {}
     prior = Prior(config)
     # biases as models hold them: they are part of the sums that bound the scales

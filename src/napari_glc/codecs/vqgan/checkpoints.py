@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ...errors import OptionError
 from ...models.importing.kinds import Checkpoint, Checkpoints, Kind, Names, any_of, same_names
@@ -11,9 +10,6 @@ from ...models.published import PublishedModel
 from ...networks.config import AutoencoderConfig, TransformerConfig, VqganConfig
 from ...networks.vqgan_checkpoints import LASTING_OPTIONS, block_list_config, numbered, taming_config, taming_names
 from .entry import ENTRY
-
-if TYPE_CHECKING:
-    from ...networks.index_map import IndexMapNetwork
 
 __all__ = ["CHECKPOINTS"]
 
@@ -70,12 +66,6 @@ def _transformer_config(checkpoint: Checkpoint, prefix: str) -> TransformerConfi
     )
 
 
-def _network(config: VqganConfig) -> IndexMapNetwork:
-    from ...networks.index_map import IndexMapNetwork
-
-    return IndexMapNetwork(config)
-
-
 # -- names --------------------------------------------------------------------------------------------
 
 
@@ -118,6 +108,7 @@ def _second_stage_name(config: VqganConfig, checkpoint: Checkpoint) -> str:
 
 # -- kinds --------------------------------------------------------------------------------------------
 
+_NETWORK = "napari_glc.networks.index_map:IndexMapNetwork"
 _TAMING = "https://github.com/CompVis/taming-transformers"
 _LOSSES = (r"loss\.", r"discriminator\.", r"perceptual_loss\.")
 _MASKS = r".*\.attn\.mask$"
@@ -135,7 +126,7 @@ _KINDS = (
         signature=("transformer.tok_emb.weight", "first_stage_model.encoder.conv_in.weight"),
         aside=any_of(r"cond_stage_model\.", r"first_stage_model\.(loss\.|colorize$)", _MASKS, *_LOSSES),
         configure=_net2net_config,
-        build=_network,
+        network=_NETWORK,
         names=_net2net_names,
         default_name=_net2net_name,
         lasting=_LASTING,
@@ -148,7 +139,7 @@ _KINDS = (
         signature=("tok_emb.weight", "pos_emb", "head.weight"),
         aside=any_of(r"cond_stage_model\.", _MASKS, *_LOSSES),
         configure=_second_stage_config,
-        build=_network,
+        network=_NETWORK,
         names=same_names,
         default_name=_second_stage_name,
         lasting=_LASTING,
@@ -162,7 +153,7 @@ _KINDS = (
         signature=("encoder.conv_in.weight", "decoder.conv_in.weight", "quantize.embedding.weight"),
         aside=any_of(r"colorize$", *_LOSSES),
         configure=_taming_config,
-        build=_network,
+        network=_NETWORK,
         names=_taming_names,
         default_name=_default_name,
         lasting=_LASTING,
@@ -174,7 +165,7 @@ _KINDS = (
         signature=("encoder.blocks.0.weight", "generator.blocks.0.weight", "quantize.embedding.weight"),
         aside=any_of(r"position_emb$", r"(feat_emb|ft_layers|idx_pred_layer|fuse_convs_dict)\.", *_LOSSES),
         configure=_codeformer_config,
-        build=_network,
+        network=_NETWORK,
         names=_codeformer_names,
         default_name=_codeformer_name,
         lasting=_LASTING,

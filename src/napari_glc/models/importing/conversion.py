@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..._base.config import Config
+from ..._base.places import found_at
 from ...errors import ModelError, OptionError
 from ..file import ModelFile
 from .checking import checked_tensors
@@ -112,11 +113,13 @@ def _sorted_out(kind: Kind, prefix: str, state: Mapping[str, Tensor]) -> tuple[d
 
 def _of_kind(codec: str, kind: Kind, checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> Converted:
     path, first = checkpoint.path, checkpoint.first_stage
+    # before the context: a module imported inside would lay out its own tensors on that device, too
+    build = found_at(kind.network)
     looks = f"{path} looks like a {kind.title}"
     try:
         config: Config = kind.configure(checkpoint).checked()
         with torch.device("meta"):
-            network = kind.build(config)
+            network = build(config)
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
     except (LookupError, ValueError, ArithmeticError, RuntimeError) as error:

@@ -16,7 +16,7 @@ from ..file import ModelFile
 from ..published import PublishedModel
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 __all__ = ["Checkpoint", "Checkpoints", "Kind", "Names", "Shapes", "any_of", "same_names"]
 
@@ -70,8 +70,8 @@ class Kind:
         What is done to the tensors first, if some are stored in other shapes than ours.
     configure
         To the configuration of the codec's model (:class:`~napari_glc._base.config.Config`).
-    build
-        From that configuration to its networks.
+    network
+        From that configuration to the codec's networks (``torch.nn.Module``): ``"module:attribute"``.
     names
         From that configuration to how our keys are called there.
     default_name
@@ -93,7 +93,7 @@ class Kind:
     signature: tuple[str, ...]
     aside: re.Pattern[str]
     configure: Callable[[Checkpoint], Any]
-    build: Callable[[Any], nn.Module]
+    network: str
     names: Callable[[Any], Names]
     default_name: Callable[[Any, Checkpoint], str]
     lasting: Mapping[str, frozenset[str]]

@@ -13,6 +13,7 @@ A checkpoint is a pickle, and an unpickled pickle calls whatever functions it na
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import pickletools
@@ -28,13 +29,14 @@ import torch
 
 from ...errors import ModelError
 
-__all__ = ["read_checkpoint"]
+__all__ = ["config_beside", "read_checkpoint"]
 
 _OLD_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How files of ``torch.save`` before version 1.6 begin."""
 _MAX_PICKLE = 1 << 24
 """Longest structure of a checkpoint in bytes; the tensors are beside it."""
 _MAX_HEADER = 1 << 24
+_MAX_CONFIG = 1 << 20
 _BY_TORCH = {"torch", "collections"}
 """Packages of which ``weights_only`` itself knows what is harmless."""
 _FRAMEWORKS = {"pytorch_lightning", "lightning", "lightning_fabric", "torchmetrics", "omegaconf"}
@@ -163,3 +165,15 @@ def _inert(names: set[str]) -> Iterator[None]:
         stubs.append(type(name.rpartition(".")[2], (base,), {"__module__": module, "__qualname__": name}))
     with torch.serialization.safe_globals(stubs):
         yield
+
+
+def config_beside(path: Path) -> dict[str, Any]:
+    """What ``config.json`` in a checkpoint's folder says; nothing if there is none or it is something else."""
+    beside = path.with_name("config.json")
+    try:
+        if beside.stat().st_size > _MAX_CONFIG:
+            return {}
+        found = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,118 @@
+"""Training of the KL-regularised autoencoder."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ...networks.kl import KlAutoencoder
+from ...networks.kl_config import KlConfig
+from ...training.config import StageConfig, Weight
+from ...training.trainer import Trainer
+
+__all__ = ["ClricStage", "ClricTrainer"]
+
+SCALE_DECAY = 0.995
+"""Of the running mean and deviation of the latent."""
+RISE = 0.1
+"""Share of a stage within which the weight of the divergence rises: too early, it empties channels for good."""
+
+
+class ClricStage(StageConfig, frozen=True, kw_only=True):
+    """One stage; see also :class:`~napari_glc.training.config.StageConfig`.
+
+    Parameters
+    ----------
+    name
+        ``autoencoder``: everything; ``generator``: the decoder alone, the latent stays what it is.
+    kl
+        Weight of the posterior's divergence from a standard normal, mean over the latent, in nats.
+    noise
+        Greatest deviation of the noise that half of the crops get on their latent, in deviations of the latent.
+    """
+
+    name: Literal["autoencoder", "generator"]
+    kl: Weight = 0.0
+    noise: Weight = 0.0
+
+
+class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
+    """See :class:`~napari_glc.training.trainer.Trainer`.
+
+    Stage ``autoencoder`` learns everything; ``generator`` goes on with the decoder on the averaged encoder's latent,
+    which from then on stays what it is, so that codecs of that latent can be trained meanwhile.
+
+    The divergence is the rate of a channel that carries the latent to within its posterior, so its weight decides how
+    much of the latent's variance goes to what matters: the higher it is, the fewer bits a coded latent takes and the
+    less the uncoded one keeps. Besides, half of the crops get noise on their latent, of a strength drawn for each:
+    whoever codes the latent leaves an error of about that kind.
+    """
+
+    stage_config = ClricStage
+    eight_bit_parts = ("encoder.", "generator.")
+
+    def build(self) -> KlAutoencoder:
+        """The network with random weights."""
+        assert isinstance(self.config.network, KlConfig)
+        return KlAutoencoder(self.config.network)
+
+    def learning(self, stage: ClricStage) -> list[nn.Parameter]:
+        """Enter a stage: which parameters learn in it."""
+        self.net.requires_grad_(True)
+        self.net.encoder.requires_grad_(stage.name == "autoencoder")
+        return [p for p in self.net.parameters() if p.requires_grad]
+
+    def copied(self, net: KlAutoencoder) -> list[Tensor]:
+        """Mean and deviation of the latent."""
+        return [net.latent_mean, net.latent_deviation]
+
+    def loss(self, stage: ClricStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Loss of a batch of pictures and its parts."""
+        with torch.set_grad_enabled(stage.name == "autoencoder"), self.autocast():
+            moments = self.net.moments(batch)
+        mean, log_variance = (moment.float() for moment in moments)
+        if stage.name == "autoencoder":
+            self._follow_scale(mean.detach())
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+        latent = mean + self._noise(stage, mean)
+        if stage.name == "autoencoder":
+            # drawn on the CPU: the same numbers on every device
+            latent = latent + (0.5 * log_variance).exp() * torch.randn(mean.shape).to(mean.device)
+        with self.autocast():
+            restored = self.net.generator(latent)
+        loss, parts = self.compare(stage, batch, restored)
+        record = {
+            "divergence": float(divergence.detach()),
+            "posterior": float((0.5 * log_variance.detach()).exp().mean()),
+            "deviation": float(self.net.latent_deviation.mean()),
+        }
+        weight = stage.kl * min(1.0, self.step / (RISE * stage.steps))
+        return loss + weight * divergence, record | parts
+
+    def _noise(self, stage: ClricStage, latent: Tensor) -> Tensor:
+        """Noise for every other crop; weak noise is more frequent than strong."""
+        strength = stage.noise * torch.rand(len(latent), 1, 1, 1).square()
+        strength[1::2] = 0
+        noise = strength * torch.randn(latent.shape)
+        return noise.to(latent.device) * self.net.latent_deviation
+
+    @torch.no_grad()
+    def _follow_scale(self, mean: Tensor) -> None:
+        decay = min(SCALE_DECAY, (1 + self.step) / (10 + self.step)) if self.step else 0.0
+        net = self.net
+        net.latent_mean.lerp_(mean.mean((0, 2, 3), keepdim=True), 1 - decay)
+        variance = (mean - net.latent_mean).square().mean()
+        net.latent_deviation.copy_(net.latent_deviation.square().lerp(variance, 1 - decay).sqrt())
+
+    def finish_stage(self, stage: ClricStage) -> None:
+        """Go on from the average: a frozen encoder has to be the one that ships."""
+        self.net.load_state_dict(self.average.state_dict())
+
+    def extra_state(self) -> dict[str, Any]:
+        """Nothing: the scale of the latent is part of the network."""
+        return {}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Nothing to restore."""

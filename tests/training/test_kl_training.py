@@ -1,0 +1,149 @@
+"""Training of the KL autoencoder: both archives without leaks, both stages, a model file of the promised size."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from napari_glc.cli import main
+from napari_glc.codecs import registry
+from napari_glc.codecs.clric.entry import ENTRY
+from napari_glc.codecs.training import embedded_config, make_trainer, read_config
+from napari_glc.models import read_model
+from napari_glc.networks.kl import KlAutoencoder
+from napari_glc.networks.kl_config import KlConfig
+from napari_glc.training.config import DataConfig, TrainingConfig
+from napari_glc.training.data import is_held_out, load_pictures
+from napari_glc.training.material import load_material
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch):
+    """The codec is known, as it will be once it codes."""
+    monkeypatch.setitem(registry._entries, ENTRY.name, ENTRY)
+
+
+@pytest.fixture
+def config(material) -> TrainingConfig:
+    """A few steps of a narrow network."""
+    whole = read_config(embedded_config("kl-small"), material).shortened(steps=3)
+    network = whole.network.replaced(encoder_widths=(8, 16), decoder_widths=(8, 16), half_width=4)
+    return dataclasses.replace(whole, network=network)
+
+
+def _two(material, **options) -> DataConfig:
+    return DataConfig(
+        archive=material / "train.tar",
+        index=material / "train_index.csv",
+        extra_archive=material / "train_hires.tar",
+        extra_index=material / "train_hires_index.csv",
+        **options,
+    )
+
+
+def test_whole_originals_are_held_out(material):
+    """Both crops of an original are on the same side, and no validated collection is in the other archive."""
+    data = _two(material)
+    with open(data.extra_index, newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    held = [r for r in rows if is_held_out(zlib.crc32(f"{r['repository']}/{r['path']}".encode()) % 25)]
+    assert 0 < len(held) < len(rows)
+    assert len({r["path"] for r in held}) * 2 == len(held)
+    training, validation = (load_material(data, held_out=side) for side in (False, True))
+    first = load_pictures(data.archive, data.index, held_out=False)[0]
+    assert len(training) == len(first) + len(rows) - len(held)
+    # line 7 of the first archive is of a collection that both have
+    assert len(validation) == sum(r["member"].startswith("large/") for r in held)
+    seen = {picture.tobytes() for picture in training}
+    assert not seen & {picture.tobytes() for picture in validation}
+
+
+def test_the_second_archive_counts_as_often_as_told(material):
+    once, thrice = (load_material(_two(material, extra_times=n), held_out=False) for n in (1, 3))
+    first = 9
+    assert len(thrice) - first == 3 * (len(once) - first)
+    assert len(load_material(_two(material, extra_times=3), held_out=True)) == len(
+        load_material(_two(material), held_out=True)
+    )
+
+
+def test_one_archive_alone_is_as_before(material):
+    data = DataConfig(archive=material / "train.tar", index=material / "train_index.csv")
+    for held_out in (False, True):
+        wanted, _ = load_pictures(data.archive, data.index, held_out=held_out)
+        for picture, same in zip(load_material(data, held_out=held_out), wanted, strict=True):
+            np.testing.assert_array_equal(picture, same)
+
+
+def test_the_smoke_training_makes_a_model_file(material, tmp_path, parrots):
+    out = tmp_path / "run"
+    words = ["train", "kl-small", "--data", str(material), "--out", str(out), "--smoke", "--device", "cpu"]
+    assert main([*words, "--name", "kl-small"]) == 0
+    records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [r["stage"] for r in records] == [0, 1]
+    assert all(np.isfinite(r["loss"]) for r in records)
+    model = read_model(out / "model.safetensors")
+    assert (model.name, model.codec) == ("kl-small", "clric")
+    assert model.size < 5_000_000
+    network = KlAutoencoder(model.network_config(KlConfig))
+    network.load_state_dict(model.load(), strict=True)
+    picture = torch.from_numpy(parrots[:64, :96].transpose(2, 0, 1).copy()).float()[None] / 127.5 - 1
+    with torch.inference_mode():
+        latent = network.analyse(picture)
+        assert latent.shape == (1, 8, 8, 12)
+        assert bool(network.generate(latent).isfinite().all())
+
+
+def test_the_latent_stands_still_while_the_decoder_goes_on(config, tmp_path):
+    trainer = make_trainer(config, tmp_path / "run")
+    stages = []
+    for record in trainer.run():
+        if record["step"] == config.stages[0].steps:
+            stages.append(int(record["stage"]))
+            before = {k: v.clone() for k, v in trainer.average.state_dict().items()}
+    assert stages == [0, 1]
+    first = torch.load(tmp_path / "run" / "stage0_autoencoder.pt", weights_only=True)["average"]
+    moved = {key for key, value in before.items() if not torch.equal(value, first[key])}
+    assert moved
+    assert all(key.startswith("generator.") for key in moved)
+
+
+def test_the_scale_is_that_of_the_latent(config, tmp_path):
+    trainer = make_trainer(config, tmp_path / "run")
+    stage = config.stages[0]
+    trainer.learning(stage)
+    batch = trainer.batches(stage, 0)(0)
+    trainer.loss(stage, batch)
+    with torch.inference_mode(), trainer.autocast():
+        latent = trainer.net.analyse(batch).float()
+    torch.testing.assert_close(latent.mean((0, 2, 3)), torch.zeros(8), rtol=0, atol=0.02)
+    assert abs(float(latent.square().mean()) - 1) < 0.02
+
+
+def test_noise_is_for_every_other_crop(config, tmp_path):
+    trainer = make_trainer(config, tmp_path / "run")
+    noise = trainer._noise(config.stages[0].replaced(noise=0.5), torch.zeros(6, 8, 4, 4))
+    deviations = noise.std((1, 2, 3))
+    assert bool((deviations[1::2] == 0).all())
+    assert bool((deviations[::2] > 0).all())
+    assert float(deviations.max()) < 0.6
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(config, tmp_path):
+    def weights(folder, interrupt_after):
+        trainer = make_trainer(config, folder)
+        for done, _ in enumerate(trainer.run(), 1):
+            if done == interrupt_after:
+                trainer._save()
+                return weights(folder, None)
+        return trainer.net.state_dict()
+
+    whole, resumed = weights(tmp_path / "a", None), weights(tmp_path / "b", 4)
+    for name, value in whole.items():
+        assert torch.allclose(value, resumed[name], rtol=1e-4, atol=1e-6), name
