@@ -2,9 +2,9 @@
 
 python benchmarks/prior_speed.py [PICTURE] [--quality Q] [--repeat N] [--model M]
 
-The symbols of a picture of one tile are written and read by 8-bit products, in float32 and in float64, in turn. Bytes and
-coefficients must be equal. With one thread, and with as many as there are cores; medians of wall time, and of processor time
-where other programs are running.
+The symbols of a picture of one tile are written and read by 8-bit products, in float32 and in float64, in turn. Bytes
+and coefficients must be equal. With one thread, and with as many as there are cores; medians of wall time, and of
+processor time, which means more where other programs are running.
 """
 
 from __future__ import annotations
