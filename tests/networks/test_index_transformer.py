@@ -129,7 +129,9 @@ def test_layers_of_few_operations_are_those_of_many(vqgan):
         bias[:, 3] = MASKED
         turned = (query.unsqueeze(2), key.transpose(1, 2), value.transpose(1, 2), bias.transpose(1, 2).unsqueeze(2))
         attended = block.attn.attend(*turned)
-        assert torch.equal(layer.attend(query, key, value, bias), attended.squeeze(2))
+        kept = [part.transpose(0, 1)[None, :, :, None] for part in (key, value)]
+        found = layer.attend(query.unsqueeze(1), *kept, bias.transpose(0, 1).unsqueeze(2))
+        assert torch.equal(found, attended.transpose(1, 2))
         assert torch.equal(layer.finish(x, attended.flatten(1)), block.finish(x.unsqueeze(1), attended).squeeze(1))
 
 

@@ -8,7 +8,7 @@ of 32 x 48 takes 142 waves instead of 1568 steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .fixed_attention import MASKED, FixedTokens
-from .fixed_waves import FixedWaveLayer, fixed_wave_layers
+from .fixed_waves import FixedWaves, embedded, fixed_waves
 from .index_transformer import Block, IndexTransformer, neighbour_offsets
 
 __all__ = ["IndexWaves", "wave_order"]
@@ -25,54 +25,51 @@ __all__ = ["IndexWaves", "wave_order"]
 
 @dataclass(frozen=True)
 class _Wave:
-    """Slots that are evaluated together.
+    """Slots that are evaluated together, at most one a row.
 
     Attributes
     ----------
-    slots
-        Their flat numbers, rows in rising order.
+    first
+        Their first row; the others follow, none left out.
     before
         Flat map position whose index each slot holds; any where it holds a row-start token.
     starts
         Whether it does.
-    predicting
-        Which of them predict an index; places in this wave.
+    idle
+        How many of them, 0 or 1 at the beginning, predict nothing because the row ends with them.
     positions
-        Flat map positions of those indices.
+        Flat map positions of the indices the others predict.
     """
 
-    slots: Tensor
+    first: int
     before: Tensor
     starts: Tensor
-    predicting: Tensor
+    idle: int
     positions: Tensor
 
 
 @lru_cache(maxsize=16)
 def _waves(height: int, width: int, reach: int) -> tuple[_Wave, ...]:
-    """The waves of a map with `width` columns."""
-    slots = width + 1
-    row, slot = torch.meshgrid(torch.arange(height), torch.arange(slots), indexing="ij")
-    number = (slot + (reach + 1) * row).flatten()
-    order = number.argsort(stable=True)
+    """The waves of a map with `width` columns; those of narrow maps may be empty."""
     found = []
-    for wave in order.split(torch.bincount(number).tolist()):
-        row, slot = wave // slots, wave % slots
-        predicting = (slot < width).nonzero().flatten()
-        before, positions = row * width + (slot - 1).clamp_min(0), (row * width + slot)[predicting]
-        found.append(_Wave(wave, before, slot == 0, predicting, positions))
+    for number in range(width + 1 + (reach + 1) * (height - 1)):
+        first = max(0, math.ceil((number - width) / (reach + 1)))
+        row = torch.arange(first, min(height, number // (reach + 1) + 1))
+        slot = number - (reach + 1) * row
+        idle = int((slot == width).sum())
+        before, positions = row * width + (slot - 1).clamp_min(0), (row * width + slot)[idle:]
+        found.append(_Wave(first, before, slot == 0, idle, positions))
     return tuple(found)
 
 
 @lru_cache(maxsize=32)
-def _neighbours(height: int, width: int, reach: int) -> tuple[Tensor, Tensor]:
-    """For each slot the slots it attends to, and whether they exist; both ``(slots, offsets)``."""
-    slots = width + 1
+def _there(height: int, width: int, reach: int, greatest: int) -> Tensor:
+    """Whether there is a slot at each offset, for all slots wave by wave: ``(offsets, slots)``."""
     up, right = torch.tensor(neighbour_offsets(reach)).t()
-    row, slot = torch.meshgrid(torch.arange(height), torch.arange(slots), indexing="ij")
-    rows, columns = row.reshape(-1, 1) - up, slot.reshape(-1, 1) + right
-    there = (rows >= 0) & (columns >= 0) & (columns < slots)
-    return torch.where(there, rows * slots + columns, 0), there
+    row, slot = torch.meshgrid(torch.arange(height), torch.arange(width + 1), indexing="ij")
+    order = (slot + (greatest + 1) * row).flatten().argsort(stable=True)
+    rows, columns = row.flatten()[order] - up.unsqueeze(1), slot.flatten()[order] + right.unsqueeze(1)
+    return (rows >= 0) & (columns >= 0) & (columns <= width)
 
 
 def wave_order(height: int, width: int, reach: int) -> list[Tensor]:
@@ -100,8 +97,9 @@ class _FloatLayer:
         return F.linear(self.block.ln1(x), self.weight, self.bias)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-        scores = (key * query.unsqueeze(1)).sum(-1) / math.sqrt(query.shape[-1]) + bias
-        return (value * scores.softmax(1).to(value.dtype).unsqueeze(-1)).sum(1)
+        scores = (key * query).sum(-1).div_(math.sqrt(query.shape[-1])).flatten(0, 1).add_(bias)
+        weights = scores.softmax(0).to(value.dtype).unflatten(0, key.shape[:2])
+        return (value * weights.unsqueeze(-1)).sum((0, 1))
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         x = x + self.block.attn.proj(attended)
@@ -109,16 +107,80 @@ class _FloatLayer:
         return out
 
 
+class _FloatWaves:
+    """What waves compute in floating point; see :class:`~napari_glc.networks.fixed_waves.FixedWaves`."""
+
+    def __init__(self, transformer: IndexTransformer) -> None:
+        self.transformer = transformer
+        self.layers = [_FloatLayer(block) for block in transformer.blocks if isinstance(block, Block)]
+
+    def tokens_of(self, transformer: IndexTransformer, level: int, direction: int) -> tuple[Tensor, Tensor]:
+        return embedded(transformer, self.layers[0].project, level, direction)
+
+    def logits(self, features: Tensor, level: int) -> Tensor:
+        return self.transformer.logits(self.transformer.ln_f(features), level)
+
+
+class _Kept:
+    """Keys and values of a layer for the last waves.
+
+    They lie by wave and row. There the neighbours of all slots of a wave have the same distances in memory, so they
+    are a view: nothing is gathered.
+
+    Parameters
+    ----------
+    like
+        Of the same type and device.
+    rows
+        Of the map.
+    shape
+        What is kept of one slot.
+    reach
+        Of the layer.
+    greatest
+        Reach that makes the waves.
+    """
+
+    def __init__(self, like: Tensor, rows: int, shape: tuple[int, ...], reach: int, greatest: int) -> None:
+        self.reach, self.greatest = reach, greatest
+        # the wave of the neighbour furthest behind; up to `reach` waves ahead are looked at as well, and count nothing
+        self.back = reach * (greatest + 2)
+        self.kept = like.new_zeros(4 * self.back, rows + reach, *shape)
+        self.at = self.back - 1
+
+    def step(self) -> None:
+        """The next wave."""
+        self.at += 1
+        if self.at + self.reach >= len(self.kept):
+            self.kept[: self.back] = self.kept[self.at - self.back : self.at]
+            self.at = self.back
+
+    def write(self, first: int, kept: Tensor) -> None:
+        """Keep ``(n, ...)`` of the slots of this wave, from row `first` on."""
+        self.kept[self.at, first + self.reach : first + self.reach + len(kept)] = kept
+
+    def near(self, first: int, count: int) -> Tensor:
+        """What was kept of the neighbours of slots of this wave: ``(reach + 1, 2 reach + 1, n, ...)``."""
+        wave, row, *rest = self.kept.stride()
+        begin = self.at - self.back
+        return self.kept.as_strided(
+            (self.reach + 1, 2 * self.reach + 1, count, *self.kept.shape[2:]),
+            ((self.greatest + 1) * wave + row, wave, row, *rest),
+            begin * wave + first * row,
+        )
+
+
 class IndexWaves:
-    """Evaluates a transformer over maps whose indices become known while it runs.
+    """Logits of all positions of maps, wave by wave.
+
+    Whoever iterates writes each index into `indices` before asking for the next wave, if it is not there yet.
 
     Parameters
     ----------
     transformer
-        With reaches; in floating point, or converted by
-        :func:`~napari_glc.networks.fixed_point.to_fixed_point`.
+        In floating point or converted by :func:`~napari_glc.networks.fixed_point.to_fixed_point`.
     indices
-        Int64 ``(B, H, W)``, -1 where unknown. Read when a wave needs them: write an index as soon as it is known.
+        Int64 ``(B, H, W)``; -1 where unknown for good. Read while iterating.
     level
         Rate level of their codebook.
     direction
@@ -137,25 +199,26 @@ class IndexWaves:
     ) -> None:
         self.transformer, self.indices, self.level = transformer, indices, level
         self.wanted = None if wanted is None else wanted.flatten().cpu()
-        self.start = transformer.direction[direction]
+        like = transformer.direction
         batch, height, width = indices.shape
         blocks = [block for block in transformer.blocks if isinstance(block, Block)]
-        self.layers: Sequence[FixedWaveLayer | _FloatLayer]
-        if isinstance(transformer.tok_emb, FixedTokens):
-            self.layers, masked = fixed_wave_layers(transformer, blocks), MASKED
-        else:
-            self.layers, masked = [_FloatLayer(block) for block in blocks], -math.inf
+        self.greatest = max(transformer.config.reaches)
+        fixed = isinstance(transformer.tok_emb, FixedTokens)
+        self.computed: FixedWaves | _FloatWaves = fixed_waves(transformer) if fixed else _FloatWaves(transformer)
+        masked = MASKED if fixed else -math.inf
+        self.embedded, self.projected = self.computed.tokens_of(transformer, level, direction)
         self.heads = transformer.config.heads
-        slots = height * (width + 1)
-        # keys and values of all slots; and, looked up once for the whole map, whom each attends to
-        kept = (batch, slots, 2, self.heads, transformer.config.width // self.heads)
-        self.kept = [self.start.new_zeros(kept) for _ in blocks]
-        self.near, self.bias = [], []
+        shape = batch, 2, self.heads, transformer.config.width // self.heads
+        self.kept = [_Kept(like, height, shape, block.reach, self.greatest) for block in blocks]
+        # looked up once for the whole map, a row for each offset: ``(offsets, slots, 1, heads)``
+        self.bias = []
         for block in blocks:
-            near, there = _neighbours(height, width, block.reach)
-            self.near.append(near)
-            there = there.unsqueeze(2).to(self.start.device)
-            self.bias.append(torch.where(there, block.attn.offset_bias.t(), masked))
+            table = block.attn.offset_bias.t()
+            there = _there(height, width, block.reach, self.greatest).unsqueeze(2).to(table.device)
+            bias = torch.where(there, table.unsqueeze(1), masked)
+            # neighbours to the right in the same row
+            bias = torch.cat((bias, bias.new_full((block.reach, *bias.shape[1:]), masked)))
+            self.bias.append(bias.unsqueeze(2))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield flat positions ``(n,)`` and the logits ``(B, n, K)`` of their indices, wave by wave.
@@ -163,40 +226,46 @@ class IndexWaves:
         Waves none of whose positions are wanted yield nothing.
         """
         _, height, width = self.indices.shape
-        for wave in _waves(height, width, max(self.transformer.config.reaches)):
-            asked, positions = wave.predicting, wave.positions
+        done = 0
+        for wave in _waves(height, width, self.greatest):
+            asked: slice | Tensor = slice(wave.idle, None)
+            positions = wave.positions
             if self.wanted is not None:
                 chosen = self.wanted[positions]
-                asked, positions = asked[chosen], positions[chosen]
-            features = self._features(wave, asked)
-            if len(positions):
-                yield positions, self.transformer.logits(self.transformer.ln_f(features), self.level)
+                asked, positions = chosen.nonzero().flatten() + wave.idle, positions[chosen]
+            for kept in self.kept:
+                kept.step()
+            features = self._features(wave, slice(done, done + len(wave.before)), asked, len(positions))
+            done += len(wave.before)
+            if features is not None:
+                yield positions, self.computed.logits(features, self.level)
 
     def _tokens(self, wave: _Wave) -> Tensor:
-        vocabulary = self.transformer.vocabulary
-        before = self.indices.flatten(1)[:, wave.before]
-        words = torch.where(before < 0, vocabulary.mask(self.level), before + vocabulary.first(self.level))
-        return words.masked_fill_(wave.starts.to(words.device), vocabulary.row_start(self.level))
+        """``(n x B,)``, counted from the first of the codebook: its last two are the mask and the row start."""
+        size = self.transformer.vocabulary.codebooks[self.level]
+        before = self.indices.flatten(1)[:, wave.before].t()
+        words = torch.where(before < 0, size, before)
+        return words.masked_fill_(wave.starts.to(words.device).unsqueeze(1), size + 1).flatten()
 
-    def _features(self, wave: _Wave, asked: Tensor) -> Tensor:
-        """Residual stream ``(B, n, C)`` of some of the slots of a wave; keys and values of all of them are kept."""
-        batch, slots = len(self.indices), wave.slots
-        x = (self.transformer.tok_emb(self._tokens(wave)) + self.start).flatten(0, 1)
-        for number, (layer, kept, near, bias) in enumerate(
-            zip(self.layers, self.kept, self.near, self.bias, strict=True)
-        ):
-            projected = layer.project(x).unflatten(-1, (3, self.heads, -1)).unflatten(0, (batch, -1))
-            kept[:, slots] = projected[:, :, 1:]
+    def _features(self, wave: _Wave, slots: slice, asked: slice | Tensor, count: int) -> Tensor | None:
+        """Residual stream ``(B, n, C)`` of `count` slots of a wave; keys and values of all of them are kept."""
+        rows, batch = len(wave.before), len(self.indices)
+        if not rows:
+            return None
+        tokens = self._tokens(wave)
+        x = self.embedded.index_select(0, tokens).unflatten(0, (rows, batch))
+        for layer, kept, bias in zip(self.computed.layers, self.kept, self.bias, strict=True):
+            first = kept is self.kept[0]
+            projected = self.projected.index_select(0, tokens) if first else layer.project(x.flatten(0, 1))
+            projected = projected.view(rows, batch, 3, self.heads, -1)
             query = projected[:, :, 0]
-            if number == len(self.layers) - 1:
+            kept.write(wave.first, projected[:, :, 1:])
+            near, biased = kept.near(wave.first, rows), bias[:, slots]
+            if kept is self.kept[-1]:
                 # nobody attends to what the last layer makes of a slot
-                slots, query = slots[asked], query[:, asked]
-                x = x.unflatten(0, (batch, -1))[:, asked].flatten(0, 1)
-                if not len(asked):
-                    break
-            seen = kept[:, near[slots]].flatten(0, 1)
-            places = bias[slots].repeat(batch, 1, 1) if batch > 1 else bias[slots]
-            attended = layer.attend(query.flatten(0, 1), seen[:, :, 0], seen[:, :, 1], places)
-            x = layer.finish(x, attended.flatten(1))
-        features: Tensor = x.unflatten(0, (batch, -1)) if len(asked) else x.new_zeros(batch, 0, x.shape[-1])
-        return features
+                if not count:
+                    return None
+                x, query, near, biased = x[asked], query[asked], near[:, :, asked], biased[:, asked]
+            attended = layer.attend(query, near[..., 0, :, :], near[..., 1, :, :], biased)
+            x = layer.finish(x.flatten(0, 1), attended.flatten(2).flatten(0, 1)).unflatten(0, (-1, batch))
+        return x.transpose(0, 1)
