@@ -14,6 +14,7 @@ ENTRY = CodecEntry(
     implementation="napari_glc.codecs.glc.codec:GlcCodec",
     config="napari_glc.networks.config:GlcConfig",
     default_model="glc-small",
+    stream_sizes="napari_glc.codecs.glc.streams:stream_sizes",
     trainer="napari_glc.codecs.glc.trainer:GlcTrainer",
     checkpoints="napari_glc.codecs.glc.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#2f9e8f", "o", "-"),
