@@ -354,14 +354,14 @@ class VqganCodec:
 
         def read(tile: int, streams: Sequence[bytes | None], tick: Tick) -> IndexMap:
             if tile in known:
-                return known[tile]
+                there: IndexMap = known[tile]
+                return there
             of_tile = self._area(grid[tile])
             return coder.read(streams, packet_map(of_tile.height, of_tile.width, packets), level, tick)
 
-        for (tile, _), part in zip(
-            parts, _side_by_side([partial(read, *each) for each in parts], progress), strict=True
-        ):
-            if cache is not None and strict:
+        found = _side_by_side([partial(read, *each) for each in parts], progress)
+        for (tile, _), part in zip(parts, found, strict=True):
+            if cache is not None and strict and tile not in known:
                 cache[tile] = part
             of_tile = self._area(grid[tile])
             common = of_tile.cut(area)
