@@ -267,5 +267,5 @@ def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
         ("Device", result.device, "Where the networks ran; entropy coding always runs on the CPU"),
     ]
     for field in codec_named(result.codec).options.fields():
-        rows.append((field.label, str(result.options[field.name]), field.knob.help))
+        rows.append((field.label.replace("&", ""), str(result.options[field.name]), field.knob.help))
     return rows
