@@ -19,7 +19,6 @@ Nothing normalises over space: what lies far away does not matter, and planes ca
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -270,9 +269,13 @@ class PercoNetwork(nn.Module):
     ----------
     residual_deviation
         Root mean square of the latent less its predicted mean, ``(rates,)``.
+    level_weights
+        Integer weights of the levels of each rate and channel given those to the left and above,
+        ``(rates, channels, (most + 1) * (most + 1) * most)``: what hyper-latents are coded with.
     """
 
     residual_deviation: Tensor
+    level_weights: Tensor
 
     def __init__(self, config: PercoConfig) -> None:
         super().__init__()
@@ -283,6 +286,22 @@ class PercoNetwork(nn.Module):
         self.quantizers = nn.ModuleList([ScalarQuantizer(rate.levels) for rate in config.rates])
         self.describer = ScalarQuantizer([DESCRIBER_LEVELS] * config.describers)
         self.register_buffer("residual_deviation", torch.ones(len(config.rates)))
+        channels = max(len(rate.levels) for rate in config.rates)
+        self.most_levels = max(max(rate.levels) for rate in config.rates)
+        weights = (self.most_levels + 1) ** 2 * self.most_levels
+        self.register_buffer("level_weights", torch.ones(len(config.rates), channels, weights))
+
+    def level_tables(self) -> Tensor:
+        """A view of the weights, ``(rates, channels, most + 1, most + 1, most)``."""
+        most = self.most_levels
+        tables: Tensor = self.level_weights.view(*self.level_weights.shape[:2], most + 1, most + 1, most)
+        return tables
+
+    def hyper_levels(self, features: dict[int, Tensor], rate: int) -> Tensor:
+        """Levels of the hyper-latent of a rate, int64 ``(B, d, h, w)``, from features of the hyper-encoder."""
+        quantizer = self.quantizers[rate]
+        assert isinstance(quantizer, ScalarQuantizer)
+        return quantizer.numbers(self.hyper_encoder.hyper_latent(features, rate)).long()
 
     def velocity(
         self, noisy: Tensor, conditions: Conditions, description: Tensor | None, t: Tensor, rate: Tensor
@@ -290,8 +309,3 @@ class PercoNetwork(nn.Module):
         """The denoiser's velocity; see :class:`Denoiser`."""
         out: Tensor = self.denoiser(noisy, conditions.mean, self.denoiser.hints(conditions, description), t, rate)
         return out
-
-
-def noise_levels(steps: int, last: float = math.atan(20.0)) -> list[float]:
-    """Noise levels of a sampler, falling: where it begins, after each step, zero at the end."""
-    return [last * (1 - i / steps) for i in range(steps)] + [0.0]

@@ -63,6 +63,8 @@ class PercoConfig(Config, frozen=True, kw_only=True):
         Of the denoiser; it goes down and up again, the last depth counts once and the others twice.
     embedding
         Channels by which noise level and rate are told.
+    guidance
+        How much the description counts in sampling unless somebody wishes otherwise; 1 for as in training.
     """
 
     autoencoder: Annotated[str, Meta(pattern="^[0-9a-f]{12,64}$")] = "08cf4bb10ddafa94"
@@ -82,11 +84,18 @@ class PercoConfig(Config, frozen=True, kw_only=True):
     denoiser_widths: tuple[Size, Size, Size] = (64, 128, 224)
     denoiser_depths: tuple[Count, Count, Count] = (1, 2, 4)
     embedding: Size = 128
+    guidance: Annotated[float, Meta(gt=0, le=10)] = 1.0
 
     @property
     def factor(self) -> int:
         """Pixels per latent position in each direction, f."""
         return 8
+
+    @property
+    def encoder_reach(self) -> int:
+        """Latent positions beyond which the latent does not change the hyper-latent; a block is two convolutions."""
+        eighth, sixteenth, half, coarsest = self.encoder_depths
+        return 1 + 2 * eighth + 2 * (2 * sixteenth) + 4 * (2 * half) + 8 * (2 * coarsest) + 8
 
     @property
     def sees_whole_planes(self) -> bool:

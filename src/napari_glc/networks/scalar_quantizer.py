@@ -18,7 +18,7 @@ _SLOPE = 1.6
 
 
 class ScalarQuantizer(nn.Module):
-    """Rounds channels to levels in [-1, 1]; the index of a codeword is a number in mixed radix, first channel first.
+    """Rounds channels to levels, which stand for values in [-1, 1]; a codeword is the levels of all channels.
 
     Parameters
     ----------
@@ -27,39 +27,25 @@ class ScalarQuantizer(nn.Module):
     """
 
     steps: Tensor
-    radix: Tensor
 
     def __init__(self, levels: Sequence[int]) -> None:
         super().__init__()
         self.levels = tuple(levels)
-        counts = torch.tensor(self.levels)
-        self.register_buffer("steps", (counts - 1).float().view(-1, 1, 1), persistent=False)
-        radix = torch.cumprod(torch.tensor([1, *self.levels[:-1]]), 0)
-        self.register_buffer("radix", radix.view(-1, 1, 1), persistent=False)
+        self.register_buffer("steps", (torch.tensor(self.levels) - 1).float().view(-1, 1, 1), persistent=False)
 
-    @property
-    def size(self) -> int:
-        """Number of codewords."""
-        return int(torch.tensor(self.levels).prod())
-
-    def digits(self, x: Tensor) -> Tensor:
-        """Level of each channel, float ``(B, d, h, w)`` of whole numbers, of unbounded values of that shape."""
+    def numbers(self, x: Tensor) -> Tensor:
+        """Numbers of the levels of unbounded values ``(B, d, h, w)``: floats of that shape."""
         return (torch.sigmoid(_SLOPE * x) * self.steps).round()
 
     def forward(self, x: Tensor) -> Tensor:
         """Rounded values in [-1, 1] of unbounded ones ``(B, d, h, w)``; gradients pass the rounding unchanged."""
         bounded = 2 * torch.sigmoid(_SLOPE * x) - 1
-        rounded = self._values(self.digits(x))
+        rounded = self._values(self.numbers(x))
         return bounded + (rounded - bounded).detach()
 
-    def indices(self, x: Tensor) -> Tensor:
-        """Index of the codeword, int64 ``(B, h, w)``, of unbounded values ``(B, d, h, w)``."""
-        return (self.digits(x).long() * self.radix).sum(1)
+    def lookup(self, levels: Tensor) -> Tensor:
+        """Values ``(B, d, h, w)`` in [-1, 1] of levels of that shape, exactly those of :meth:`forward`."""
+        return self._values(levels.float())
 
-    def lookup(self, indices: Tensor) -> Tensor:
-        """Values ``(B, d, h, w)`` in [-1, 1] of indices ``(B, h, w)``, exactly those of :meth:`forward`."""
-        digits = (indices.unsqueeze(1) // self.radix) % torch.tensor(self.levels, device=indices.device).view(-1, 1, 1)
-        return self._values(digits.float())
-
-    def _values(self, digits: Tensor) -> Tensor:
-        return 2 * digits / self.steps - 1
+    def _values(self, numbers: Tensor) -> Tensor:
+        return 2 * numbers / self.steps - 1

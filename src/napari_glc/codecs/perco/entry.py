@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..entry import Capabilities, CodecEntry, PlotStyle
-from .options import PercoOptions
+from .options import PercoDecoding, PercoOptions
 
 __all__ = ["ENTRY"]
 
@@ -14,9 +14,10 @@ ENTRY = CodecEntry(
     summary="a few hundred bytes, and a diffusion model that paints the rest",
     implementation="napari_glc.codecs.perco.codec:PercoCodec",
     options=PercoOptions,
+    decoding=PercoDecoding,
     config="napari_glc.networks.perco_config:PercoConfig",
     default_model="perco-small",
     trainer="napari_glc.codecs.perco.trainer:PercoTrainer",
     plot=PlotStyle("#7a3b8f", "s", ":"),
-    capabilities=Capabilities(rate="levels", preview=True, samples=True),
+    capabilities=Capabilities(rate="levels", preview=True, samples=True, rate_steps=True),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from ...networks.perco import Conditions, PercoNetwork
 from ...networks.perco_config import PercoConfig
 from ...training.config import Positive, Share, StageConfig
 from ...training.trainer import Trainer
+from .index_coder import count_levels, level_weights
 from .latent_crops import LatentCrops
 
 __all__ = ["PercoStage", "PercoTrainer"]
@@ -22,6 +24,9 @@ _DEVIATION_DECAY = 0.99
 """Of the running deviations of what the predicted mean leaves."""
 _EVEN = 0.1
 """Share of noise levels drawn evenly; the others lie where there is most to learn."""
+_COUNTED = 4000
+"""Crops whose levels are counted."""
+_COUNTED_AT_ONCE = 8
 _LEVEL = (-0.3, 1.3)
 """Mean and deviation of the logarithm of noise over signal of the others."""
 
@@ -96,8 +101,8 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
         return [p for p in self.net.parameters() if p.requires_grad]
 
     def copied(self, net: PercoNetwork) -> list[Tensor]:
-        """Deviations of what the predicted mean leaves."""
-        return [net.residual_deviation]
+        """Deviations of what the predicted mean leaves, and what levels are coded with."""
+        return [net.residual_deviation, net.level_weights]
 
     def loss(self, stage: PercoStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch of latents and its parts."""
@@ -163,6 +168,22 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
             "velocity_much_noise": float(errors[t >= 0.6].mean().nan_to_num()),
         }
         return error.mean(), record
+
+    @torch.inference_mode()
+    def finish_stage(self, stage: PercoStage) -> None:
+        """Count the levels of the averaged network, which are coded with what is counted."""
+        net, crops = self.average, self.batches(stage.replaced(batch=_COUNTED_AT_ONCE), seed=0)
+        rates = self.net.config.rates
+        counted = np.zeros(net.level_tables().shape, np.int64)
+        for step in range(min(_COUNTED, stage.latents) // _COUNTED_AT_ONCE):
+            features = net.hyper_encoder(crops(step).to(self.device))
+            for number in range(len(rates)):
+                for levels in net.hyper_levels(features, number).cpu().numpy():
+                    count_levels(levels, counted[number])
+        for number, rate in enumerate(rates):
+            made = torch.from_numpy(level_weights(counted[number], rate.levels)).to(self.device)
+            for network in (self.net, self.average):
+                network.level_tables()[number].copy_(made)
 
     def extra_state(self) -> dict[str, Any]:
         """Nothing: deviations are part of the network."""
