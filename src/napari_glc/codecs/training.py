@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import OptionError
-from .registry import all_codecs, codec_named
+from .registry import all_codecs, codec_named, model_of
 
 if TYPE_CHECKING:
     from .._base.config import Config
@@ -72,19 +72,26 @@ def read_config(path: Path, material: Path) -> TrainingConfig:
     """
     from ..training.config import TrainingConfig
 
-    return TrainingConfig.load(path, material, _classes)
+    return TrainingConfig.load(path, material, _stage, _network)
 
 
-def _classes(codec: str) -> tuple[type[Config], type[StageConfig]]:
+def _stage(codec: str, part: str) -> type[StageConfig]:
+    return _trainer(codec, part).stage_config
+
+
+def _network(codec: str, base: str, options: dict[str, Any]) -> Config:
+    """The network to train: that of the model a part is for, or one of its own."""
+    kind = codec_named(codec).load(codec_named(codec).config)
+    made: Config = model_of(codec, base).network_config(kind) if base else kind.from_dict(options)
+    return made
+
+
+def _trainer(codec: str, part: str = "") -> type[Trainer[Any, Any]]:
     entry = codec_named(codec)
-    return entry.load(entry.config), _trainer(codec).stage_config
-
-
-def _trainer(codec: str) -> type[Trainer[Any, Any]]:
-    entry = codec_named(codec)
-    if not entry.trainer:
-        raise OptionError(f"codec {codec!r} has nothing to train")
-    return cast("type[Trainer[Any, Any]]", entry.load(entry.trainer))
+    place = entry.part_trainers.get(part, "") if part else entry.trainer
+    if not place:
+        raise OptionError(f"codec {codec!r} has {f'no {part} of its own' if part else 'nothing'} to train")
+    return cast("type[Trainer[Any, Any]]", entry.load(place))
 
 
 def make_trainer(
@@ -100,7 +107,11 @@ def make_trainer(
     Parameters, errors
         See :class:`~napari_glc.training.trainer.Trainer`.
     """
-    kind = _trainer(config.codec)
+    kind = _trainer(config.codec, config.part)
+    if config.part:
+        if start is not None:
+            raise OptionError("a part starts from the model it is for; leave the start out")
+        start = model_of(config.codec, config.base)
     return kind(config, folder, device, start=start, checkpoint_seconds=checkpoint_seconds)
 
 

@@ -15,6 +15,7 @@ ENTRY = CodecEntry(
     config="napari_glc.networks.config:GlcConfig",
     default_model="glc-small",
     trainer="napari_glc.codecs.glc.trainer:GlcTrainer",
+    part_trainers={"encoder": "napari_glc.codecs.glc.encoder_trainer:EncoderTrainer"},
     checkpoints="napari_glc.codecs.glc.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#2f9e8f", "o", "-"),
     capabilities=Capabilities(rate="continuous", preview=True, coefficients=True, rate_steps=True),
