@@ -23,7 +23,7 @@ from napari_glc._base.progress import Progress
 from napari_glc.codecs import registry
 from napari_glc.codecs.base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from napari_glc.codecs.entry import Capabilities, CodecEntry, PlotStyle
-from napari_glc.codecs.options import CodecOptions, Knob
+from napari_glc.codecs.options import CodecOptions, Knob, OptionSet
 from napari_glc.container import Box, TileGrid
 from napari_glc.errors import DamagedFileError
 from napari_glc.imaging.planes import padded_crop
@@ -43,6 +43,11 @@ class ToyOptions(CodecOptions):
     def unpack(cls, data: bytes, packets: int) -> Self:
         cls.refuse(len(data) > 1 or packets != 1 or (bool(data) and data[0] > 9))
         return cls(grain=data[0] if data else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyDecoding(OptionSet):
+    brightness: Annotated[float, Knob("added to every sample", least=-50, most=50)] = 0.0
 
 
 class ToyConfig(Config, frozen=True, kw_only=True):
@@ -125,6 +130,7 @@ class ToyCodec:
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         pixels = np.empty((box.height, box.width, 3), np.uint8)
         tiles = coding.grid.touching(box)
@@ -136,6 +142,7 @@ class ToyCodec:
             means = self._spread(coarse) + (0 if preview else fine * _step(coding.quality))
             blown = means.repeat(self.factor, 1).repeat(self.factor, 2).transpose(1, 2, 0)
             blown = blown[part.relative_to(whole).slices] + _grain(part, 0 if preview else coding.options.grain)
+            blown += (decoding or ToyDecoding()).brightness
             pixels[part.relative_to(box).slices] = np.clip(np.round(blown), 0, 255).astype(np.uint8)
         progress(len(tiles), len(tiles))
         return pixels
@@ -197,6 +204,7 @@ ENTRY = CodecEntry(
     summary="means of blocks, for tests",
     implementation=f"{__name__}:ToyCodec",
     options=ToyOptions,
+    decoding=ToyDecoding,
     config=f"{__name__}:ToyConfig",
     default_model="toy-blocks",
     trainer="toy_models:ToyTrainer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,8 +120,9 @@ def encode(
     return b"".join(encoded_parts(job, device, progress))
 
 
+@partial(with_codec_options, kind="decoding")
 def decode(
-    data: bytes, *, device: str = "auto", preview: bool = False, progress: Progress | None = None
+    data: bytes, *, device: str = "auto", preview: bool = False, progress: Progress | None = None, **decoding: Any
 ) -> NDArray[Any]:
     """Decode the bytes of a ``.glc`` file.
 
@@ -134,6 +136,8 @@ def decode(
         Decode the hyper streams only: a coarse picture.
     progress
         See :func:`encode`.
+    **decoding
+        Of the codec; see below.
 
     Returns
     -------
@@ -142,13 +146,16 @@ def decode(
 
     Raises
     ------
+    OptionError
+        If the codec has no option of a name, or a value is not allowed.
     GlcError
         A subclass that says what is wrong.
     """
-    return GlcFile(bytes(data), device=device).read(preview=preview, progress=progress)
+    return GlcFile(bytes(data), device=device, **decoding).read(preview=preview, progress=progress)
 
 
-def open(path: str | Path, *, device: str = "auto") -> GlcFile:
+@partial(with_codec_options, kind="decoding")
+def open(path: str | Path, *, device: str = "auto", **decoding: Any) -> GlcFile:
     """Open a ``.glc`` file without decoding it.
 
     Parameters
@@ -157,20 +164,24 @@ def open(path: str | Path, *, device: str = "auto") -> GlcFile:
         The file.
     device
         Where to decode later; see :func:`encode`.
+    **decoding
+        How to decode later: of the codec; see below.
 
     Raises
     ------
+    OptionError
+        If the codec has no option of a name, or a value is not allowed.
     GlcError
         A subclass that says what is wrong; its message names the file.
     OSError
         If it cannot be read.
     """
-    return GlcFile(Path(path), device=device)
+    return GlcFile(Path(path), device=device, **decoding)
 
 
-def imread(path: str | Path, *, device: str = "auto") -> NDArray[Any]:
-    """Read a ``.glc`` file as an array; errors as in :func:`open` and :func:`decode`."""
-    return open(path, device=device).read()
+def imread(path: str | Path, *, device: str = "auto", **decoding: Any) -> NDArray[Any]:
+    """Read a ``.glc`` file as an array; options and errors as for :func:`open` and :func:`decode`."""
+    return open(path, device=device, **decoding).read()
 
 
 def imwrite(

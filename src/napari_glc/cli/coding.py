@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..codecs.registry import DEFAULT_CODEC, all_codecs
+from ..codecs.signature import options_of
 from .progress import bar
 
 if TYPE_CHECKING:
     from ..codecs.entry import CodecEntry
+    from ..codecs.signature import OptionKind
     from ..files.opened import GlcFile
 
 __all__ = ["add_verbs"]
@@ -61,6 +63,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     decode.add_argument("--top-k", type=int, metavar="K", help="sample from the K most probable indices only")
     decode.add_argument("--seed", type=int, default=0, metavar="S", help="of sampling, default 0")
     decode.add_argument("--mask", type=Path, metavar="MASK", help="write a picture of what was lost (white)")
+    add_codec_options(decode, "decoding")
     decode.set_defaults(run=_decode)
 
     info = verbs.add_parser("info", help="what a .glc file says of itself", description="Describe a .glc file.")
@@ -85,12 +88,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
 
 
-def add_codec_options(parser: argparse.ArgumentParser) -> None:
+def add_codec_options(parser: argparse.ArgumentParser, kind: OptionKind = "options") -> None:
     """Add what codecs let their users choose; see :func:`codec_options`."""
     owners: dict[str, list[str]] = {}
     fields = {}
     for entry in all_codecs():
-        for field in entry.options.fields():
+        for field in options_of(entry, kind):
             owners.setdefault(field.name, []).append(entry.name)
             fields[field.name] = field
     for name, field in fields.items():
@@ -228,7 +231,7 @@ def _decode(options: argparse.Namespace) -> int:
     from ..imaging.files import write_picture
     from ..imaging.tiff import write_ome_tiff
 
-    file = open_file(options.input, device=options.device)
+    file = open_file(options.input, device=options.device, **codec_options(options))
     lossy = file.entry.capabilities.lossy_packets and file.layout.planes == 1
     if lossy and not options.preview and file.lost_packets():
         return _recover(file, options)

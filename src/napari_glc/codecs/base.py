@@ -33,7 +33,8 @@ ReadChunk = Callable[[int], bytes]
 """Returns the payload of a chunk of the plane, its checksum verified. Chunk ``tile * packets + packet``."""
 
 TileCache = MutableMapping[int, Any]
-"""What was decoded of tiles before, for a decoder to look up and to add to; what it holds is the codec's business."""
+"""What was decoded of tiles before, for a decoder to look up and to add to; what it holds is the codec's
+business, but no option for decoding may change it."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,12 @@ class Codec(Protocol):
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         """Pixels of a region; touches only the tiles the region depends on.
 
-        `preview` and `sample` are given to codecs that have them.
+        `preview` and `sample` are given to codecs that have them. `decoding` holds the options of the codec for
+        decoding (:attr:`~napari_glc.codecs.entry.CodecEntry.decoding`), ``None`` for their defaults.
         """
         ...
 

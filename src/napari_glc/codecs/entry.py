@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from .._base.places import found_at
 from ..errors import MissingDependencyError
-from .options import CodecOptions
+from .options import CodecOptions, OptionSet
 
 __all__ = ["Capabilities", "CodecEntry", "PlotStyle"]
 
@@ -87,6 +87,8 @@ class CodecEntry:
         The class that codes (:class:`~napari_glc.codecs.base.Codec`), made from a model file and a device.
     options
         What a user may choose beyond quality.
+    decoding
+        What a user may choose when a file is decoded; no file says it.
     config
         The class of its models' configurations; knows ``from_json`` and ``sees_whole_planes``.
     default_model
@@ -114,6 +116,7 @@ class CodecEntry:
     summary: str
     implementation: str
     options: type[CodecOptions] = CodecOptions
+    decoding: type[OptionSet] = OptionSet
     config: str = ""
     default_model: str = ""
     trainer: str = ""

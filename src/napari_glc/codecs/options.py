@@ -2,7 +2,9 @@
 
 What a user may choose beyond quality is a field of the codec's own subclass of :class:`CodecOptions`; its annotation
 says range, choices and words. From there it becomes an argument of :func:`napari_glc.encode`, an option of the
-shell, a field in napari, an entry of a Zarr configuration, and bytes of the file::
+shell, a field in napari, an entry of a Zarr configuration, and bytes of the file. What a user may choose of a file
+that is there already, how it is decoded, is a field of a subclass of :class:`OptionSet`, and becomes an argument of
+:func:`napari_glc.decode` and :func:`napari_glc.open`, an option of ``glc decode`` and a field in napari::
 
     @dataclass(frozen=True, kw_only=True)
     class Options(CodecOptions):
@@ -17,7 +19,7 @@ from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin, ge
 
 from ..errors import OptionError, UnsupportedVersionError
 
-__all__ = ["CodecOptions", "Knob", "OptionField"]
+__all__ = ["CodecOptions", "Knob", "OptionField", "OptionSet"]
 
 
 @dataclass(frozen=True)
@@ -97,17 +99,8 @@ class OptionField:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodecOptions:
-    """Base of all codecs' options; by itself, those of a codec that has none.
-
-    Two kinds of instances occur: wishes, which may leave a choice to the encoder, and what an encoder made of them,
-    which is what a file holds. A subclass with options to store overrides :meth:`pack` and :meth:`unpack`.
-    """
-
-    @property
-    def packets(self) -> int:
-        """Chunks each tile is divided into. The container stores it; a codec of lossy packets makes it a field."""
-        return 1
+class OptionSet:
+    """Options that belong together; by itself, none."""
 
     @classmethod
     def fields(cls) -> tuple[OptionField, ...]:
@@ -141,6 +134,20 @@ class CodecOptions:
     def to_dict(self) -> dict[str, Any]:
         """All options as JSON values."""
         return {field.name: getattr(self, field.name) for field in self.fields()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecOptions(OptionSet):
+    """Base of all codecs' options for encoding; by itself, those of a codec that has none.
+
+    Two kinds of instances occur: wishes, which may leave a choice to the encoder, and what an encoder made of them,
+    which is what a file holds. A subclass with options to store overrides :meth:`pack` and :meth:`unpack`.
+    """
+
+    @property
+    def packets(self) -> int:
+        """Chunks each tile is divided into. The container stores it; a codec of lossy packets makes it a field."""
+        return 1
 
     def facts(self) -> dict[str, Any]:
         """Those a file says."""

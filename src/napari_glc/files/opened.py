@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import math
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..codecs.base import Codec, PlaneCoding
     from ..codecs.entry import CodecEntry
     from ..codecs.index_mapped import IndexMapped
-    from ..codecs.options import CodecOptions
+    from ..codecs.options import CodecOptions, OptionSet
     from ..imaging.layout import Layout
     from ..models import ModelFile
     from ..recovery import Sampling
@@ -75,16 +76,22 @@ class GlcFile:
         Where to decode: ``"auto"``, or a torch device.
     model
         The model that made it, if that is at hand already; one with another hash does not count.
+    **decoding
+        How to decode: options of the codec; see :func:`napari_glc.decode`.
 
     Raises
     ------
+    OptionError
+        If the codec has no option of a name, or a value is not allowed.
     GlcError
         A subclass that says what is wrong with the file; its message names the file.
     OSError
         If it cannot be read at all.
     """
 
-    def __init__(self, source: str | Path | bytes, *, device: str = "auto", model: ModelFile | None = None) -> None:
+    def __init__(
+        self, source: str | Path | bytes, *, device: str = "auto", model: ModelFile | None = None, **decoding: Any
+    ) -> None:
         self.path = None if isinstance(source, bytes) else Path(source)
         self._data = source if isinstance(source, bytes) else None
         self._device, self._model = device, model
@@ -95,6 +102,28 @@ class GlcFile:
             stream.seek(0)
             self.container: Container = parse_head(stream, size)
             self.layout: Layout = _layout(self.container)
+        self._given = decoding
+        if decoding:
+            self.decoding.to_dict()
+
+    def decoded_with(self, **decoding: Any) -> GlcFile:
+        """The same file, to be decoded otherwise; what was read and decoded of it is shared.
+
+        Parameters
+        ----------
+        **decoding
+            Options of the codec; see :func:`napari_glc.decode`. Those not given stay as they are.
+
+        Raises
+        ------
+        OptionError
+            If the codec has no option of a name, or a value is not allowed.
+        """
+        other = copy.copy(self)
+        other._given = self._given | decoding
+        other.__dict__.pop("decoding", None)
+        other.decoding.to_dict()
+        return other
 
     @contextmanager
     def _stream(self) -> Iterator[BinaryIO]:
@@ -185,6 +214,19 @@ class GlcFile:
                     "its tiles share streams that this version does not know of its codec: update napari-glc"
                 )
             return self.entry.options.unpack(header.options, header.packets)
+
+    @cached_property
+    def decoding(self) -> OptionSet:
+        """Options of the codec for decoding.
+
+        Raises
+        ------
+        OptionError
+            If the codec has no option of a name it was opened with, or a value is not allowed.
+        UnsupportedVersionError
+            If this version has no such codec.
+        """
+        return self.entry.decoding.made(self.codec, self._given)
 
     @property
     def quality(self) -> float:
@@ -460,6 +502,7 @@ class GlcFile:
                 preview=preview,
                 sample=sample,
                 cache=self._decoded.of((plane, level, preview, sample)),
+                decoding=self.decoding,
             )
 
     def recover(

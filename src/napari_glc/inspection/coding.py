@@ -61,8 +61,8 @@ class CodingOptions:
         Wanted bits per pixel of the whole file, or ``None``.
     device
         ``"auto"`` or a torch device.
-    options
-        Of the codec.
+    options, decoding
+        Of the codec, for encoding and for decoding.
     """
 
     codec: str = DEFAULT_CODEC
@@ -71,6 +71,7 @@ class CodingOptions:
     bpp: float | None = None
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    decoding: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +89,8 @@ class CodingResult:
         Names.
     device
         Where the networks ran.
-    options
-        Of the codec, every choice made that was left to the encoder.
+    options, decoding
+        Of the codec, every choice made that was left to the encoder, and for decoding.
     quality
         0 to 100, as stored in the file.
     bpp
@@ -115,6 +116,7 @@ class CodingResult:
     model: str
     device: str
     options: Mapping[str, Any]
+    decoding: Mapping[str, Any]
     quality: float
     bpp: float
     raw_bytes: int
@@ -139,7 +141,7 @@ class CodingResult:
         """Everything but the bytes and the pixels."""
         names = ("codec", "model", "device", "quality", "bpp", "psnr", "ms_ssim", "encode_seconds", "decode_seconds")
         facts = {name: getattr(self, name) for name in names}
-        return facts | {"bytes": self.size, "compression_ratio": self.ratio, **self.options}
+        return facts | {"bytes": self.size, "compression_ratio": self.ratio, **self.options, **self.decoding}
 
 
 def code_plane(
@@ -246,7 +248,7 @@ def _there_and_back(
     else:
         data = encoded_to_bpp(job, options.bpp, device, encoding).data
     encoded = time.perf_counter()
-    file = GlcFile(data, device=device, model=job.model)
+    file = GlcFile(data, device=device, model=job.model, **options.decoding)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
         decoded = file.read(progress=part(_ENCODED, _DECODED))
@@ -260,6 +262,7 @@ def _there_and_back(
         model=job.model.name,
         device=device,
         options=file.options.facts(),
+        decoding=file.decoding.to_dict(),
         quality=file.quality,
         bpp=file.bpp,
         raw_bytes=math.prod(file.shape),

@@ -102,6 +102,7 @@ class CodecWidget(GlcWidget):
         self.bpp.setValue(0.03)
         self.add_row("&Target bpp", self.bpp, "Wanted bits per pixel of the whole file; takes about nine encodings")
         self.options_form = OptionForm(self, all_codecs())
+        self.decoding_form = OptionForm(self, all_codecs(), "decoding")
 
         self.table = ResultTable("Results of the last run")
         self.table.setToolTip("Select cells and press Ctrl+C to copy them")
@@ -146,7 +147,8 @@ class CodecWidget(GlcWidget):
         by_bpp = self.rate_by.currentData() == "bpp"
         self.form.setRowVisible(self.quality, not by_bpp)
         self.form.setRowVisible(self.bpp, by_bpp)
-        self.options_form.show_codec(self.codec.chosen.name)
+        for form in (self.options_form, self.decoding_form):
+            form.show_codec(self.codec.chosen.name)
 
     def obstacle(self) -> str:
         """Why Run is not possible now; empty if it is."""
@@ -181,6 +183,7 @@ class CodecWidget(GlcWidget):
             bpp=self.bpp.value() if self.rate_by.currentData() == "bpp" else None,
             device=self.device.device,
             options=self.options_form.values(codec),
+            decoding=self.decoding_form.values(codec),
         )
 
     # -- coding -----------------------------------------------------------------------------------------------
@@ -266,6 +269,8 @@ def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
         ("Model", result.model, f"Codec {result.codec}"),
         ("Device", result.device, "Where the networks ran; entropy coding always runs on the CPU"),
     ]
-    for field in codec_named(result.codec).options.fields():
-        rows.append((field.label, str(result.options[field.name]), field.knob.help))
+    entry, chosen = codec_named(result.codec), {**result.options, **result.decoding}
+    for field in (*entry.options.fields(), *entry.decoding.fields()):
+        if field.name in chosen:
+            rows.append((field.label, str(chosen[field.name]), field.knob.help))
     return rows

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QComboBox
 
 from ...codecs.entry import CodecEntry
 from ...codecs.options import OptionField
+from ...codecs.signature import OptionKind, options_of
 from .base import GlcWidget
 from .choices import narrow
 
@@ -30,6 +31,8 @@ class OptionForm(QObject):
         Whose form; its rows come next.
     codecs
         Whose options.
+    kind
+        Those for encoding or for decoding.
 
     Attributes
     ----------
@@ -39,13 +42,13 @@ class OptionForm(QObject):
 
     changed = Signal()
 
-    def __init__(self, widget: GlcWidget, codecs: Sequence[CodecEntry]) -> None:
+    def __init__(self, widget: GlcWidget, codecs: Sequence[CodecEntry], kind: OptionKind = "options") -> None:
         super().__init__(widget)
         self._widget = widget
         self._fields: dict[str, dict[str, ValueWidget[Any]]] = {}
         for entry in codecs:
             made = self._fields[entry.name] = {}
-            for field in entry.options.fields():
+            for field in options_of(entry, kind):
                 made[field.name] = self._add(field)
 
     def _add(self, field: OptionField) -> ValueWidget[Any]:

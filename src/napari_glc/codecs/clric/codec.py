@@ -135,6 +135,7 @@ class ClricCodec:
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         """Pixels of a region; `cache` keeps latents of tiles. There is neither preview nor sample.
 

@@ -192,6 +192,7 @@ class GlcCodec:
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         """Pixels of a region.
 
@@ -211,6 +212,8 @@ class GlcCodec:
             Of no effect: there is one picture.
         cache
             Coefficients of tiles decoded before, of this plane and of previews or not.
+        decoding
+            Of no effect: the codec has no options for decoding.
 
         Returns
         -------

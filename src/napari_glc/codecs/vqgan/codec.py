@@ -256,6 +256,7 @@ class VqganCodec:
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         """Pixels of a region of an intact file.
 
@@ -273,6 +274,8 @@ class VqganCodec:
             Of no effect: an index map has no coarse part, and there is one picture.
         cache
             Indices of tiles decoded before, of this plane.
+        decoding
+            Of no effect: the codec has no options for decoding.
 
         Raises
         ------
