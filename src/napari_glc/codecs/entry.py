@@ -96,6 +96,9 @@ class CodecEntry:
     trainer
         The class that trains its models (:class:`~napari_glc.training.trainer.Trainer`); empty for none. The training
         configurations of its embedded models lie beside it, as ``NAME.toml``.
+    parts
+        From ``"encoder"`` and ``"decoder"`` to what the keys of the tensors begin with that a part of that kind may
+        replace (:mod:`napari_glc.codecs.parts`). Those of the encoder are what nothing but encoding uses.
     part_trainers
         From ``"encoder"`` and ``"decoder"`` to the class that trains such a part for a model
         (:class:`~napari_glc.training.part_trainer.PartTrainer`); their configurations lie beside the trainer too.
@@ -120,6 +123,7 @@ class CodecEntry:
     config: str = ""
     default_model: str = ""
     trainer: str = ""
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     part_trainers: Mapping[str, str] = field(default_factory=dict)
     checkpoints: str = ""
     extra: str = ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .._base.config import Config
     from ..models import ModelFile
     from ..training.config import StageConfig, TrainingConfig
+    from ..training.part_trainer import PartTrainer
     from ..training.trainer import Trainer
 
 __all__ = ["embedded_config", "embedded_configs", "export_model", "make_trainer", "read_config"]
@@ -116,7 +117,7 @@ def make_trainer(
 
 
 def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name: str, description: str) -> None:
-    """Write the averaged weights of a checkpoint as a model file.
+    """Write the averaged weights of a checkpoint as the file of a model or of a part.
 
     Parameters
     ----------
@@ -131,12 +132,27 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
     """
     from ..training import export
 
+    trainer = _trainer(config.codec, config.part)
+    if config.part:
+        export.export_part(
+            checkpoint,
+            target,
+            kind=config.part,
+            base=model_of(config.codec, config.base),
+            learned_parts=cast("type[PartTrainer[Any, Any]]", trainer).learned_parts,
+            eight_bit_parts=trainer.eight_bit_parts,
+            name=name,
+            description=description,
+            effect=config.effect,
+        )
+        return
     export.export_model(
         checkpoint,
         target,
         codec=config.codec,
         network=config.network,
-        eight_bit_parts=_trainer(config.codec).eight_bit_parts,
+        eight_bit_parts=trainer.eight_bit_parts,
+        encoder=codec_named(config.codec).parts.get("encoder", ()),
         name=name,
         description=description,
     )

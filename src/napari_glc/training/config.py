@@ -43,6 +43,8 @@ class DataConfig(Config, frozen=True, kw_only=True):
         Folder with the feature networks of the perceptual loss.
     zoom
         Least and greatest magnification of a crop.
+    image
+        A picture that itself is what is learned from: a painting.
     """
 
     archive: Path = Path("train.tar")
@@ -53,6 +55,7 @@ class DataConfig(Config, frozen=True, kw_only=True):
     micro_times: Natural = 1
     features: Path = Path("perceptual")
     zoom: tuple[float, float] = (0.8, 1.6)
+    image: Path | None = None
 
     def within(self, folder: Path) -> DataConfig:
         """The same with paths relative to a folder."""
@@ -182,6 +185,10 @@ class TrainingConfig:
             )
         except (OptionError, ValueError) as error:
             raise OptionError(f"{path}: {error}") from error
+
+    def with_image(self, image: Path) -> TrainingConfig:
+        """The same, learning from a picture as well."""
+        return replace(self, data=self.data.replaced(image=image))
 
     def shortened(self, steps: int) -> TrainingConfig:
         """The same stages at a few steps and small crops each: a test of the machinery."""

@@ -49,9 +49,9 @@ class GaussianNoise(Config, frozen=True, kw_only=True):
 
 
 class CameraNoise(Config, frozen=True, kw_only=True):
-    """Shot noise and read noise of a camera in low light (Foi et al. 2008, *Practical Poissonian-Gaussian noise
-    modeling*, eq. 1), and the range that becomes 8 bits.
+    """Shot noise and read noise of a camera in low light, and the range that becomes 8 bits.
 
+    The noise is that of Foi et al. 2008 (*Practical Poissonian-Gaussian noise modeling and fitting*, eq. 1).
     A plane of a file spans what the samples span, which noise widens: bright noise lies above the brightest signal.
     What is decoded has to be the signal *in the same range*, so the clean picture is scaled like the noisy one.
 
