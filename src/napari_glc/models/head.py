@@ -1,4 +1,4 @@
-"""The head of a safetensors file, read without its tensors, and its tensors once they are known to be the right ones."""
+"""The head of a safetensors file without its tensors, and the tensors once they are known to be the right ones."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A part for a model: another encoder or another decoder, in a file of its own.
 
 Safetensors like a model; the header's ``__metadata__`` holds ``part`` (its kind), ``codec``, ``base`` (the identity of
-the model it was made for), ``name``, ``description`` and ``effect`` (what it does to pictures, in a phrase). Its tensors
-take the places of the model's own of the same keys.
+the model it was made for), ``name``, ``description`` and ``effect`` (what it does to pictures, in a phrase). Its
+tensors take the places of the model's own of the same keys.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class PartFile:
         """
         if not self.fits(model):
             raise ModelError(
-                f"{self.kind} {self.name!r} was made for model {self.base[:6]} of codec {self.codec!r}; it does not fit "
-                f"{model.name!r} ({model.sha256[:6]})"
+                f"{self.kind} {self.name!r} was made for model {self.base[:6]} of codec {self.codec!r} and does not "
+                f"fit {model.name!r} ({model.sha256[:6]})"
             )
 
     def tensors_for(self, model: Mapping[str, Tensor]) -> dict[str, Tensor]:
