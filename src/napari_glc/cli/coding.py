@@ -100,6 +100,8 @@ def add_codec_options(parser: argparse.ArgumentParser, kind: OptionKind = "optio
         bounds = (field.knob.least, field.knob.most)
         span = "" if None in bounds else ", {:g} to {:g}".format(*bounds)
         choices = f": {', '.join(map(str, field.choices))}" if field.choices else ""
+        if field.knob.offered is not None:
+            choices = ": a name that glc models list shows, or a path"
         text = f"codec {', '.join(owners[name])}: {field.knob.help}{span}{choices}; default {field.default}"
         parser.add_argument(
             "--" + name.replace("_", "-"),

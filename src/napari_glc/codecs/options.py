@@ -13,7 +13,7 @@ that is there already, how it is decoded, is a field of a subclass of :class:`Op
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
 
@@ -36,6 +36,8 @@ class Knob:
         Words in a form; made from the name if empty.
     stored
         Whether a file says it; otherwise it is a matter of the encoder alone.
+    offered
+        What lists offer at the moment, where that depends on what is installed. Another text (a path) may do as well.
     """
 
     help: str
@@ -43,6 +45,7 @@ class Knob:
     most: float | None = None
     label: str = ""
     stored: bool = True
+    offered: Callable[[], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,11 @@ class CodecOptions(OptionSet):
     def packets(self) -> int:
         """Chunks each tile is divided into. The container stores it; a codec of lossy packets makes it a field."""
         return 1
+
+    @property
+    def encoder(self) -> str:
+        """The encoder that takes the place of the model's own (:mod:`napari_glc.codecs.parts`); ``"none"`` for none."""
+        return "none"
 
     def facts(self) -> dict[str, Any]:
         """Those a file says."""
