@@ -209,7 +209,7 @@ def test_noise_falls_to_nothing():
 
 def test_the_seed_is_in_the_file():
     for seed in (0, 1, 255, 256, 1 << 31, (1 << 32) - 1):
-        assert PercoOptions.unpack(PercoOptions(seed=seed).pack(), 1).seed == seed
+        assert PercoOptions.unpack(PercoOptions(noise_seed=seed).pack(), 1).noise_seed == seed
     assert PercoOptions().pack() == b""
     for later in (b"\0", b"\1\0", b"12345"):
         with pytest.raises(UnsupportedVersionError):
@@ -269,7 +269,7 @@ def test_same_bytes_same_picture_other_seed_other_picture(motocross):
     file = GlcFile(data)
     other = file.read(sample=1)
     assert np.abs(other.astype(int) - once).mean() > 1
-    seeded = napari_glc.encode(picture, codec="perco", quality=0, seed=1)
+    seeded = napari_glc.encode(picture, codec="perco", quality=0, noise_seed=1)
     assert len(seeded) == len(data) + 1
     np.testing.assert_array_equal(napari_glc.decode(seeded), other)
     assert np.abs(file.read(preview=True).astype(int) - once).mean() > 1
@@ -288,7 +288,7 @@ def test_more_quality_more_bytes(motocross, codec):
 def test_a_region_equals_that_part_of_the_whole(codec, motocross):
     plane = np.tile(motocross[:512, :768], (2, 2, 1))[:, :1416]
     grid = TileGrid(1024, 1416, 256)
-    coding = PlaneCoding(grid, 50, PercoOptions(seed=5))
+    coding = PlaneCoding(grid, 50, PercoOptions(noise_seed=5))
     chunks = codec.encode(plane, coding, _no).chunks
     whole = codec.decode(chunks.__getitem__, coding, grid.plane, _no)
     read = []
