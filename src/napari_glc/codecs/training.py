@@ -120,12 +120,14 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
     """
     from ..training import export
 
+    kind = _trainer(config.codec)
     export.export_model(
         checkpoint,
         target,
         codec=config.codec,
         network=config.network,
-        eight_bit_parts=_trainer(config.codec).eight_bit_parts,
+        eight_bit_parts=kind.eight_bit_parts,
+        exact_tensors=kind.exact_tensors,
         name=name,
         description=description,
     )

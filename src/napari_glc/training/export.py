@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +26,7 @@ def export_model(
     codec: str,
     network: Config,
     eight_bit_parts: tuple[str, ...],
+    exact_tensors: Callable[[dict[str, Tensor], Any], dict[str, Tensor]],
     name: str,
     description: str,
 ) -> None:
@@ -42,12 +45,18 @@ def export_model(
         Whose model it is, and the network that was trained.
     eight_bit_parts
         What the keys of the parts begin with that get eight bits.
+    exact_tensors
+        Returns tensors that are stored as they are, given all weights and `network`; see
+        :meth:`~napari_glc.training.trainer.Trainer.exact_tensors`.
     name, description
         See :class:`~napari_glc.models.ModelFile`.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    tensors: dict[str, Tensor] = {}
-    for key, value in state["average"].items():
+    weights: dict[str, Tensor] = state["average"]
+    tensors = exact_tensors(weights, network)
+    for key, value in weights.items():
+        if key in tensors:
+            continue
         if key.startswith(eight_bit_parts) and value.ndim >= 2 and value.numel() >= _SMALL:
             tensors |= pack_rows(key, value)
         else:
