@@ -18,7 +18,10 @@ class PercoOptions(CodecOptions):
     """The seed of the noise is in the file, so that everybody sees the same picture."""
 
     noise_seed: Annotated[
-        int, Knob("of the noise that the picture is painted from; the file says it", least=0, most=(1 << 8 * _SEED_BYTES) - 1)
+        int,
+        Knob(
+            "of the noise that the picture is painted from; the file says it", least=0, most=(1 << 8 * _SEED_BYTES) - 1
+        ),
     ] = 0
 
     def pack(self) -> bytes:
