@@ -107,6 +107,10 @@ class CodecEntry:
         empty for none. They are listed and recognised without the codec's libraries.
     extra, needs
         Libraries it needs beyond the package's own, and the extra that installs them.
+    caution
+        What is to be known of decoded pictures; layers say it in their metadata.
+    mark
+        What is put in brackets behind the names of decoded layers; empty for nothing.
     plot
         Of its curves.
     capabilities
@@ -128,6 +132,8 @@ class CodecEntry:
     checkpoints: str = ""
     extra: str = ""
     needs: tuple[str, ...] = ()
+    caution: str = "Decoded by a generative model, which invents plausible detail: not for measurements."
+    mark: str = ""
     plot: PlotStyle = field(default=PlotStyle("#7a7a7a"))
     capabilities: Capabilities = field(default=Capabilities())
 

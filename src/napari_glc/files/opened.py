@@ -458,6 +458,47 @@ class GlcFile:
 
         return assembled(self.layout, wanted, plane)
 
+    def samples(
+        self,
+        count: int,
+        region: tuple[slice | int, ...] | None = None,
+        *,
+        progress: Progress | None = None,
+        level: int = 0,
+    ) -> NDArray[Any]:
+        """Decode several of the pictures the same bytes stand for.
+
+        Where they differ, the decoder made them up; see :func:`napari_glc.inspection.samples.spread`.
+
+        Parameters
+        ----------
+        count
+            How many, at least one. The first is what :meth:`read` gives.
+        region, progress, level
+            See :meth:`read`.
+
+        Returns
+        -------
+        NDArray
+            ``(count, ...)``, each of them as from :meth:`read`.
+
+        Raises
+        ------
+        OptionError, LimitError, DamagedFileError, MissingModelError
+            As for :meth:`read`; if `count` is no number of pictures, or beyond one where there is only one.
+        """
+        import numpy as np
+
+        if count < 1:
+            raise OptionError(f"{count} is no number of pictures")
+        report = progress or no_progress
+        return np.stack(
+            [
+                self.read(region, progress=partial(_nth_part, report, number, count), level=level, sample=number)
+                for number in range(count)
+            ]
+        )
+
     def dask(self, level: int = 0) -> Any:
         """The array as a dask array that decodes what is computed, with a bounded memory of what was decoded.
 
