@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 import napari_glc
 from napari_glc import GlcFile
+from napari_glc._base import threads
 from napari_glc.codecs import blocks
 from napari_glc.container import parse, read_chunk
 from napari_glc.entropy.scales import SCALES
@@ -178,3 +179,16 @@ def test_progress_counts_up_and_can_stop_the_work(mosaic, mosaic_file):
 
     with pytest.raises(InterruptedError):
         napari_glc.encode(mosaic, progress=stop)
+
+
+def test_two_threads_make_the_same_file_and_the_same_picture(mosaic, mosaic_file, two_threads, monkeypatch):
+    """Six tiles and bands of blocks, side by side."""
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    told = []
+    with two_threads():
+        data = napari_glc.encode(mosaic, quality=40, progress=lambda done, total: told.append((done, total)))
+        picture = napari_glc.decode(data)
+    assert data == mosaic_file
+    assert told[0][0] == 0
+    assert told[-1][0] == told[-1][1]
+    np.testing.assert_array_equal(picture, napari_glc.decode(mosaic_file))

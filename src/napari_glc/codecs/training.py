@@ -152,6 +152,7 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
         codec=config.codec,
         network=config.network,
         eight_bit_parts=trainer.eight_bit_parts,
+        exact_tensors=trainer.exact_tensors,
         encoder=codec_named(config.codec).parts.get("encoder", ()),
         name=name,
         description=description,

@@ -177,7 +177,7 @@ def prepared_array(
     chosen = entry.options.made(codec, options)
     arrays = _levels(image)
     layout = laid_out(arrays[0].shape, np.dtype(arrays[0].dtype), axes, packed=channels == "packed")
-    model_file = with_encoder(model_of(codec, model), chosen.encoder)
+    model_file = with_encoder(model_of(codec, model), chosen.encoder, entry.parts.get("encoder", ()))
     height, width = layout.size("Y"), layout.size("X")
     if max(height, width) > get_limits().side:
         raise beyond(f"a side of {height} x {width} pixels is", "side")

@@ -11,7 +11,7 @@ import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .._base.atomic import write_parts_atomically
 from ..errors import ModelError
@@ -25,13 +25,25 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from .file import ModelFile
 
 __all__ = ["KINDS", "PartFile", "read_part", "write_part"]
 
 KINDS = ("encoder", "decoder")
 _SHA256 = re.compile("[0-9a-f]{64}")
 _MOST_TEXT = 200
+
+
+class _Model(Protocol):
+    """What a part asks of a :class:`~napari_glc.models.ModelFile`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def codec(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -75,11 +87,11 @@ class PartFile:
         """Bytes of the file."""
         return self.path.stat().st_size
 
-    def fits(self, model: ModelFile) -> bool:
+    def fits(self, model: _Model) -> bool:
         """Whether it was made for a model."""
         return self.codec == model.codec and self.base == model.sha256
 
-    def check_fits(self, model: ModelFile) -> None:
+    def check_fits(self, model: _Model) -> None:
         """Refuse another model than the one it was made for.
 
         Raises

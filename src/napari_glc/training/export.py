@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +26,7 @@ def export_model(
     codec: str,
     network: Config,
     eight_bit_parts: tuple[str, ...],
+    exact_tensors: Callable[[dict[str, Tensor], Any], dict[str, Tensor]],
     encoder: tuple[str, ...],
     name: str,
     description: str,
@@ -43,12 +46,16 @@ def export_model(
         Whose model it is, and the network that was trained.
     eight_bit_parts
         What the keys of the parts begin with that get eight bits.
+    exact_tensors
+        Returns tensors that are stored as they are, given all weights and `network`; see
+        :meth:`~napari_glc.training.trainer.Trainer.exact_tensors`.
     encoder
         What the keys of the tensors begin with that only encoding uses.
     name, description
         See :class:`~napari_glc.models.ModelFile`.
     """
-    tensors = _packed(checkpoint, ("",), eight_bit_parts)
+    weights = _average(checkpoint)
+    tensors = _packed(weights, ("",), eight_bit_parts, exact_tensors(weights, network))
     config = network.to_json()
     write_model(target, tensors, name=name, codec=codec, config=config, description=description, encoder=encoder)
 
@@ -78,7 +85,7 @@ def export_part(
     learned_parts
         What the keys of the tensors begin with that were learned.
     """
-    tensors = _packed(checkpoint, learned_parts, eight_bit_parts)
+    tensors = _packed(_average(checkpoint), learned_parts, eight_bit_parts, {})
     write_part(
         target,
         tensors,
@@ -91,11 +98,21 @@ def export_part(
     )
 
 
-def _packed(checkpoint: Path, wanted: tuple[str, ...], eight_bit_parts: tuple[str, ...]) -> dict[str, Tensor]:
+def _average(checkpoint: Path) -> dict[str, Tensor]:
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    tensors: dict[str, Tensor] = {}
-    for key, value in state["average"].items():
-        if not key.startswith(wanted):
+    weights: dict[str, Tensor] = state["average"]
+    return weights
+
+
+def _packed(
+    weights: dict[str, Tensor],
+    wanted: tuple[str, ...],
+    eight_bit_parts: tuple[str, ...],
+    exact: dict[str, Tensor],
+) -> dict[str, Tensor]:
+    tensors = dict(exact)
+    for key, value in weights.items():
+        if key in tensors or not key.startswith(wanted):
             continue
         if key.startswith(eight_bit_parts) and value.ndim >= 2 and value.numel() >= _SMALL:
             tensors |= pack_rows(key, value)

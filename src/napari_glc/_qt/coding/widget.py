@@ -276,5 +276,5 @@ def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
     entry, chosen = codec_named(result.codec), {**result.options, **result.decoding}
     for field in (*entry.options.fields(), *entry.decoding.fields()):
         if field.name in chosen:
-            rows.append((field.label, str(chosen[field.name]), field.knob.help))
+            rows.append((field.label.replace("&", ""), str(chosen[field.name]), field.knob.help))
     return rows

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..._base.interruption import watch
 from ..._base.progress import Progress, shifted
 from ..._base.quality import MAX_STEPS, from_steps, steps
+from ..._base.threads import side_by_side
 from ...container import Box, TileGrid
 from ...errors import OptionError
 from ...models import ModelFile
@@ -158,14 +159,16 @@ class GlcCodec:
         self, y: Tensor, coding: PlaneCoding, progress: Progress, tiles: Sequence[int] | None = None
     ) -> list[tuple[bytes, TileSymbols]]:
         """Payload and symbols of every tile, or of some, from the coefficients of the rectangle they make up."""
-        coded, grid = [], coding.grid
+        grid = coding.grid
         wanted = range(len(grid)) if tiles is None else tiles
         canvas = self.area(grid.around(tiles))
-        for done, index in enumerate(wanted):
-            progress(done, len(wanted))
+
+        def written(index: int) -> tuple[bytes, TileSymbols]:
             part = y[(..., *self.area(grid[index]).relative_to(canvas).slices)]
-            coded.append(self.coder.write(part.contiguous(), self.hyper_indices(part), steps(coding.quality)))
-        return coded
+            return self.coder.write(part.contiguous(), self.hyper_indices(part), steps(coding.quality))
+
+        progress(0, len(wanted))
+        return side_by_side(written, wanted, lambda done: progress(done, len(wanted)))
 
     def _check_tiles(self, grid: TileGrid) -> None:
         if grid.tile % self.walk.step:
@@ -242,17 +245,22 @@ class GlcCodec:
                 self.coder.check_size(payloads[index], area.height, area.width)
 
         canvas = seen.divided(self.config.factor)
-        y_hat = torch.zeros(1, self.config.channels, canvas.height, canvas.width)
-        for done, index in enumerate(tiles):
-            progress(done, total)
+
+        def read(index: int) -> Tensor:
             area = self.area(grid[index])
-            part = known.get(index)
-            if part is None:
-                part = self._tile_coefficients(payloads[index], area, coding.quality, preview=preview)
-                if cache is not None:
-                    cache[index] = part
+            return self._tile_coefficients(payloads[index], area, coding.quality, preview=preview)
+
+        progress(len(known), total)
+        decoded = side_by_side(read, payloads, lambda done: progress(len(known) + done, total))
+        for index, part in zip(payloads, decoded, strict=True):
+            known[index] = part
+            if cache is not None:
+                cache[index] = part
+        y_hat = torch.zeros(1, self.config.channels, canvas.height, canvas.width)
+        for index in tiles:
+            area = self.area(grid[index])
             common = area.cut(canvas)
-            y_hat[(..., *common.relative_to(canvas).slices)] = part[(..., *common.relative_to(area).slices)]
+            y_hat[(..., *common.relative_to(canvas).slices)] = known[index][(..., *common.relative_to(area).slices)]
 
         painting = shifted(progress, len(tiles), total)
         pixels = self.render(y_hat, canvas, coding.quality, box, grid, painting, self.generators.chosen(decoding))

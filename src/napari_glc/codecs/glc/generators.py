@@ -51,7 +51,7 @@ class Generators:
         own = self._net.vqgan.generator
         if decoding is None or decoding.style == NONE or decoding.strength == 0:
             return own
-        part = fitting_part(self._model, decoding.style, "decoder")
+        part = fitting_part(self._model, decoding.style, "decoder", DECODER)
         key = part.sha256, decoding.strength
         found = self._kept.get(key)
         if found is None:
