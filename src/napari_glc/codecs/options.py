@@ -134,6 +134,10 @@ class OptionSet:
                 raise OptionError(f"codec {codec!r} has no option {name!r}; its options: {theirs}")
         return cls(**{name: known[name].checked(value) for name, value in given.items()})
 
+    def measured(self) -> Self:
+        """The options with which pictures are measured: without what is not meant to be true to anything."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """All options as JSON values."""
         return {field.name: getattr(self, field.name) for field in self.fields()}

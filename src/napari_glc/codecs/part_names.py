@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from ..models import installed_parts
 
-__all__ = ["NONE", "names_of_parts"]
+__all__ = ["NONE", "REMOVED_KEY", "names_of_parts"]
 
 NONE = "none"
 """The model's own."""
+REMOVED_KEY = "removed"
+"""In a file's metadata: what an encoder left out of the picture, and which encoder."""
 
 
 def names_of_parts(codec: str, kind: str) -> Callable[[], tuple[str, ...]]:

@@ -25,6 +25,7 @@ from .._base.progress import Progress, no_progress
 from .._base.quality import checked_quality
 from ..codecs.base import PlaneCoding
 from ..codecs.loading import loaded_codec
+from ..codecs.part_names import REMOVED_KEY
 from ..codecs.parts import with_encoder
 from ..codecs.registry import DEFAULT_CODEC, codec_named, model_of, sees_whole_planes
 from ..container import ARRAY_KEY, BLOCK, DEFAULT_TILE, TILE_UNIT, ArrayKind, Header, Spool, TileGrid
@@ -41,10 +42,8 @@ if TYPE_CHECKING:
     from ..codecs.options import CodecOptions
     from ..models import ModelFile
 
-__all__ = ["REMOVED_KEY", "AnalysisMemory", "Job", "encoded_parts", "prepared", "prepared_array"]
+__all__ = ["AnalysisMemory", "Job", "encoded_parts", "prepared", "prepared_array"]
 
-REMOVED_KEY = "removed"
-"""In a file's metadata: what an encoder took for noise and left out."""
 _FEW_PIXELS = 4096
 """Longest side of planes that get no smaller levels by themselves."""
 _SMALLEST = 1024

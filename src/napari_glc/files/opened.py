@@ -34,6 +34,7 @@ __all__ = ["GlcFile", "Recovered"]
 
 _CACHED_BYTES = 1 << 24
 _DECODED_BYTES = 1 << 27
+_MOST_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,14 @@ class GlcFile:
         return self.container.metadata
 
     @property
+    def removed(self) -> str:
+        """What its encoder left out of the picture, and which encoder; empty if it left nothing out."""
+        from ..codecs.part_names import REMOVED_KEY
+
+        said = self.metadata.get(REMOVED_KEY)
+        return said[:_MOST_TEXT] if isinstance(said, str) else ""
+
+    @property
     def size(self) -> int:
         """Bytes of the file, headers included."""
         return self.container.size
@@ -376,7 +385,7 @@ class GlcFile:
         return sizes
 
     def facts(self) -> dict[str, Any]:
-        """Codec, model, quality, bytes, bpp and the codec's options, for display."""
+        """Codec, model, quality, bytes, bpp, what was left out, and the codec's options, for display."""
         facts = {
             "codec": self.codec,
             "model": self.model_tag,
@@ -384,6 +393,8 @@ class GlcFile:
             "bytes": self.size,
             "bpp": self.bpp,
         }
+        if self.removed:
+            facts["removed"] = self.removed
         try:
             return facts | self.options.facts()
         except UnsupportedVersionError:

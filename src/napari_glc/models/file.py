@@ -81,6 +81,11 @@ class ModelFile:
         """Bytes of the file."""
         return self.path.stat().st_size
 
+    @property
+    def plain(self) -> ModelFile:
+        """The same model with its own parts only."""
+        return replace(self, parts=())
+
     def network_config(self, kind: type[C]) -> C:
         """The configuration as an instance of `kind`.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
 
 from ..options import CodecOptions, Knob, OptionSet
 from ..part_names import NONE, names_of_parts
@@ -56,3 +56,7 @@ class GlcDecoding(OptionSet):
         ),
     ] = NONE
     strength: Annotated[float, Knob("how much of the style, 0 to 1", least=0.0, most=1.0)] = 1.0
+
+    def measured(self) -> Self:
+        """Without a style."""
+        return replace(self, style=NONE)
