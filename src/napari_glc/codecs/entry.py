@@ -93,6 +93,9 @@ class CodecEntry:
         The class of its models' configurations; knows ``from_json`` and ``sees_whole_planes``.
     default_model
         Name of its embedded model; empty for none.
+    stream_sizes
+        A function ``(config, payload, coding, box)`` that says how many bytes each stream has in a payload of the tile
+        `box`, by name; needs none of the codec's libraries. Empty if a payload is one stream.
     trainer
         The class that trains its models (:class:`~napari_glc.training.trainer.Trainer`); empty for none. The training
         configurations of its embedded models lie beside it, as ``NAME.toml``.
@@ -126,6 +129,7 @@ class CodecEntry:
     decoding: type[OptionSet] = OptionSet
     config: str = ""
     default_model: str = ""
+    stream_sizes: str = ""
     trainer: str = ""
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     part_trainers: Mapping[str, str] = field(default_factory=dict)

@@ -377,11 +377,23 @@ class GlcFile:
             with self._named_errors():
                 if place.kind == "tile":
                     coding = self.coding(place.plane, place.level)
-                    of_chunk = self.decoder.stream_sizes(self.chunk(index), coding, coding.grid[place.tile])
+                    of_chunk = self._sizes(self.chunk(index), coding, coding.grid[place.tile])
                 else:
                     of_chunk = {f"{place.kind} streams": len(self.chunk(index))}
             for name, count in of_chunk.items():
                 sizes[name] = sizes.get(name, 0) + count
+        return sizes
+
+    def _sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
+        """Bytes of the streams of a tile."""
+        from ..codecs.registry import config_of
+
+        entry = self.entry
+        if not entry.stream_sizes:
+            return {"payload": len(payload)}
+        sizes: dict[str, int] = entry.load(entry.stream_sizes, libraries=False)(
+            config_of(self.model) if entry.config else None, payload, coding, box
+        )
         return sizes
 
     def facts(self) -> dict[str, Any]:
