@@ -26,6 +26,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     train.add_argument("--data", type=Path, required=True, metavar="DIR", help="training pictures and feature networks")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, log and model")
     train.add_argument("--start", metavar="M", help="continue from this model (name, hash or path), not from scratch")
+    train.add_argument("--image", type=Path, metavar="PAINTING", help="what a style is learned from")
     train.add_argument("--name", default="trained", help="name of the exported model")
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
     train.add_argument("--smoke", action="store_true", help="three steps a stage: does it run at all")
@@ -40,6 +41,8 @@ def _train(options: argparse.Namespace) -> int:
     device = choose_device(options.device)
     path = Path(options.config) if Path(options.config).is_file() else embedded_config(options.config)
     config = read_config(path, options.data)
+    if options.image is not None:
+        config = config.with_image(options.image)
     if options.smoke:
         config = config.shortened(steps=3)
     start = None if options.start is None else find_model(options.start)

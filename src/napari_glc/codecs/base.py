@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,9 +32,9 @@ when it is sliced will do."""
 ReadChunk = Callable[[int], bytes]
 """Returns the payload of a chunk of the plane, its checksum verified. Chunk ``tile * packets + packet``."""
 
-TileCache = MutableMapping[int, Any]
-"""What was decoded of tiles before, for a decoder to look up and to add to; what it holds is the codec's
-business, but no option for decoding may change it."""
+TileCache = MutableMapping[Hashable, Any]
+"""What was decoded of tiles before, for a decoder to look up and to add to. What it holds is the codec's business; the
+key of a tile is its number, and the key of anything that options for decoding change says them."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ that is there already, how it is decoded, is a field of a subclass of :class:`Op
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
 
@@ -36,6 +36,8 @@ class Knob:
         Words in a form; made from the name if empty.
     stored
         Whether a file says it; otherwise it is a matter of the encoder alone.
+    offered
+        What lists offer at the moment, where that depends on what is installed. Another text (a path) may do as well.
     """
 
     help: str
@@ -43,6 +45,7 @@ class Knob:
     most: float | None = None
     label: str = ""
     stored: bool = True
+    offered: Callable[[], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,10 @@ class OptionSet:
                 raise OptionError(f"codec {codec!r} has no option {name!r}; its options: {theirs}")
         return cls(**{name: known[name].checked(value) for name, value in given.items()})
 
+    def measured(self) -> Self:
+        """The options with which pictures are measured: without what is not meant to be true to anything."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """All options as JSON values."""
         return {field.name: getattr(self, field.name) for field in self.fields()}
@@ -148,6 +155,11 @@ class CodecOptions(OptionSet):
     def packets(self) -> int:
         """Chunks each tile is divided into. The container stores it; a codec of lossy packets makes it a field."""
         return 1
+
+    @property
+    def encoder(self) -> str:
+        """The encoder that takes the place of the model's own (:mod:`napari_glc.codecs.parts`); ``"none"`` for none."""
+        return "none"
 
     def facts(self) -> dict[str, Any]:
         """Those a file says."""

@@ -58,4 +58,6 @@ def _words(field: OptionField) -> str:
     low, high = field.knob.least, field.knob.most
     span = f", {low:g} to {high:g}" if low is not None and high is not None else ""
     choices = "; one of " + ", ".join(f"``{choice!r}``" for choice in field.choices) if field.choices else ""
+    if field.knob.offered is not None:
+        choices = "; a name that ``glc models list`` shows, or a path"
     return field.knob.help + span + choices

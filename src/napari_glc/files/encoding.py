@@ -25,6 +25,8 @@ from .._base.progress import Progress, no_progress
 from .._base.quality import checked_quality
 from ..codecs.base import PlaneCoding
 from ..codecs.loading import loaded_codec
+from ..codecs.part_names import REMOVED_KEY
+from ..codecs.parts import with_encoder
 from ..codecs.registry import DEFAULT_CODEC, codec_named, model_of, sees_whole_planes
 from ..container import ARRAY_KEY, BLOCK, DEFAULT_TILE, TILE_UNIT, ArrayKind, Header, Spool, TileGrid
 from ..container.limits import MAX_LEVELS, beyond, get_limits
@@ -99,6 +101,12 @@ class Job:
             return ArrayKind.RGB8 if layout.rgb else ArrayKind.GREY8
         return ArrayKind.RGB_PLANES if layout.rgb else ArrayKind.GREY_PLANES
 
+    @property
+    def restoration(self) -> dict[str, Any]:
+        """What the file's metadata says of an encoder that left something out."""
+        removed = ", ".join(f"{part.effect} ({part.name})" for part in self.model.parts)
+        return {REMOVED_KEY: removed} if removed else {}
+
     def header(self, options: CodecOptions) -> Header:
         """The header of the file, given what the encoder made of the options."""
         can, grid = self.entry.capabilities, self.grid
@@ -169,7 +177,7 @@ def prepared_array(
     chosen = entry.options.made(codec, options)
     arrays = _levels(image)
     layout = laid_out(arrays[0].shape, np.dtype(arrays[0].dtype), axes, packed=channels == "packed")
-    model_file = model_of(codec, model)
+    model_file = with_encoder(model_of(codec, model), chosen.encoder, entry.parts.get("encoder", ()))
     height, width = layout.size("Y"), layout.size("X")
     if max(height, width) > get_limits().side:
         raise beyond(f"a side of {height} x {width} pixels is", "side")
@@ -234,7 +242,7 @@ def encoded_parts(
                         clipped += view.clipped
                     view = smaller
                     chunk += len(tiles) * packets
-        metadata = dict(job.metadata or {})
+        metadata = dict(job.metadata or {}) | job.restoration
         if job.kind.described:
             metadata[ARRAY_KEY] = replace(layout, clipped=clipped).to_json()
         try:

@@ -34,6 +34,7 @@ __all__ = ["GlcFile", "Recovered"]
 
 _CACHED_BYTES = 1 << 24
 _DECODED_BYTES = 1 << 27
+_MOST_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,14 @@ class GlcFile:
         return self.container.metadata
 
     @property
+    def removed(self) -> str:
+        """What its encoder left out of the picture, and which encoder; empty if it left nothing out."""
+        from ..codecs.part_names import REMOVED_KEY
+
+        said = self.metadata.get(REMOVED_KEY)
+        return said[:_MOST_TEXT] if isinstance(said, str) else ""
+
+    @property
     def size(self) -> int:
         """Bytes of the file, headers included."""
         return self.container.size
@@ -388,7 +397,7 @@ class GlcFile:
         return sizes
 
     def facts(self) -> dict[str, Any]:
-        """Codec, model, quality, bytes, bpp and the codec's options, for display."""
+        """Codec, model, quality, bytes, bpp, what was left out, and the codec's options, for display."""
         facts = {
             "codec": self.codec,
             "model": self.model_tag,
@@ -396,6 +405,8 @@ class GlcFile:
             "bytes": self.size,
             "bpp": self.bpp,
         }
+        if self.removed:
+            facts["removed"] = self.removed
         try:
             return facts | self.options.facts()
         except UnsupportedVersionError:
@@ -469,6 +480,47 @@ class GlcFile:
             return self.plane_pixels(number, level, wanted.box, part, preview=preview, sample=sample)
 
         return assembled(self.layout, wanted, plane)
+
+    def samples(
+        self,
+        count: int,
+        region: tuple[slice | int, ...] | None = None,
+        *,
+        progress: Progress | None = None,
+        level: int = 0,
+    ) -> NDArray[Any]:
+        """Decode several of the pictures the same bytes stand for.
+
+        Where they differ, the decoder made them up; see :func:`napari_glc.inspection.samples.spread`.
+
+        Parameters
+        ----------
+        count
+            How many, at least one. The first is what :meth:`read` gives.
+        region, progress, level
+            See :meth:`read`.
+
+        Returns
+        -------
+        NDArray
+            ``(count, ...)``, each of them as from :meth:`read`.
+
+        Raises
+        ------
+        OptionError, LimitError, DamagedFileError, MissingModelError
+            As for :meth:`read`; if `count` is no number of pictures, or beyond one where there is only one.
+        """
+        import numpy as np
+
+        if count < 1:
+            raise OptionError(f"{count} is no number of pictures")
+        report = progress or no_progress
+        return np.stack(
+            [
+                self.read(region, progress=partial(_nth_part, report, number, count), level=level, sample=number)
+                for number in range(count)
+            ]
+        )
 
     def dask(self, level: int = 0) -> Any:
         """The array as a dask array that decodes what is computed, with a bounded memory of what was decoded.

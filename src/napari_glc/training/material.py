@@ -33,10 +33,14 @@ def load_material(data: DataConfig, *, held_out: bool) -> list[NDArray[np.uint8]
     Returns
     -------
     list of ndarray
-        ``(H, W, 3)`` uint8. Training pictures of the second archive occur `extra_times` times.
+        ``(H, W, 3)`` uint8. Training pictures of the second archive occur `extra_times` times, those of microscopy
+        `micro_times` times.
     """
     first = _rows(data.index)
     members = [row["member"] for i, row in enumerate(first) if is_held_out(i) == held_out]
+    if data.micro_times != 1 and not held_out:
+        micro = [row["member"] for i, row in enumerate(first) if not is_held_out(i) and row["kind"] == "micro"]
+        members = [m for m in members if m not in set(micro)] + micro * data.micro_times
     if data.extra_archive is None or data.extra_index is None:
         return read_members(data.archive, members)
     second = _rows(data.extra_index)

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy
 
 from ..._base.atomic import write_atomically
-from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer
+from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
 from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
 from ...codecs.loading import release_models
 from ...codecs.registry import all_codecs, codec_named
@@ -58,7 +58,11 @@ class _Run:
             words.append(f"All {result.planes} planes were coded.")
         if isinstance(result.pixels, list):
             words.append("They are decoded when they are looked at, and were not measured.")
-        elif result.pixels.dtype != self.dtype:
+        if result.removed:
+            words.append(f"The encoder left out {result.removed}: it is not in the file.")
+        if painted_in(dict(result.decoding)):
+            words.append("The picture is painted; what was measured is the plain one.")
+        if not isinstance(result.pixels, list) and result.pixels.dtype != self.dtype:
             words.append(f"Files know no {self.dtype} samples: they are kept as {result.pixels.dtype}.")
         if self.limits is not None:
             low, high = self.limits
@@ -272,5 +276,5 @@ def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
     entry, chosen = codec_named(result.codec), {**result.options, **result.decoding}
     for field in (*entry.options.fields(), *entry.decoding.fields()):
         if field.name in chosen:
-            rows.append((field.label, str(chosen[field.name]), field.knob.help))
+            rows.append((field.label.replace("&", ""), str(chosen[field.name]), field.knob.help))
     return rows

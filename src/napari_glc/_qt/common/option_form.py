@@ -82,8 +82,12 @@ class OptionForm(QObject):
 def _made(field: OptionField) -> ValueWidget[Any]:
     """A field that allows what the option allows."""
     options: dict[str, Any] = {}
+    offered = field.knob.offered
     if field.choices:
         options["choices"] = field.choices
+    elif offered is not None:
+        # asked again whenever the list is filled: parts may be installed meanwhile
+        options["choices"] = lambda _: offered()
     elif field.type is int:
         low, high = field.knob.least, field.knob.most
         options |= {"min": int(-_MOST if low is None else low), "max": int(_MOST if high is None else high)}

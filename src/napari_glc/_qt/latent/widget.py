@@ -253,7 +253,7 @@ class LatentWidget(GlcWidget):
         """Show the attention of the picked position; a job under way is waited for, and only the last pick counts."""
         run, layer = self._run, self.attention.currentData()
         chosen = self.model.chosen
-        if run is None or chosen is None or not self.numbers.text() or run.model.sha256 != chosen.sha256:
+        if run is None or chosen is None or not self.numbers.text() or run.model.key != chosen.key:
             return
         if layer is None or layer < 0:
             self._layers.hide_attention(run.plane)

@@ -27,6 +27,7 @@ from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from ..transform_coded import CodedLatent
+from .generators import Generators
 from .streams import check_size
 from .symbols import RATE_STEPS, SymbolCoder, TileSymbols
 from .views import coded_latent, coefficient_bits
@@ -57,6 +58,7 @@ class GlcCodec:
         watch(net)
         watch(self.coder.prior)
         self.net = net
+        self.generators = Generators(model, net)
         self.walk = BlockWalk(
             config.factor,
             config.hyper_factor,
@@ -218,7 +220,7 @@ class GlcCodec:
         cache
             Coefficients of tiles decoded before, of this plane and of previews or not.
         decoding
-            Of no effect: the codec has no options for decoding.
+            See :class:`~napari_glc.codecs.glc.options.GlcDecoding`.
 
         Returns
         -------
@@ -262,12 +264,22 @@ class GlcCodec:
             common = area.cut(canvas)
             y_hat[(..., *common.relative_to(canvas).slices)] = known[index][(..., *common.relative_to(area).slices)]
 
-        pixels = self.render(y_hat, canvas, coding.quality, box, grid, shifted(progress, len(tiles), total))
+        painting = shifted(progress, len(tiles), total)
+        pixels = self.render(y_hat, canvas, coding.quality, box, grid, painting, self.generators.chosen(decoding))
         progress(total, total)
         return pixels
 
     @torch.no_grad()
-    def render(self, y_hat: Tensor, canvas: Box, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+    def render(
+        self,
+        y_hat: Tensor,
+        canvas: Box,
+        quality: float,
+        box: Box,
+        grid: TileGrid,
+        progress: Progress,
+        generator: nn.Module | None = None,
+    ) -> Plane:
         """Pixels of a region from the dequantised coefficients of all it depends on.
 
         Parameters
@@ -282,13 +294,16 @@ class GlcCodec:
             The region, and the tiles of the plane.
         progress
             See :data:`~napari_glc._base.progress.Progress`.
+        generator
+            The one that paints; ``None`` for the model's own.
         """
         position = _position(quality, self.config)
+        paint = self.net.generate if generator is None else generator
         return self.walk.synthesise(
             box,
             grid.plane,
             lambda area: y_hat[(..., *area.relative_to(canvas).slices)],
-            lambda part: self.net.generate(self.net.synthesise_latent(part, position)),
+            lambda part: paint(self.net.synthesise_latent(part, position)),
             progress,
         )
 
