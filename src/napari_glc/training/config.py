@@ -127,6 +127,8 @@ class TrainingConfig:
         ``"encoder"`` or ``"decoder"`` if a part for a model is trained, empty if a whole model is.
     base
         The model a part is for.
+    start
+        The part that training a part begins from; empty for the model's own.
     effect
         What a part does, in a phrase that files and layers repeat.
     """
@@ -139,6 +141,7 @@ class TrainingConfig:
     average: float
     part: str = ""
     base: str = ""
+    start: str = ""
     effect: str = ""
 
     @classmethod
@@ -181,6 +184,7 @@ class TrainingConfig:
                 average=found.average,
                 part=found.part,
                 base=found.base,
+                start=found.start,
                 effect=found.effect,
             )
         except (OptionError, ValueError) as error:
@@ -206,6 +210,7 @@ class _File(Config, frozen=True, kw_only=True):
     average: Share = 0.999
     part: Literal["", "encoder", "decoder"] = ""
     base: str = ""
+    start: str = ""
     effect: str = ""
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
+from ...models import ModelFile
 from ..options import CodecOptions, Knob, OptionSet
 from ..part_names import NONE, names_of_parts
+from ..parts import fitting_part
+from .parts import DECODER
 
 __all__ = ["GlcDecoding", "GlcOptions"]
 
@@ -55,7 +58,12 @@ class GlcDecoding(OptionSet):
             offered=names_of_parts("glc", "decoder"),
         ),
     ] = NONE
-    strength: Annotated[float, Knob("how much of the style, 0 to 1", least=0.0, most=1.0)] = 1.0
+    strength: Annotated[float, Knob("how much of the style", least=0.0, most=1.0, slider=True)] = 1.0
+
+    def check_model(self, model: ModelFile) -> None:
+        """See :meth:`~napari_glc.codecs.options.OptionSet.check_model`."""
+        if self.style != NONE:
+            fitting_part(model, self.style, "decoder", DECODER)
 
     def measured(self) -> Self:
         """Without a style."""
