@@ -176,6 +176,11 @@ class CodecOptions(OptionSet):
         """The encoder that takes the place of the model's own (:mod:`napari_glc.codecs.parts`); ``"none"`` for none."""
         return "none"
 
+    @property
+    def noise_level(self) -> float:
+        """The noise that encoder is to take out, in grey levels of 0 to 255; 0 for as much as is found."""
+        return 0.0
+
     def facts(self) -> dict[str, Any]:
         """Those a file says."""
         return {field.name: getattr(self, field.name) for field in self.fields() if field.knob.stored}

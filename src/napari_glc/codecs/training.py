@@ -148,6 +148,7 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
             name=name,
             description=description,
             effect=config.effect,
+            ramp=config.ramp,
         )
         return
     export.export_model(

@@ -131,6 +131,8 @@ class TrainingConfig:
         The part that training a part begins from; empty for the model's own.
     effect
         What a part does, in a phrase that files and layers repeat.
+    ramp
+        Levels of noise between which an encoder sets in; see :class:`~napari_glc.models.PartFile`.
     """
 
     codec: str
@@ -143,6 +145,7 @@ class TrainingConfig:
     base: str = ""
     start: str = ""
     effect: str = ""
+    ramp: tuple[float, float] | None = None
 
     @classmethod
     def load(
@@ -186,6 +189,7 @@ class TrainingConfig:
                 base=found.base,
                 start=found.start,
                 effect=found.effect,
+                ramp=found.ramp,
             )
         except (OptionError, ValueError) as error:
             raise OptionError(f"{path}: {error}") from error
@@ -212,6 +216,7 @@ class _File(Config, frozen=True, kw_only=True):
     base: str = ""
     start: str = ""
     effect: str = ""
+    ramp: tuple[float, float] | None = None
 
 
 def _path_of(kind: type[Any], value: Any) -> Any:

@@ -22,6 +22,8 @@ class GlcOptions(CodecOptions):
     ----------
     restore
         An encoder that leaves something out; the file's metadata says what.
+    noise
+        How strong the noise is; an encoder of noise that is not there changes nothing.
     """
 
     restore: Annotated[
@@ -32,6 +34,21 @@ class GlcOptions(CodecOptions):
             stored=False,
         ),
     ] = NONE
+
+    noise: Annotated[
+        float,
+        Knob(
+            "standard deviation of the noise that restore=denoise takes out, in grey levels; 0 estimates it",
+            least=0.0,
+            most=100.0,
+            stored=False,
+        ),
+    ] = 0.0
+
+    @property
+    def noise_level(self) -> float:
+        """See :attr:`~napari_glc.codecs.options.CodecOptions.noise_level`."""
+        return self.noise
 
     @property
     def encoder(self) -> str:
