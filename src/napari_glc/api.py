@@ -122,7 +122,13 @@ def encode(
 
 @partial(with_codec_options, kind="decoding")
 def decode(
-    data: bytes, *, device: str = "auto", preview: bool = False, progress: Progress | None = None, **decoding: Any
+    data: bytes,
+    *,
+    device: str = "auto",
+    preview: bool = False,
+    samples: int | None = None,
+    progress: Progress | None = None,
+    **decoding: Any,
 ) -> NDArray[Any]:
     """Decode the bytes of a ``.glc`` file.
 
@@ -134,6 +140,8 @@ def decode(
         See :func:`encode`.
     preview
         Decode the hyper streams only: a coarse picture.
+    samples
+        Decode so many of the pictures the bytes stand for, along a new first axis; see :meth:`GlcFile.samples`.
     progress
         See :func:`encode`.
     **decoding
@@ -151,7 +159,12 @@ def decode(
     GlcError
         A subclass that says what is wrong.
     """
-    return GlcFile(bytes(data), device=device, **decoding).read(preview=preview, progress=progress)
+    file = GlcFile(bytes(data), device=device, **decoding)
+    if samples is None:
+        return file.read(preview=preview, progress=progress)
+    if preview:
+        raise OptionError("there is one preview, not several samples of it")
+    return file.samples(samples, progress=progress)
 
 
 @partial(with_codec_options, kind="decoding")

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,8 @@ import torch
 import napari_glc
 from napari_glc import GlcFile
 from napari_glc._base.interruption import interruptible
+from napari_glc._napari.reader import read_layers
+from napari_glc.cli import main
 from napari_glc.codecs import registry
 from napari_glc.codecs.base import PlaneCoding
 from napari_glc.codecs.loading import loaded_codec
@@ -26,6 +29,7 @@ from napari_glc.codecs.perco.windows import OVERLAP, SIDE, used, weights, window
 from napari_glc.container import Box, TileGrid
 from napari_glc.errors import DamagedFileError, GlcError, OptionError, UnsupportedVersionError
 from napari_glc.files.damaging import DAMAGES, damage
+from napari_glc.inspection.samples import spread
 from napari_glc.models import find_model, write_model
 from napari_glc.models.registry import FOLDER_VARIABLE
 from napari_glc.networks.kl import KlAutoencoder
@@ -209,7 +213,7 @@ def test_noise_falls_to_nothing():
 
 def test_the_seed_is_in_the_file():
     for seed in (0, 1, 255, 256, 1 << 31, (1 << 32) - 1):
-        assert PercoOptions.unpack(PercoOptions(seed=seed).pack(), 1).seed == seed
+        assert PercoOptions.unpack(PercoOptions(noise_seed=seed).pack(), 1).noise_seed == seed
     assert PercoOptions().pack() == b""
     for later in (b"\0", b"\1\0", b"12345"):
         with pytest.raises(UnsupportedVersionError):
@@ -269,7 +273,7 @@ def test_same_bytes_same_picture_other_seed_other_picture(motocross):
     file = GlcFile(data)
     other = file.read(sample=1)
     assert np.abs(other.astype(int) - once).mean() > 1
-    seeded = napari_glc.encode(picture, codec="perco", quality=0, seed=1)
+    seeded = napari_glc.encode(picture, codec="perco", quality=0, noise_seed=1)
     assert len(seeded) == len(data) + 1
     np.testing.assert_array_equal(napari_glc.decode(seeded), other)
     assert np.abs(file.read(preview=True).astype(int) - once).mean() > 1
@@ -288,7 +292,7 @@ def test_more_quality_more_bytes(motocross, codec):
 def test_a_region_equals_that_part_of_the_whole(codec, motocross):
     plane = np.tile(motocross[:512, :768], (2, 2, 1))[:, :1416]
     grid = TileGrid(1024, 1416, 256)
-    coding = PlaneCoding(grid, 50, PercoOptions(seed=5))
+    coding = PlaneCoding(grid, 50, PercoOptions(noise_seed=5))
     chunks = codec.encode(plane, coding, _no).chunks
     whole = codec.decode(chunks.__getitem__, coding, grid.plane, _no)
     read = []
@@ -423,3 +427,46 @@ def test_progress_rises_to_its_end(codec, motocross):
         assert told == sorted(told)
         assert len({total for _, total in told}) == 1
         assert told[-1][0] == told[-1][1]
+
+
+# -- samples ----------------------------------------------------------------------------------------------
+
+
+def test_samples_are_pictures_of_their_own(motocross, tmp_path, capsys):
+    picture = motocross[:80, :120]
+    path = tmp_path / "a.glc"
+    napari_glc.imwrite(path, picture, codec="perco", quality=0)
+    file = napari_glc.open(path)
+    pictures = file.samples(3)
+    assert pictures.shape == (3, 80, 120, 3)
+    for number in range(3):
+        np.testing.assert_array_equal(pictures[number], file.read(sample=number))
+    np.testing.assert_array_equal(napari_glc.decode(path.read_bytes(), samples=2), pictures[:2])
+    found = spread(pictures, rgb=True)
+    np.testing.assert_allclose(found.mean, pictures.astype(float).mean(0), rtol=1e-5)
+    np.testing.assert_allclose(found.deviation, np.sqrt(pictures.astype(float).var(0).mean(-1)), rtol=1e-4)
+    assert main(["decode", str(path), str(tmp_path / "b.png"), "--samples", "3"]) == 0
+    for number in range(3):
+        np.testing.assert_array_equal(iio.imread(tmp_path / f"b-{number}.png"), pictures[number])
+    np.testing.assert_array_equal(iio.imread(tmp_path / "b-deviation.png"), np.round(found.deviation))
+    assert iio.imread(tmp_path / "b-mean.png").shape == (80, 120, 3)
+    with pytest.raises(OptionError, match="no number of pictures"):
+        file.samples(0)
+    with pytest.raises(OptionError, match="one preview"):
+        napari_glc.decode(path.read_bytes(), samples=2, preview=True)
+    assert main(["decode", str(path), str(tmp_path / "b.png"), "--samples", "2", "--preview"]) == 1
+    glc = napari_glc.encode(picture, quality=0)
+    with pytest.raises(OptionError, match="have no other samples"):
+        napari_glc.decode(glc, samples=2)
+
+
+def test_layers_say_that_they_are_painted(motocross, tmp_path):
+    path = tmp_path / "bike.glc"
+    napari_glc.imwrite(path, motocross[:64, :64], codec="perco", quality=0)
+    ((_, options, _),) = read_layers(str(path))
+    assert options["name"] == "bike (painted)"
+    assert "all detail is invented" in options["metadata"]["glc"]["warning"]
+    napari_glc.imwrite(path, motocross[:64, :64], quality=0)
+    ((_, options, _),) = read_layers(str(path))
+    assert options["name"] == "bike"
+    assert "not for measurements" in options["metadata"]["glc"]["warning"]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
+from ..codecs.entry import CodecEntry
+from ..codecs.registry import all_codecs
 from ..errors import UnsupportedVersionError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ __all__ = [
     "layer_metadata",
     "layer_options",
     "lost_options",
+    "marked",
     "metadata_of_layer",
     "painted_in",
 ]
@@ -28,7 +31,6 @@ _HUGE = 1e15
 _USUAL_AXES = "WVUQPTCZYX"
 _AXIS_NAMES = {"TIME": "T", "FRAME": "T", "CHANNEL": "C", "DEPTH": "Z", "PLANE": "Z", "ROW": "Y", "COLUMN": "X"}
 _CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
-_WARNING = "Decoded by a generative model, which invents plausible detail: not for measurements."
 
 
 def layer_metadata(options: dict[str, Any], rgb: bool) -> dict[str, Any]:
@@ -135,8 +137,9 @@ def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
         return tuple(default for _ in order) if values is None else tuple(values[place] for place in places)
 
     names = tuple(a.lower() for a in stored)
+    name = _text(kept.get("name")) or (file.path.stem if file.path is not None else "decoded")
     options: dict[str, Any] = {
-        "name": _text(kept.get("name")) or (file.path.stem if file.path is not None else "decoded"),
+        "name": marked(name, file.codec),
         "rgb": rgb,
         "scale": along(_scale(kept.get("scale"), len(stored)), 1.0),
         "translate": along(_numbers(kept.get("translate"), len(stored)), 0.0),
@@ -211,7 +214,20 @@ def lost_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def decoded_facts(facts: dict[str, Any], path: Path | None = None) -> dict[str, Any]:
     """What a decoded layer says of its origin: `facts`, the file if there is one, who decoded it, and a warning."""
-    return facts | {"file": None if path is None else str(path), "version": __version__, "warning": _WARNING}
+    entry = _entry(facts["codec"])
+    caution = CodecEntry.caution if entry is None else entry.caution
+    return facts | {"file": None if path is None else str(path), "version": __version__, "warning": caution}
+
+
+def marked(name: str, codec: str) -> str:
+    """The name of a decoded layer, with the codec's mark where it has one: ``"parrots (painted)"``."""
+    entry = _entry(codec)
+    return f"{name} ({entry.mark})" if entry is not None and entry.mark else name
+
+
+def _entry(codec: str) -> CodecEntry | None:
+    """A codec's entry; none for one this version lacks."""
+    return next((entry for entry in all_codecs() if entry.name == codec), None)
 
 
 # A file's metadata is as untrusted as the rest of it: what does not fit is ignored.

@@ -50,6 +50,14 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     decode.add_argument("input", type=Path, metavar="IN.glc", help="the file to decode")
     decode.add_argument("output", type=Path, metavar="OUT", help="PNG, TIFF, JPEG ..., by its suffix")
     decode.add_argument("--preview", action="store_true", help="coarse picture from the hyper streams alone")
+    painting = ", ".join(entry.name for entry in all_codecs() if entry.capabilities.samples) or "none yet"
+    decode.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help=f"codec {painting}: N pictures of the same bytes, OUT-0 and so on, their mean OUT-mean and their standard "
+        "deviation in grey levels OUT-deviation, large where the decoder makes things up",
+    )
     decode.add_argument("--planes", metavar="P", help="only these of a stack: T=3,C=0 or Z=2:5")
     decode.add_argument("--level", type=int, default=0, metavar="L", help="1 for half the resolution, and so on")
     decode.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
@@ -240,6 +248,8 @@ def _decode(options: argparse.Namespace) -> int:
     if lossy and not options.preview and file.lost_packets():
         return _recover(file, options)
     region = _region(options.planes, file.axes)
+    if options.samples is not None:
+        return _decode_samples(file, region, options)
     with bar("decoding") as progress:
         if options.output.suffix.lower() in (".tif", ".tiff") and not options.preview:
             source = LazyLevel(file, options.level)
@@ -247,14 +257,43 @@ def _decode(options: argparse.Namespace) -> int:
         else:
             picture = file.read(region, preview=options.preview, progress=progress, level=options.level)
             shape = picture.shape
-            axes = "".join(
-                a for a, part in itertools.zip_longest(file.layout.axes, region) if not isinstance(part, int)
-            )
-            write_picture(options.output, _picture(picture, axes, options.output))
+            write_picture(options.output, _picture(picture, _axes_left(file, region), options.output))
     if options.mask is not None:
         write_picture(options.mask, np.zeros(shape[:2], np.uint8))
     print(f"{options.output}: {' x '.join(map(str, shape))} {file.dtype}")
     return 0
+
+
+def _decode_samples(file: GlcFile, region: tuple[slice | int, ...], options: argparse.Namespace) -> int:
+    """Write several pictures of the same bytes, their mean and their standard deviation."""
+    import numpy as np
+
+    from ..errors import OptionError
+    from ..imaging.files import write_picture
+    from ..inspection.samples import spread
+
+    if options.preview:
+        raise OptionError("there is one preview, not several samples of it")
+    output: Path = options.output
+    axes = _axes_left(file, region)
+    with bar("decoding") as progress:
+        pictures = file.samples(options.samples, region, progress=progress, level=options.level)
+    found = spread(pictures, rgb="S" in axes)
+    named = {str(number): picture for number, picture in enumerate(pictures)}
+    named["mean"] = np.round(found.mean).astype(pictures.dtype)
+    for name, picture in named.items():
+        path = output.with_stem(f"{output.stem}-{name}")
+        write_picture(path, _picture(picture, axes, path))
+    path = output.with_stem(f"{output.stem}-deviation")
+    deviation = np.clip(np.round(found.deviation), 0, np.iinfo(pictures.dtype).max).astype(pictures.dtype)
+    write_picture(path, _picture(deviation, axes.replace("S", ""), path))
+    print(f"{output.with_stem(output.stem + '-*')}: {' x '.join(map(str, pictures.shape))} {file.dtype}")
+    return 0
+
+
+def _axes_left(file: GlcFile, region: tuple[slice | int, ...]) -> str:
+    """Axes of what is read of a region: integers take theirs away."""
+    return "".join(a for a, part in itertools.zip_longest(file.layout.axes, region) if not isinstance(part, int))
 
 
 def _region(planes: str | None, axes: str) -> tuple[slice | int, ...]:

@@ -133,10 +133,6 @@ class Codec(Protocol):
         """
         ...
 
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of each stream in a payload of the tile `box`."""
-        ...
-
     def qualities(self) -> Sequence[float]:
         """The qualities worth trying, rising: all half steps, or one for each level."""
         ...

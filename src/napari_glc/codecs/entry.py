@@ -93,6 +93,9 @@ class CodecEntry:
         The class of its models' configurations; knows ``from_json`` and ``sees_whole_planes``.
     default_model
         Name of its embedded model; empty for none.
+    stream_sizes
+        A function ``(config, payload, coding, box)`` that says how many bytes each stream has in a payload of the tile
+        `box`, by name; needs none of the codec's libraries. Empty if a payload is one stream.
     trainer
         The class that trains its models (:class:`~napari_glc.training.trainer.Trainer`); empty for none. The training
         configurations of its embedded models lie beside it, as ``NAME.toml``.
@@ -107,6 +110,10 @@ class CodecEntry:
         empty for none. They are listed and recognised without the codec's libraries.
     extra, needs
         Libraries it needs beyond the package's own, and the extra that installs them.
+    caution
+        What is to be known of decoded pictures; layers say it in their metadata.
+    mark
+        What is put in brackets behind the names of decoded layers; empty for nothing.
     plot
         Of its curves.
     capabilities
@@ -122,12 +129,15 @@ class CodecEntry:
     decoding: type[OptionSet] = OptionSet
     config: str = ""
     default_model: str = ""
+    stream_sizes: str = ""
     trainer: str = ""
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     part_trainers: Mapping[str, str] = field(default_factory=dict)
     checkpoints: str = ""
     extra: str = ""
     needs: tuple[str, ...] = ()
+    caution: str = "Decoded by a generative model, which invents plausible detail: not for measurements."
+    mark: str = ""
     plot: PlotStyle = field(default=PlotStyle("#7a7a7a"))
     capabilities: Capabilities = field(default=Capabilities())
 

@@ -380,11 +380,23 @@ class GlcFile:
             with self._named_errors():
                 if place.kind == "tile":
                     coding = self.coding(place.plane, place.level)
-                    of_chunk = self.decoder.stream_sizes(self.chunk(index), coding, coding.grid[place.tile])
+                    of_chunk = self._sizes(self.chunk(index), coding, coding.grid[place.tile])
                 else:
                     of_chunk = {f"{place.kind} streams": len(self.chunk(index))}
             for name, count in of_chunk.items():
                 sizes[name] = sizes.get(name, 0) + count
+        return sizes
+
+    def _sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
+        """Bytes of the streams of a tile."""
+        from ..codecs.registry import config_of
+
+        entry = self.entry
+        if not entry.stream_sizes:
+            return {"payload": len(payload)}
+        sizes: dict[str, int] = entry.load(entry.stream_sizes, libraries=False)(
+            config_of(self.model) if entry.config else None, payload, coding, box
+        )
         return sizes
 
     def facts(self) -> dict[str, Any]:
@@ -471,6 +483,47 @@ class GlcFile:
             return self.plane_pixels(number, level, wanted.box, part, preview=preview, sample=sample)
 
         return assembled(self.layout, wanted, plane)
+
+    def samples(
+        self,
+        count: int,
+        region: tuple[slice | int, ...] | None = None,
+        *,
+        progress: Progress | None = None,
+        level: int = 0,
+    ) -> NDArray[Any]:
+        """Decode several of the pictures the same bytes stand for.
+
+        Where they differ, the decoder made them up; see :func:`napari_glc.inspection.samples.spread`.
+
+        Parameters
+        ----------
+        count
+            How many, at least one. The first is what :meth:`read` gives.
+        region, progress, level
+            See :meth:`read`.
+
+        Returns
+        -------
+        NDArray
+            ``(count, ...)``, each of them as from :meth:`read`.
+
+        Raises
+        ------
+        OptionError, LimitError, DamagedFileError, MissingModelError
+            As for :meth:`read`; if `count` is no number of pictures, or beyond one where there is only one.
+        """
+        import numpy as np
+
+        if count < 1:
+            raise OptionError(f"{count} is no number of pictures")
+        report = progress or no_progress
+        return np.stack(
+            [
+                self.read(region, progress=partial(_nth_part, report, number, count), level=level, sample=number)
+                for number in range(count)
+            ]
+        )
 
     def dask(self, level: int = 0) -> Any:
         """The array as a dask array that decodes what is computed, with a bounded memory of what was decoded.

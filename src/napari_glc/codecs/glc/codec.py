@@ -23,10 +23,12 @@ from ...errors import OptionError
 from ...models import ModelFile
 from ...networks.config import GlcConfig
 from ...networks.glc import GlcNetwork
+from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from ..transform_coded import CodedLatent
 from .generators import Generators
+from .streams import check_size
 from .symbols import RATE_STEPS, SymbolCoder, TileSymbols
 from .views import coded_latent, coefficient_bits
 
@@ -47,7 +49,7 @@ class GlcCodec:
     def __init__(self, model: ModelFile, device: str = "cpu") -> None:
         config = model.network_config(GlcConfig)
         # the weights replace whatever a constructor would draw at random
-        with torch.device("meta"):
+        with unfilled():
             net = GlcNetwork(config)
         net.load_state_dict(model.load(), strict=True, assign=True)
         self.config = config
@@ -242,7 +244,7 @@ class GlcCodec:
         for index in tiles:
             if index not in known:
                 area, payloads[index] = self.area(grid[index]), read_chunk(index)
-                self.coder.check_size(payloads[index], area.height, area.width)
+                check_size(self.config, payloads[index], area.height, area.width)
 
         canvas = seen.divided(self.config.factor)
 
@@ -321,13 +323,6 @@ class GlcCodec:
         yield read.hyper_indices.astype(np.uint16)
         for symbols, _ in read.parts:
             yield symbols.astype(np.int16)
-
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of hyper indices, symbols and the codec's own checksum in a tile."""
-        area = self.area(box)
-        self.coder.check_size(payload, area.height, area.width)
-        hyper = self.coder.hyper_size(area.height, area.width)
-        return {"hyper": hyper, "symbols": len(payload) - hyper - 1, "checks": 1}
 
     # -- rate exploration and views ---------------------------------------------------------------------
 

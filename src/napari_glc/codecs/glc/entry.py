@@ -16,6 +16,7 @@ ENTRY = CodecEntry(
     implementation="napari_glc.codecs.glc.codec:GlcCodec",
     config="napari_glc.networks.config:GlcConfig",
     default_model="glc-small",
+    stream_sizes="napari_glc.codecs.glc.streams:stream_sizes",
     trainer="napari_glc.codecs.glc.trainer:GlcTrainer",
     options=GlcOptions,
     decoding=GlcDecoding,

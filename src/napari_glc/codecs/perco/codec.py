@@ -306,7 +306,7 @@ class PercoCodec:
         if not chosen.steps:
             mean: Tensor = conditions.mean.cpu()
             return mean
-        noise = normal_noise(coding.options.seed + sample, self.config.latent_channels, window)
+        noise = normal_noise(coding.options.noise_seed + sample, self.config.latent_channels, window)
         latent: Tensor = painted(
             self.net,
             conditions,

@@ -18,6 +18,11 @@ ENTRY = CodecEntry(
     config="napari_glc.networks.perco_config:PercoConfig",
     default_model="perco-small",
     trainer="napari_glc.codecs.perco.trainer:PercoTrainer",
+    caution=(
+        "Painted by a diffusion model from a few hundred bytes: layout and colours are of the original, all detail "
+        "is invented. Never for measurements, evidence or diagnosis."
+    ),
+    mark="painted",
     plot=PlotStyle("#7a3b8f", "s", ":"),
     capabilities=Capabilities(rate="levels", preview=True, samples=True, rate_steps=True),
 )

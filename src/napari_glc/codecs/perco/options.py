@@ -17,19 +17,22 @@ _SEED_BYTES = 4
 class PercoOptions(CodecOptions):
     """The seed of the noise is in the file, so that everybody sees the same picture."""
 
-    seed: Annotated[
-        int, Knob("of the noise that the picture is painted from", least=0, most=(1 << 8 * _SEED_BYTES) - 1)
+    noise_seed: Annotated[
+        int,
+        Knob(
+            "of the noise that the picture is painted from; the file says it", least=0, most=(1 << 8 * _SEED_BYTES) - 1
+        ),
     ] = 0
 
     def pack(self) -> bytes:
         """The seed, least byte first, without zeros at the end; none for zero."""
-        return self.seed.to_bytes(_SEED_BYTES, "little").rstrip(b"\0")
+        return self.noise_seed.to_bytes(_SEED_BYTES, "little").rstrip(b"\0")
 
     @classmethod
     def unpack(cls, data: bytes, packets: int) -> Self:
         """See :meth:`~napari_glc.codecs.options.CodecOptions.unpack`."""
         cls.refuse(len(data) > _SEED_BYTES or data.endswith(b"\0") or packets != 1)
-        return cls(seed=int.from_bytes(data, "little"))
+        return cls(noise_seed=int.from_bytes(data, "little"))
 
 
 @dataclass(frozen=True, kw_only=True)

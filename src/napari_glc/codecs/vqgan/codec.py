@@ -25,6 +25,7 @@ from ...networks.config import VqganConfig
 from ...networks.fixed_point import to_fixed_point
 from ...networks.index_map import IndexMapNetwork
 from ...networks.index_transformer import IndexTransformer
+from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from ..index_mapped import DamagedMap, IndexMap
@@ -54,7 +55,7 @@ class VqganCodec:
 
     def __init__(self, model: ModelFile, device: str = "cpu") -> None:
         config = model.network_config(VqganConfig)
-        with torch.device("meta"):
+        with unfilled():
             net = IndexMapNetwork(config)
         net.load_state_dict(model.load(), strict=True, assign=True)
         self.config: VqganConfig = config
@@ -388,11 +389,6 @@ class VqganCodec:
     ) -> Iterator[NDArray[np.integer[Any]]]:
         """The indices of a tile as uint16 in row-major order."""
         yield self.read_map(read_chunk, coding, coding.grid[tile], progress, strict=True).indices.astype(np.uint16)
-
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of the indices in a packet, and of the coder's own checksum."""
-        checks = 1 if coding.options.index_coder == "transformer" else 0
-        return {"indices": len(payload) - checks, "checks": checks}
 
     # -- lost packets -----------------------------------------------------------------------------------
 
