@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import OptionError
-
 from .config import DataConfig
 from .data import HELD_OUT_EVERY, is_held_out, read_members
 
