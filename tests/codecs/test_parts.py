@@ -95,7 +95,7 @@ def test_a_style_mixes_with_the_plain_decoder_and_is_never_there_unasked(folder,
     np.testing.assert_array_equal(file.read(), plain)
 
 
-def test_a_style_leaves_no_seams_between_blocks(folder, tensors, parrots, monkeypatch):
+def test_a_style_leaves_no_seams_between_blocks(folder, tensors, parrots):
 
     _write(folder / "bright.safetensors", _painter(tensors, 0.1), kind="decoder")
     data = napari_glc.encode(np.tile(parrots[:256, :256], (2, 3, 1)), tile=256)

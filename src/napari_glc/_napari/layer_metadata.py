@@ -154,6 +154,7 @@ def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
     if not rgb:
         options["colormap"] = _known_colormap(kept.get("colormap")) or "gray"
     if channel is not None:
+        options["metadata"]["glc"]["channel"] = channel
         _name_channel(options, kept.get("channels"), channel, layout.size("C"))
     return options
 

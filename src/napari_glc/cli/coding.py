@@ -204,6 +204,8 @@ def _encode(options: argparse.Namespace) -> int:
     file = open_file(options.output)
     bpp, before = file.bpp, math.prod(file.shape) * file.dtype.itemsize
     print(f"{options.output}: {file.size} bytes, {bpp:.4f} bpp, 1:{before / file.size:.0f}, quality {quality:g}")
+    if file.removed:
+        print(f"glc: left out for good: {file.removed}", file=sys.stderr)
     if file.layout.clipped:
         share = 100 * file.layout.clipped / math.prod(file.shape)
         print(

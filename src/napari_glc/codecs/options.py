@@ -15,9 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
 
 from ..errors import OptionError, UnsupportedVersionError
+
+if TYPE_CHECKING:
+    from ..models import ModelFile
 
 __all__ = ["CodecOptions", "Knob", "OptionField", "OptionSet"]
 
@@ -38,6 +41,8 @@ class Knob:
         Whether a file says it; otherwise it is a matter of the encoder alone.
     offered
         What lists offer at the moment, where that depends on what is installed. Another text (a path) may do as well.
+    slider
+        Whether a number is better dragged than typed; it needs both bounds.
     """
 
     help: str
@@ -46,6 +51,7 @@ class Knob:
     label: str = ""
     stored: bool = True
     offered: Callable[[], tuple[str, ...]] | None = None
+    slider: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,15 @@ class OptionSet:
                 raise OptionError(f"codec {codec!r} has no option {name!r}; its options: {theirs}")
         return cls(**{name: known[name].checked(value) for name, value in given.items()})
 
+    def check_model(self, model: ModelFile) -> None:
+        """Say what is missing for the options with a model, as far as that is known without loading it.
+
+        Raises
+        ------
+        OptionError, ModelError
+            If something is.
+        """
+
     def measured(self) -> Self:
         """The options with which pictures are measured: without what is not meant to be true to anything."""
         return self
@@ -160,6 +175,11 @@ class CodecOptions(OptionSet):
     def encoder(self) -> str:
         """The encoder that takes the place of the model's own (:mod:`napari_glc.codecs.parts`); ``"none"`` for none."""
         return "none"
+
+    @property
+    def noise_level(self) -> float:
+        """The noise that encoder is to take out, in grey levels of 0 to 255; 0 for as much as is found."""
+        return 0.0
 
     def facts(self) -> dict[str, Any]:
         """Those a file says."""

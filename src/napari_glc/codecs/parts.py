@@ -7,6 +7,8 @@ not move what probabilities depend on, and one for an encoder nothing a decoder 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ModelError
@@ -14,6 +16,9 @@ from ..models import ModelFile, PartFile, find_part, installed_parts
 from .part_names import NONE
 
 __all__ = ["fitting_part", "parts_of", "with_encoder"]
+
+_SHARES = 4
+"""Mixtures of a part with the model's own encoder; each is a codec in memory."""
 
 
 def parts_of(model: ModelFile, kind: str) -> list[PartFile]:
@@ -49,6 +54,23 @@ def fitting_part(model: ModelFile, wanted: str | Path, kind: str, allowed: tuple
     return part
 
 
-def with_encoder(model: ModelFile, wanted: str | Path, allowed: tuple[str, ...]) -> ModelFile:
-    """A model with another encoder, or itself for ``"none"``; errors as in :func:`fitting_part`."""
-    return model if wanted == NONE else model.with_part(fitting_part(model, wanted, "encoder", allowed))
+def with_encoder(
+    model: ModelFile, wanted: str | Path, allowed: tuple[str, ...], noise: Callable[[], float]
+) -> ModelFile:
+    """A model with another encoder, or itself for ``"none"``, or where there is no noise to take out.
+
+    Parameters
+    ----------
+    model, wanted, allowed
+        See :func:`fitting_part`; errors as there.
+    noise
+        Tells the level of the noise, in grey levels of 0 to 255; asked for encoders that depend on it.
+    """
+    if wanted == NONE:
+        return model
+    part = fitting_part(model, wanted, "encoder", allowed)
+    if part.ramp is not None:
+        low, high = part.ramp
+        share = min(max((noise() - low) / (high - low), 0.0), 1.0)
+        part = replace(part, strength=round(share * _SHARES) / _SHARES)
+    return model.with_part(part) if part.strength > 0 else model

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import OptionError
+from .parts import fitting_part
 from .registry import all_codecs, codec_named, model_of
 
 if TYPE_CHECKING:
@@ -111,8 +112,11 @@ def make_trainer(
     kind = _trainer(config.codec, config.part)
     if config.part:
         if start is not None:
-            raise OptionError("a part starts from the model it is for; leave the start out")
+            raise OptionError("what a part starts from is in its configuration: base and start")
         start = model_of(config.codec, config.base)
+        if config.start:
+            allowed = codec_named(config.codec).parts[config.part]
+            start = start.with_part(fitting_part(start, config.start, config.part, allowed))
     return kind(config, folder, device, start=start, checkpoint_seconds=checkpoint_seconds)
 
 
@@ -144,6 +148,7 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
             name=name,
             description=description,
             effect=config.effect,
+            ramp=config.ramp,
         )
         return
     export.export_model(

@@ -32,6 +32,7 @@ from ..container import ARRAY_KEY, BLOCK, DEFAULT_TILE, TILE_UNIT, ArrayKind, He
 from ..container.limits import MAX_LEVELS, beyond, get_limits
 from ..errors import OptionError, UnsupportedArrayError
 from ..imaging.layout import laid_out
+from ..imaging.noise import noise_level
 from ..imaging.planes import to_plane
 from ..imaging.ranges import RangeRule
 from ..imaging.source import ArraySource, PlaneView
@@ -47,6 +48,9 @@ __all__ = ["AnalysisMemory", "Job", "encoded_parts", "prepared", "prepared_array
 _FEW_PIXELS = 4096
 """Longest side of planes that get no smaller levels by themselves."""
 _SMALLEST = 1024
+_CROP = 512
+_PARTS = (0.0, 0.5, 1.0)
+"""Where the noise is looked for: crops at the ends and in the middle of each axis."""
 _MEMORY = 1 << 26
 
 
@@ -177,7 +181,7 @@ def prepared_array(
     chosen = entry.options.made(codec, options)
     arrays = _levels(image)
     layout = laid_out(arrays[0].shape, np.dtype(arrays[0].dtype), axes, packed=channels == "packed")
-    model_file = with_encoder(model_of(codec, model), chosen.encoder, entry.parts.get("encoder", ()))
+    model_file = model_of(codec, model)
     height, width = layout.size("Y"), layout.size("X")
     if max(height, width) > get_limits().side:
         raise beyond(f"a side of {height} x {width} pixels is", "side")
@@ -189,8 +193,26 @@ def prepared_array(
         raise beyond(f"{tiles} tiles or packets are", "chunks")
     rule = ("dtype" if layout.dtype == "uint8" else "minmax") if value_range is None else value_range
     source = ArraySource(arrays, layout).with_ranges(rule, range_per)
+    model_file = with_encoder(
+        model_file,
+        chosen.encoder,
+        entry.parts.get("encoder", ()),
+        lambda: chosen.noise_level or _noise_level(source),
+    )
     counted = (rule != "dtype" and rule != "minmax") or np.dtype(layout.dtype).kind == "f"
     return Job(source, model_file, entry, chosen, quality, tile, count, metadata, counted)
+
+
+def _noise_level(source: ArraySource) -> float:
+    """Of an array: the median over a few crops of a few planes, so that all planes are treated alike."""
+    layout, found = source.layout, []
+    height, width = layout.size("Y"), layout.size("X")
+    for plane in sorted({round(part * (layout.planes - 1)) for part in _PARTS}):
+        view: Any = source.plane(plane)
+        for top in sorted({round(part * max(0, height - _CROP)) for part in _PARTS}):
+            for left in sorted({round(part * max(0, width - _CROP)) for part in _PARTS}):
+                found.append(noise_level(view[top : top + _CROP, left : left + _CROP]))
+    return float(np.median(found))
 
 
 def encoded_parts(

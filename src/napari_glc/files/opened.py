@@ -311,6 +311,8 @@ class GlcFile:
         ------
         UnsupportedVersionError, MissingDependencyError, MissingModelError, DamagedFileError
             As for :attr:`decoder`.
+        OptionError, ModelError
+            If options for decoding name what is not installed or does not fit the model.
         """
         with self._named_errors():
             unknown = [extension.name for extension in self.container.header.extensions if extension.needed]
@@ -319,7 +321,8 @@ class GlcFile:
                     f"it needs {', '.join(unknown)}, which this version does not know: update napari-glc"
                 )
             self.entry.check_libraries()
-        _ = self.options, self.model
+            self.decoding.check_model(self.model)
+        _ = self.options
 
     def coding(self, plane: int = 0, level: int = 0) -> PlaneCoding:
         """How a plane is coded at a level of resolution, for :attr:`decoder`.

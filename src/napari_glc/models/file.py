@@ -74,7 +74,7 @@ class ModelFile:
     @property
     def key(self) -> str:
         """What tells it from every model that encodes or decodes otherwise."""
-        return "+".join((self.digest, *(part.sha256 for part in self.parts)))
+        return "+".join((self.digest, *(part.key for part in self.parts)))
 
     @property
     def size(self) -> int:

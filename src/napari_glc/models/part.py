@@ -70,6 +70,11 @@ class PartFile:
         What an encoder takes away, or how a decoder paints.
     keys
         Of the tensors it replaces.
+    ramp
+        Levels of noise, in grey levels of 0 to 255, below which an encoder is not taken and above which it is taken as
+        a whole; ``None`` takes it always.
+    strength
+        Share of it in the mixture with the model's own, 0 to 1.
     """
 
     name: str
@@ -81,6 +86,13 @@ class PartFile:
     description: str
     effect: str
     keys: tuple[str, ...]
+    ramp: tuple[float, float] | None = None
+    strength: float = 1.0
+
+    @property
+    def key(self) -> str:
+        """What tells it from other parts and other strengths of it."""
+        return self.sha256 if self.strength == 1 else f"{self.sha256}*{self.strength}"
 
     @property
     def size(self) -> int:
@@ -106,7 +118,10 @@ class PartFile:
             )
 
     def tensors_for(self, model: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Its tensors, which take the places of a model's.
+        """Its tensors, mixed with a model's by its strength; they take the places of the model's.
+
+        Between none and all of it, weights are mixed (network interpolation, Wang et al. 2019, *Deep network
+        interpolation for continuous imagery effect transition*, eq. 1): parts are trained from the model's own.
 
         Parameters
         ----------
@@ -125,7 +140,9 @@ class PartFile:
                 raise ModelError(f"{self.path}: the model has no tensor {key!r} of shape {tuple(value.shape)}")
             if not value.isfinite().all():
                 raise ModelError(f"{self.path}: tensor {key!r} holds values that are no numbers")
-        return tensors
+        if self.strength == 1:
+            return tensors
+        return {key: model[key].lerp(value.to(model[key]), self.strength) for key, value in tensors.items()}
 
 
 def read_part(path: Path) -> PartFile | None:
@@ -156,11 +173,21 @@ def read_part(path: Path) -> PartFile | None:
             description=metadata.get("description", "")[:_MOST_TEXT],
             effect=metadata.get("effect", "")[:_MOST_TEXT],
             keys=tuple(key for key in head.tensors if not key.endswith(SCALE_SUFFIX)),
+            ramp=_ramp(metadata.get("ramp", "")),
         )
     except ModelError as error:
         raise ModelError(f"{path} is not a part of napari-glc: {error}") from error
     except (OSError, struct.error, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ModelError(f"{path} is not a part of napari-glc: {error!r}") from error
+
+
+def _ramp(text: str) -> tuple[float, float] | None:
+    if not text:
+        return None
+    low, high = (float(word) for word in text.split())
+    if not 0 <= low < high < 256:
+        raise ValueError(f"no levels of noise rise from {low} to {high}")
+    return low, high
 
 
 def write_part(
@@ -173,6 +200,7 @@ def write_part(
     base: str,
     description: str,
     effect: str,
+    ramp: tuple[float, float] | None = None,
 ) -> None:
     """Write a part, atomically; parameters are those of :class:`PartFile`.
 
@@ -182,7 +210,7 @@ def write_part(
         Where; replaced as a whole if it exists.
     tensors
         Stored in the types they have.
-    kind, name, codec, base, description, effect
+    kind, name, codec, base, description, effect, ramp
         See :class:`PartFile`.
     """
     metadata = {
@@ -193,4 +221,6 @@ def write_part(
         "description": description,
         "effect": effect,
     }
+    if ramp is not None:
+        metadata["ramp"] = f"{ramp[0]:g} {ramp[1]:g}"
     write_parts_atomically(path, safetensors_parts(tensors, metadata))

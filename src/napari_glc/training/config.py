@@ -127,8 +127,12 @@ class TrainingConfig:
         ``"encoder"`` or ``"decoder"`` if a part for a model is trained, empty if a whole model is.
     base
         The model a part is for.
+    start
+        The part that training a part begins from; empty for the model's own.
     effect
         What a part does, in a phrase that files and layers repeat.
+    ramp
+        Levels of noise between which an encoder sets in; see :class:`~napari_glc.models.PartFile`.
     """
 
     codec: str
@@ -139,7 +143,9 @@ class TrainingConfig:
     average: float
     part: str = ""
     base: str = ""
+    start: str = ""
     effect: str = ""
+    ramp: tuple[float, float] | None = None
 
     @classmethod
     def load(
@@ -181,7 +187,9 @@ class TrainingConfig:
                 average=found.average,
                 part=found.part,
                 base=found.base,
+                start=found.start,
                 effect=found.effect,
+                ramp=found.ramp,
             )
         except (OptionError, ValueError) as error:
             raise OptionError(f"{path}: {error}") from error
@@ -206,7 +214,9 @@ class _File(Config, frozen=True, kw_only=True):
     average: Share = 0.999
     part: Literal["", "encoder", "decoder"] = ""
     base: str = ""
+    start: str = ""
     effect: str = ""
+    ramp: tuple[float, float] | None = None
 
 
 def _path_of(kind: type[Any], value: Any) -> Any:

@@ -71,6 +71,7 @@ def export_part(
     name: str,
     description: str,
     effect: str,
+    ramp: tuple[float, float] | None,
 ) -> None:
     """Write what was learned of a part as its file; see :func:`export_model`.
 
@@ -78,7 +79,7 @@ def export_part(
     ----------
     checkpoint, target, eight_bit_parts
         See :func:`export_model`.
-    kind, name, description, effect
+    kind, name, description, effect, ramp
         See :class:`~napari_glc.models.PartFile`.
     base
         The model the part is for.
@@ -95,6 +96,7 @@ def export_part(
         base=base.sha256,
         description=description,
         effect=effect,
+        ramp=ramp,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
-from .config import StageConfig
+from ..models import ModelFile
+from .config import StageConfig, TrainingConfig
 from .trainer import Trainer
 
 __all__ = ["PartTrainer"]
@@ -24,14 +26,25 @@ class PartTrainer(Trainer[_N, _S]):
     learned_parts
         What the keys of the tensors begin with that learn; the part file holds these and no others.
     base
-        The network as it was in the model.
+        The network as it is in the model.
+
+    Parameters
+    ----------
+    start
+        The model, with the part to begin from in its own one's place, or without.
+    config, folder, device, **options
+        See :class:`~napari_glc.training.trainer.Trainer`.
     """
 
     learned_parts: ClassVar[tuple[str, ...]]
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(
+        self, config: TrainingConfig, folder: Path, device: str = "cpu", *, start: ModelFile, **options: Any
+    ) -> None:
+        super().__init__(config, folder, device, start=start, **options)
         self.base = copy.deepcopy(self.net).requires_grad_(False).eval()
+        if start.parts:
+            self.base.load_state_dict(start.plain.load(), strict=True)
 
     def learning(self, stage: _S) -> list[nn.Parameter]:
         """The same parameters in every stage."""

@@ -70,6 +70,10 @@ class OptionForm(QObject):
                 self._widget.form.setRowVisible(field.native, name == codec)
         self._widget.give_mnemonics()
 
+    def has(self, codec: str) -> bool:
+        """Whether there are options of a codec."""
+        return bool(self._fields.get(codec))
+
     def field(self, codec: str, option: str) -> ValueWidget[Any]:
         """The field of an option."""
         return self._fields[codec][option]
@@ -95,6 +99,8 @@ def _made(field: OptionField) -> ValueWidget[Any]:
         low, high = field.knob.least, field.knob.most
         far = sys.float_info.max
         options |= {"min": -far if low is None else low, "max": far if high is None else high, "step": _step(field)}
+        if field.knob.slider:
+            options |= {"widget_type": "FloatSlider", "tracking": False}
     # without a name: a check box would put it beside its box
     made = create_widget(value=field.default, annotation=field.type, options=options)
     assert isinstance(made, ValueWidget)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
-import torch
 from cachetools import LRUCache
 from torch import nn
 
@@ -33,13 +33,10 @@ class Generators:
 
     def __init__(self, model: ModelFile, net: GlcNetwork) -> None:
         self._model, self._net = model, net
-        self._kept: LRUCache[tuple[str, float], nn.Module] = LRUCache(_KEPT)
+        self._kept: LRUCache[str, nn.Module] = LRUCache(_KEPT)
 
     def chosen(self, decoding: GlcDecoding | None) -> nn.Module:
         """The generator that options for decoding ask for.
-
-        Between none and all of a style, weights are mixed (network interpolation, Wang et al. 2019, eq. 1): both ends
-        were trained one from the other.
 
         Raises
         ------
@@ -52,19 +49,14 @@ class Generators:
         if decoding is None or decoding.style == NONE or decoding.strength == 0:
             return own
         part = fitting_part(self._model, decoding.style, "decoder", DECODER)
-        key = part.sha256, decoding.strength
-        found = self._kept.get(key)
+        part = replace(part, strength=decoding.strength)
+        found = self._kept.get(part.key)
         if found is None:
             found = copy.deepcopy(own)
-            weights = own.state_dict()
             (prefix,) = DECODER
-            painted = part.tensors_for({prefix + name: value for name, value in weights.items()})
-            mixed = {
-                name: torch.lerp(value, painted[prefix + name].to(value), decoding.strength)
-                for name, value in weights.items()
-                if prefix + name in painted
-            }
-            found.load_state_dict(weights | mixed)
+            weights = {prefix + name: value for name, value in own.state_dict().items()}
+            weights |= part.tensors_for(weights)
+            found.load_state_dict({name.removeprefix(prefix): value for name, value in weights.items()})
             watch(found)
-            self._kept[key] = found
+            self._kept[part.key] = found
         return found

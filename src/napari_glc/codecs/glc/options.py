@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
+from ...models import ModelFile
 from ..options import CodecOptions, Knob, OptionSet
 from ..part_names import NONE, names_of_parts
+from ..parts import fitting_part
+from .parts import DECODER
 
 __all__ = ["GlcDecoding", "GlcOptions"]
 
@@ -19,6 +22,8 @@ class GlcOptions(CodecOptions):
     ----------
     restore
         An encoder that leaves something out; the file's metadata says what.
+    noise
+        How strong the noise is; an encoder of noise that is not there changes nothing.
     """
 
     restore: Annotated[
@@ -29,6 +34,21 @@ class GlcOptions(CodecOptions):
             stored=False,
         ),
     ] = NONE
+
+    noise: Annotated[
+        float,
+        Knob(
+            "standard deviation of the noise that restore=denoise takes out, in grey levels; 0 estimates it",
+            least=0.0,
+            most=100.0,
+            stored=False,
+        ),
+    ] = 0.0
+
+    @property
+    def noise_level(self) -> float:
+        """See :attr:`~napari_glc.codecs.options.CodecOptions.noise_level`."""
+        return self.noise
 
     @property
     def encoder(self) -> str:
@@ -55,7 +75,12 @@ class GlcDecoding(OptionSet):
             offered=names_of_parts("glc", "decoder"),
         ),
     ] = NONE
-    strength: Annotated[float, Knob("how much of the style, 0 to 1", least=0.0, most=1.0)] = 1.0
+    strength: Annotated[float, Knob("how much of the style", least=0.0, most=1.0, slider=True)] = 1.0
+
+    def check_model(self, model: ModelFile) -> None:
+        """See :meth:`~napari_glc.codecs.options.OptionSet.check_model`."""
+        if self.style != NONE:
+            fitting_part(model, self.style, "decoder", DECODER)
 
     def measured(self) -> Self:
         """Without a style."""
