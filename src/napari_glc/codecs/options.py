@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin, ge
 
 from ..errors import OptionError, UnsupportedVersionError
 
-__all__ = ["CodecOptions", "Knob", "OptionField"]
+__all__ = ["EFFORT", "MOST_EFFORT", "CodecOptions", "Knob", "OptionField"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,18 @@ class Knob:
     most: float | None = None
     label: str = ""
     stored: bool = True
+
+
+MOST_EFFORT = 9
+"""The most of the option ``effort``."""
+
+EFFORT = Knob(
+    "time spent on fewer bytes for the same look: 0 is a single pass, 9 about a minute for 512 x 768 pixels",
+    least=0,
+    most=MOST_EFFORT,
+    stored=False,
+)
+"""Declares the option ``effort`` of a codec that can optimise; every decoder reads what it writes."""
 
 
 @dataclass(frozen=True)

@@ -259,7 +259,7 @@ def _there_and_back(
         codec=file.codec,
         model=job.model.name,
         device=device,
-        options=file.options.facts(),
+        options=job.options.to_dict() | file.options.facts(),
         quality=file.quality,
         bpp=file.bpp,
         raw_bytes=math.prod(file.shape),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..entry import Capabilities, CodecEntry, PlotStyle
+from .options import GlcOptions
 
 __all__ = ["ENTRY"]
 
@@ -12,10 +13,11 @@ ENTRY = CodecEntry(
     label="latent",
     summary="transform coding of the latent, continuous rate",
     implementation="napari_glc.codecs.glc.codec:GlcCodec",
+    options=GlcOptions,
     config="napari_glc.networks.config:GlcConfig",
     default_model="glc-small",
     trainer="napari_glc.codecs.glc.trainer:GlcTrainer",
     checkpoints="napari_glc.codecs.glc.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#2f9e8f", "o", "-"),
-    capabilities=Capabilities(rate="continuous", preview=True, coefficients=True, rate_steps=True),
+    capabilities=Capabilities(rate="continuous", preview=True, coefficients=True, rate_steps=True, effort=True),
 )

@@ -1,6 +1,5 @@
 """More time at the encoder, fewer bytes at the same look; the decoder is the same."""
 
-from .optimise import Goal, Report, Standing, optimise
-from .schedule import EFFORTS
+from .optimise import optimise
 
-__all__ = ["EFFORTS", "Goal", "Report", "Standing", "optimise"]
+__all__ = ["optimise"]

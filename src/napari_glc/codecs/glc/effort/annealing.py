@@ -52,20 +52,23 @@ class Step:
         Iterations done.
     distance
         Distortion of what was rendered.
+    look
+        The part of it that is the distance of features.
     bits
         Estimated bits of it.
     """
 
     iteration: int
     distance: float
+    look: float
     bits: float
 
 
 Quantiser = Callable[[int, Tensor], Tensor]
 """From a coding step and the means ``(1, N/4, h, w)`` of its coefficients to symbols, or to what is between two."""
 
-Evaluate = Callable[[Quantiser], tuple[Tensor, Tensor]]
-"""From a quantiser to distortion and bits, differentiable in both."""
+Evaluate = Callable[[Quantiser], tuple[Tensor, float, Tensor]]
+"""From a quantiser to distortion, distance of features, and bits; the first and the last are differentiable."""
 
 
 def anneal(
@@ -102,7 +105,7 @@ def anneal(
                 variables, None if done >= 1 - _HARD else _WARM * math.exp(-_COOLING * done), generator
             )
             with torch.enable_grad():
-                distance, bits = evaluate(quantise)
+                distance, look, bits = evaluate(quantise)
                 loss = distance + price() * bits
             optimizer.zero_grad()
             loss.backward()
@@ -110,7 +113,7 @@ def anneal(
                 for variable, mask in zip(variables, free, strict=True):
                     variable.grad = None if variable.grad is None else variable.grad * mask
             optimizer.step()
-            yield Step(iteration + 1, float(distance.detach()), float(bits.detach()))
+            yield Step(iteration + 1, float(distance.detach()), look, float(bits.detach()))
     finally:
         for variable in variables:
             variable.requires_grad_(False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,16 +16,37 @@ from ....entropy.estimate import gaussian_bits
 from ....entropy.gaussian import MAX_SYMBOL
 from ....entropy.scales import LOG_SCALE_MAX, LOG_SCALE_MIN, level_thresholds
 from ....networks.glc import GlcNetwork
-from ....networks.prior import MIN_QUANT_STEP, PriorParameters
+from ....networks.prior import MIN_QUANT_STEP, PriorParameters, StepVisitor
 from ....networks.quadtree import STEPS, merge_quarters, spread_quarters, step_mask
 from .annealing import Quantiser
 from .loss import Distortion, fast_precision
 
-__all__ = ["Block", "prior_parameters"]
+__all__ = ["Block", "Slopes", "prior_parameters"]
 
 _FRACTION_BITS = 24
 _SKIPPED_BELOW = float(level_thresholds(_FRACTION_BITS, logarithmic=True)[0]) / 2**_FRACTION_BITS
 """Logarithm of the scale below which a symbol is not coded."""
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """What is known of a choice of symbols.
+
+    Attributes
+    ----------
+    distance, look, bits
+        Distortion, distance of features, estimated bits.
+    gradients
+        Of the distortion and the priced bits of all *other* symbols by each symbol, ``(1, N/4, h, w)`` a coding step.
+    deviations
+        Standard deviations of the symbols; 0 where none is coded.
+    """
+
+    distance: float
+    look: float
+    bits: float
+    gradients: list[Tensor]
+    deviations: list[Tensor]
 
 
 def prior_parameters(net: GlcNetwork, hyper_indices: NDArray[np.int64], position: float) -> PriorParameters:
@@ -84,28 +107,64 @@ class Block:
         spread = [spread_quarters(part, mask) for part, mask in zip(parts, self.masks, strict=True)]
         return torch.stack(spread).sum(0) * self.parameters.quant_step
 
-    def evaluate(self, quantise: Quantiser) -> tuple[Tensor, Tensor]:
-        """Distortion and bits of what a way of rounding leads to, both differentiable."""
+    def evaluate(self, quantise: Quantiser) -> tuple[Tensor, float, Tensor]:
+        """Distortion, distance of features, and bits of what a way of rounding leads to."""
         y_hat, bits = self._code(quantise)
-        return self.distortion(self._render(y_hat * self.parameters.quant_step)), bits
+        distance, look = self.distortion(self._render(y_hat * self.parameters.quant_step))
+        return distance, look, bits
+
+    def slopes(self, symbols: list[Tensor], price: float) -> Slopes:
+        """What symbols cost, and how the cost of everything else changes with each of them.
+
+        Parameters
+        ----------
+        symbols
+            Whole numbers, ``(1, N/4, h, w)`` for each coding step.
+        price
+            Of a bit.
+        """
+        variables = [part.detach().clone().requires_grad_() for part in symbols]
+        deviations: list[Tensor] = []
+        own: list[Tensor] = []
+
+        def visit(step: int, mask: Tensor, scale: Tensor, mean: Tensor) -> Tensor:
+            mean, deviation, kept = self._step(mask, scale, mean)
+            taken = variables[step] * kept
+            own.append((gaussian_bits(taken.detach(), deviation) * kept).sum())
+            deviations.append(torch.where(kept > 0, deviation.detach(), torch.zeros_like(deviation)))
+            return spread_quarters(taken + mean, mask)
+
+        with torch.enable_grad():
+            y_hat = self._run(visit)
+            distance, look = self.distortion(self._render(y_hat * self.parameters.quant_step))
+            bits = torch.stack(own).sum()
+            (distance + price * bits).backward()
+        gradients = [torch.zeros_like(v) if v.grad is None else v.grad for v in variables]
+        return Slopes(float(distance.detach()), look, float(bits.detach()), gradients, deviations)
+
+    def _step(self, mask: Tensor, scale: Tensor, mean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Means and standard deviations of the symbols of a step, ``(1, N/4, h, w)``, and 1 where there are any."""
+        mean, logarithm = mean.float(), scale.float()
+        if not self.net.config.log_scale:
+            logarithm = logarithm.clamp_min(1e-6).log()
+        mean, logarithm = merge_quarters(mean * mask), merge_quarters(logarithm * mask)
+        kept = (logarithm >= _SKIPPED_BELOW).float()
+        return mean, logarithm.clamp(LOG_SCALE_MIN, LOG_SCALE_MAX).exp(), kept
+
+    def _run(self, visit: StepVisitor) -> Tensor:
+        with fast_precision(self.surroundings.device):
+            return self.net.code_steps(self.parameters, visit).float()
 
     def _code(self, quantise: Quantiser) -> tuple[Tensor, Tensor]:
         bits: list[Tensor] = []
 
         def visit(step: int, mask: Tensor, scale: Tensor, mean: Tensor) -> Tensor:
-            mean, logarithm = mean.float(), scale.float()
-            if not self.net.config.log_scale:
-                logarithm = logarithm.clamp_min(1e-6).log()
-            mean, logarithm = merge_quarters(mean * mask), merge_quarters(logarithm * mask)
-            kept = (logarithm >= _SKIPPED_BELOW).float()
+            mean, deviation, kept = self._step(mask, scale, mean)
             symbols = quantise(step, mean).clamp(-MAX_SYMBOL, MAX_SYMBOL) * kept
-            deviation = logarithm.clamp(LOG_SCALE_MIN, LOG_SCALE_MAX).exp()
             bits.append((gaussian_bits(symbols, deviation) * kept).sum())
             return spread_quarters(symbols + mean, mask)
 
-        with fast_precision(self.surroundings.device):
-            y_hat = self.net.code_steps(self.parameters, visit)
-        return y_hat.float(), torch.stack(bits).sum()
+        return self._run(visit), torch.stack(bits).sum()
 
     def _render(self, y_hat: Tensor) -> Tensor:
         height, width = self.surroundings.shape[2:]
@@ -121,13 +180,14 @@ class Block:
         return picture
 
     @torch.no_grad()
-    def judged(self, y_hat: Tensor) -> float:
-        """Distortion of dequantised coefficients of `coded`, as a decoder shows them."""
+    def judged(self, y_hat: Tensor) -> tuple[float, float]:
+        """Distortion of dequantised coefficients of `coded`, as a decoder shows them, and its distance of features."""
         whole = self.surroundings.clone()
         whole[(..., *self.place.slices)] = y_hat.to(whole.device)
         picture = self.net.generate(self.net.synthesise_latent(whole, self.position))
         shown = picture.add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
-        return float(self.distortion(shown))
+        distance, look = self.distortion(shown)
+        return float(distance), look
 
 
 def _look_up(gradient: Tensor) -> None:

@@ -14,6 +14,8 @@ __all__ = ["Distortion", "fast_precision"]
 
 _ABSOLUTE, _FEATURE, _STRUCTURE = 2.0, 1.0, 4.0
 """Weights of the mean absolute error, of the mean feature distance of a layer, and of one minus MS-SSIM."""
+_LOOKED_AT = 4
+"""Layers whose distances make up the distance ``squeezenet`` that is reported everywhere else."""
 
 
 def fast_precision(device: torch.device) -> torch.autocast:
@@ -60,14 +62,18 @@ class Distortion:
         with fast_precision(picture.device):
             return self.network(picture)  # type: ignore[no-any-return]
 
-    def __call__(self, restored: Tensor) -> Tensor:
-        """Distance ``()`` of a picture ``(1, 3, H, W)`` in [-1, 1]."""
+    def __call__(self, restored: Tensor) -> tuple[Tensor, float]:
+        """Distortion ``()`` of a picture ``(1, 3, H, W)`` in [-1, 1], and the distance of features in it."""
         restored = restored.float()
         absolute = ((restored - self.original).abs() * self.weights).sum() / 3
-        feature = torch.zeros((), device=restored.device)
-        for features, reference, weights in zip(
-            self._features(restored), self.references, self.layer_weights, strict=True
-        ):
-            feature = feature + layer_distance(features, reference, weights)
-        distance = _ABSOLUTE * absolute + _FEATURE / len(self.references) * feature
-        return distance + self.structure_weight * self.structure(restored)
+        layers = torch.stack(
+            [
+                layer_distance(features, reference, weights)
+                for features, reference, weights in zip(
+                    self._features(restored), self.references, self.layer_weights, strict=True
+                )
+            ]
+        )
+        distance = _ABSOLUTE * absolute + _FEATURE / len(layers) * layers.sum()
+        look = float(layers[:_LOOKED_AT].detach().sum())
+        return distance + self.structure_weight * self.structure(restored), look

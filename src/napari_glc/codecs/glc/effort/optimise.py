@@ -5,7 +5,7 @@
     effort 0 --> tile by tile, block by block --anneal--> coefficients --SymbolCoder.write--> true bytes
                       ^                                                         |
                       |                                          decoded, compared with the original
-                      +---- kept if distortion + price x bytes is lower <-------+
+                      +------------- kept if it is better by the aim <----------+
 
 A block is a tile, or a part of one larger than 768 pixels a side. It is optimised with what surrounds it held fixed,
 and the surroundings are seen up to 64 pixels away, so neighbouring blocks agree about what lies between them.
@@ -13,34 +13,38 @@ and the surroundings are seen up to 64 pixels away, so neighbouring blocks agree
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ...._base.progress import no_progress
+from ...._base.interruption import checkpoint
+from ...._base.progress import Progress, no_progress
 from ...._base.quality import steps
-from ....container import Box
+from ....container import Box, TileGrid
 from ....imaging.planes import padded_crop
 from ....metrics.feature_distance import FeatureDistance, SqueezeNetFeatures
+from ....networks.config import GlcConfig
+from ....networks.glc import GlcNetwork
 from ....networks.prior import PriorParameters
-from ..symbols import RATE_STEPS, TileSymbols
+from ...goals import Standing
+from ..symbols import RATE_STEPS, Rounding, SymbolCoder, TileSymbols, to_nearest
+from .aims import Aim, AsNear, Cheapest, Found, Within
 from .annealing import Annealing, anneal
 from .block import Block, prior_parameters
 from .loss import Distortion
-from .regions import checked_importance
 from .schedule import Plan, bit_price, plan_of
+from .trimming import trimmed
 
 if TYPE_CHECKING:
     from ...base import Plane, PlaneCoding
-    from ..codec import GlcCodec
+    from ...blocks import BlockOutputs, BlockWalk
 
-__all__ = ["Goal", "Report", "Standing", "optimise"]
+__all__ = ["optimise"]
 
 _LARGEST = 48
 """Longest side of a block in latent positions."""
@@ -50,64 +54,55 @@ _MARGIN = 4
 """Latent positions around a block that are seen with it, a multiple of a hyper index."""
 _RING = 2
 """Latent positions around a block in which its picture is still looked at."""
+_SEED = 0
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What is wanted of an optimisation.
+class SinglePass(Protocol):
+    """What of the codec is needed; see :class:`~napari_glc.codecs.glc.codec.GlcCodec`."""
 
-    Attributes
-    ----------
-    effort
-        0 to 9.
-    importance
-        Weights of the plane's pixels, ``(H, W)``, or ``None`` for all alike; see
-        :func:`~napari_glc.codecs.glc.effort.regions.checked_importance`.
-    seed
-        Of the random roundings.
-    """
+    config: GlcConfig
+    net: GlcNetwork
+    walk: BlockWalk
+    coder: SymbolCoder
 
-    effort: int
-    importance: Any = None
-    seed: int = 0
+    def area(self, tile: Box) -> Box:
+        """Latent positions of a tile."""
+        ...
 
+    def coefficients(
+        self,
+        plane: Plane,
+        quality: float,
+        progress: Progress,
+        latents: BlockOutputs | None = None,
+        box: Box | None = None,
+    ) -> Tensor:
+        """Coefficients of a plane or a part of it."""
+        ...
 
-@dataclass(frozen=True)
-class Standing:
-    """How far an optimisation is.
+    def write_tiles(
+        self, y: Tensor, coding: PlaneCoding, progress: Progress, tiles: Sequence[int] | None = None
+    ) -> list[tuple[bytes, TileSymbols]]:
+        """Payload and symbols of every tile, or of some."""
+        ...
 
-    Attributes
-    ----------
-    iteration, total
-        Iterations done and in all, over all tiles.
-    bytes
-        Bytes of the payloads, those of the present block as estimated.
-    distance
-        Distortion of the present block, as the optimiser weighs it.
-    """
-
-    iteration: int
-    total: int
-    bytes: float
-    distance: float
-
-
-Report = Callable[[Standing], "bool | None"]
-"""Called after every iteration; ``True`` ends the optimisation, and the best so far is what is returned."""
+    def render(self, y_hat: Tensor, canvas: Box, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+        """Pixels of a region from the dequantised coefficients of all it depends on."""
+        ...
 
 
 def optimise(
-    codec: GlcCodec,
+    codec: SinglePass,
     plane: Plane,
     coding: PlaneCoding,
-    goal: Goal,
-    report: Report | None = None,
+    progress: Progress = no_progress,
     tiles: Sequence[int] | None = None,
+    analysed: BlockOutputs | None = None,
 ) -> list[tuple[bytes, TileSymbols]]:
     """Payloads and symbols of all tiles in the order of the grid, or of some.
 
-    No tile is worse than with effort 0: what did not lower the sum of distortion and priced bytes is not taken. The
-    same arguments give the same bytes on the same machine.
+    No tile is worse than with effort 0: what is not better by the goal's own measure is not taken. The same arguments
+    give the same bytes on the same machine.
 
     Parameters
     ----------
@@ -116,21 +111,16 @@ def optimise(
     plane
         ``(H, W, 3)`` uint8.
     coding
-        Tiles and quality.
-    goal
-        What is wanted.
-    report
-        See :data:`Report`.
+        Tiles, quality, effort and goal.
+    progress
+        See :data:`~napari_glc._base.progress.Progress`.
     tiles
         Those wanted, which make up a rectangle; ``None`` for all.
-
-    Raises
-    ------
-    OptionError
-        If the goal cannot be meant.
+    analysed
+        From the codec's ``analyse`` of the same tiles, if it is at hand.
     """
     with torch.inference_mode(False), torch.no_grad():
-        return _Optimisation(codec, plane, coding, goal, report, tiles).run()
+        return _Optimisation(codec, plane, coding, progress, tiles, analysed).run()
 
 
 @dataclass
@@ -144,37 +134,56 @@ class _Tile:
     """Float32 ``(1, N, h, w)``: as analysed, then as dequantised."""
 
 
+@dataclass
+class _Tally:
+    """Distances of the blocks looked at, weighed by their pixels."""
+
+    pixels: int = 0
+    total: float = 0.0
+
+    def add(self, distance: float, pixels: int) -> None:
+        self.pixels += pixels
+        self.total += distance * pixels
+
+    def with_(self, distance: float, pixels: int) -> float:
+        """The mean, one more block counted."""
+        return (self.total + distance * pixels) / (self.pixels + pixels)
+
+
 class _Optimisation:
     def __init__(
         self,
-        codec: GlcCodec,
+        codec: SinglePass,
         plane: Plane,
         coding: PlaneCoding,
-        goal: Goal,
-        report: Report | None,
+        progress: Progress,
         tiles: Sequence[int] | None,
+        analysed: BlockOutputs | None,
     ) -> None:
         self.codec, self.plane, self.coding, self.grid = codec, plane, coding, coding.grid
-        self.plan, self.goal, self.report = plan_of(goal.effort), goal, report
-        self.importance: NDArray[np.float32] | None = None
-        if goal.importance is not None:
-            self.importance = checked_importance(goal.importance, *plane.shape[:2])
+        self.plan, self.goal, self.progress = plan_of(coding.effort), coding.goal, progress
         self.rate = steps(coding.quality)
         self.position = self.rate / RATE_STEPS * (codec.config.rate_points - 1)
         self.price = bit_price(coding.quality)
         self.wanted = list(range(len(self.grid)) if tiles is None else tiles)
-        self.canvas, self.surroundings, self.tiles = self._single_pass(tiles)
+        self.box = self.grid.around(tiles)
+        self.canvas, self.surroundings, self.tiles = self._single_pass(tiles, analysed)
         self.stopped = False
+        self.tally = _Tally()
         self.iterations = 0
-        self.total = self.plan.iterations * sum(len(_blocks(tile.area)) for tile in self.tiles)
+        # the looks of a block count as one more iteration
+        self.total = (self.plan.iterations + 1) * sum(len(_blocks(tile.area)) for tile in self.tiles)
 
-    def _single_pass(self, tiles: Sequence[int] | None) -> tuple[Box, Tensor, list[_Tile]]:
+    def _single_pass(
+        self, tiles: Sequence[int] | None, analysed: BlockOutputs | None
+    ) -> tuple[Box, Tensor, list[_Tile]]:
         """Effort 0: coefficients around what is wanted, and the tiles as written."""
         codec, whole = self.codec, self.codec.walk.aligned(self.grid.plane)
-        box = codec.walk.aligned(self.grid.around(tiles))
+        box = codec.walk.aligned(self.box)
         margin = codec.walk.synthesis_margin
         around = whole if margin is None else box.grown(_MARGIN * codec.config.factor, whole)
-        y = codec.coefficients(self.plane, self.coding.quality, no_progress, box=around).clone()
+        known = analysed if around == box else None
+        y = codec.coefficients(self.plane, self.coding.quality, no_progress, known, around).clone()
         canvas = codec.area(around)
         inner = y[(..., *codec.area(box).relative_to(canvas).slices)]
         coded = codec.write_tiles(inner, self.coding, no_progress, tiles)
@@ -187,18 +196,39 @@ class _Optimisation:
         return canvas, y, found
 
     def run(self) -> list[tuple[bytes, TileSymbols]]:
+        left = None if self.goal.most_bytes is None else self.goal.most_bytes
+        unseen = self._bytes()
         for tile in self.tiles:
-            if self.plan.looks and not self.stopped:
-                self._improve(tile)
+            single = len(tile.payload)
+            if self.stopped:
+                break
+            # what one tile leaves over, the next may have
+            allowed = None if left is None else left * single / max(unseen, 1)
+            self._improve(tile, allowed)
+            unseen -= single
+            left = None if left is None else left - len(tile.payload)
         return [(tile.payload, tile.symbols) for tile in self.tiles]
 
-    def _improve(self, tile: _Tile) -> None:
-        parameters = prior_parameters(self.codec.net, tile.symbols.hyper_indices, self.position)
-        for area in _blocks(tile.area):
-            if not self.stopped:
-                self._improve_block(tile, area, parameters)
+    def _bytes(self) -> int:
+        return sum(len(tile.payload) for tile in self.tiles)
 
-    def _improve_block(self, tile: _Tile, area: Box, parameters: PriorParameters) -> None:
+    def _improve(self, tile: _Tile, allowed: float | None) -> None:
+        parameters = prior_parameters(self.codec.net, tile.symbols.hyper_indices, self.position)
+        blocks = _blocks(tile.area)
+        for done, area in enumerate(blocks):
+            if not self.stopped:
+                spare = None if allowed is None else (allowed - len(tile.payload)) / (len(blocks) - done)
+                self._improve_block(tile, area, parameters, spare)
+
+    def _aim(self, tile: _Tile, look: float, bit: float, spare: float | None) -> Aim:
+        """What is wanted of a block of a tile that may have some more bytes than it has, and now has this distance."""
+        if spare is not None:
+            return Within(len(tile.payload) + spare)
+        if self.goal.distance_ratio is not None:
+            return AsNear(look * self.goal.distance_ratio)
+        return Cheapest(bit)
+
+    def _improve_block(self, tile: _Tile, area: Box, parameters: PriorParameters, spare: float | None) -> None:
         net = self.codec.net
         coded = area.grown(_MARGIN, tile.area)
         whole = self.codec.walk.synthesis_margin is None
@@ -215,30 +245,82 @@ class _Optimisation:
         )
         pixels = self._pixels(area)
         bit = self.price / pixels
-        best = block.judged(tile.symbols.y_hat[inner]) + 8 * len(tile.payload) * bit
-        others = sum(len(other.payload) for other in self.tiles if other is not tile)
+        best = self._found(block, tile.payload, tile.symbols, inner)
+        aim = self._aim(tile, best.look, bit, spare)
+        others = self._bytes() - len(tile.payload)
+        self._tell(others + best.bytes, best.distance, best, pixels, improved=False)
+        if self.stopped:
+            return
 
         parts = block.split(tile.coefficients[inner].to(self.codec.walk.device))
         free = None if coded == area else block.split(self._inside(area, coded, parameters, inner))
-        how = Annealing(self.plan.iterations, self.plan.learning_rate, self.goal.seed)
+
+        def taken(rounding: Rounding = to_nearest) -> Found:
+            """Write what there is; take it if it is better."""
+            nonlocal best
+            checkpoint()
+            candidate = tile.coefficients.clone()
+            candidate[inner] = block.join([p.detach() for p in parts]).cpu()
+            payload, symbols = self.codec.coder.write(candidate, tile.symbols.hyper_indices, self.rate, rounding)
+            found = self._found(block, payload, symbols, inner)
+            if aim.key(found) < aim.key(best):
+                best = found
+                tile.payload, tile.symbols = payload, symbols
+                self.surroundings[(..., *tile.area.relative_to(self.canvas).slices)] = symbols.y_hat
+            return found
+
+        how = Annealing(self.plan.iterations, self.plan.learning_rate, _SEED)
         looks = _looks(self.plan)
-        for step in anneal(parts, free, block.evaluate, lambda: bit, how):
-            self.iterations += 1
-            if self.report is not None:
-                standing = Standing(self.iterations, self.total, others + step.bits / 8, step.distance)
-                self.stopped = bool(self.report(standing))
-            if self.stopped or step.iteration in looks:
-                candidate = tile.coefficients.clone()
-                candidate[inner] = block.join([p.detach() for p in parts]).cpu()
-                payload, symbols = self.codec.coder.write(candidate, tile.symbols.hyper_indices, self.rate)
-                loss = block.judged(symbols.y_hat[inner]) + 8 * len(payload) * bit
-                if loss < best:
-                    best = loss
-                    tile.payload, tile.symbols = payload, symbols
+        price = aim.price(bit, self._fixed_bits(tile, block, parts), how.iterations)
+        for step in anneal(parts, free, block.evaluate, price, how):
+            price.hear(step)
+            before = best
+            last = step.iteration == how.iterations
+            if step.iteration in looks:
+                found = taken()
+                if last:
+                    trimmed(taken, found, aim)
+            self._tell(others + step.bits / 8, step.distance, best, pixels, improved=best is not before, step=True)
             if self.stopped:
+                if step.iteration not in looks:
+                    taken()
                 break
+        self.iterations += 1
+        self.tally.add(best.distance, pixels)
         tile.coefficients = tile.symbols.y_hat
-        self.surroundings[(..., *tile.area.relative_to(self.canvas).slices)] = tile.symbols.y_hat
+
+    def _found(self, block: Block, payload: bytes, symbols: TileSymbols, inner: Any) -> Found:
+        return Found(len(payload), *block.judged(symbols.y_hat[inner]))
+
+    def _fixed_bits(self, tile: _Tile, block: Block, parts: list[Tensor]) -> float:
+        """Bits of the tile's payload that the block's coefficients do not change."""
+        if self.goal.most_bytes is None:
+            return 0.0
+        *_, bits = block.evaluate(lambda step, mean: (parts[step] - mean).round())
+        return 8 * len(tile.payload) - float(bits)
+
+    def _tell(
+        self, size: float, distance: float, best: Found, pixels: int, *, improved: bool, step: bool = False
+    ) -> None:
+        self.iterations += step
+        self.progress(min(self.iterations, self.total - 1), self.total)
+        if self.goal.watch is None:
+            return
+        standing = Standing(
+            iteration=self.iterations,
+            total=self.total,
+            bytes=size,
+            distance=self.tally.with_(distance, pixels),
+            best_bytes=self._bytes(),
+            best_distance=self.tally.with_(best.distance, pixels),
+            improved=improved,
+            box=self.box,
+            picture=self._picture,
+        )
+        self.stopped = bool(self.goal.watch(standing))
+
+    def _picture(self) -> Plane:
+        return self.codec.render(self.surroundings, self.canvas, self.coding.quality, self.box, self.grid, no_progress)
 
     def _inside(self, area: Box, coded: Box, parameters: PriorParameters, inner: Any) -> Tensor:
         """Numbers that :meth:`Block.split` turns into ones in the block and zeros around it."""
@@ -261,7 +343,8 @@ class _Optimisation:
         counted = self._in_pixels(area.grown(_RING, seen)).cut(self.grid.plane)
         weights = torch.zeros(1, 1, box.height, box.width)
         place = (..., *counted.relative_to(box).slices)
-        weights[place] = 1 if self.importance is None else torch.from_numpy(self.importance[counted.slices])
+        importance = self.goal.importance
+        weights[place] = 1 if importance is None else torch.from_numpy(importance[counted.slices])
         original = torch.from_numpy(padded_crop(self.plane, box).astype(np.float32)).permute(2, 0, 1).unsqueeze(0)
         device = self.codec.walk.device
         original = original.div(127.5).sub(1).to(device, memory_format=torch.channels_last)

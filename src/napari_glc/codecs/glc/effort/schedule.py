@@ -5,12 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ....errors import OptionError
-
-__all__ = ["EFFORTS", "Plan", "bit_price", "plan_of"]
-
-EFFORTS = 10
-"""Levels of effort, 0 to 9."""
+__all__ = ["Plan", "bit_price", "plan_of"]
 
 _PRICES = (33.4, 14.4, 4.46, 0.80)
 """Lagrange multipliers (of bits per pixel) with which the training of the embedded model ended at its rate points."""
@@ -53,15 +48,7 @@ _PLANS = (
 
 
 def plan_of(effort: int) -> Plan:
-    """The plan of a level.
-
-    Raises
-    ------
-    OptionError
-        If there is no such level.
-    """
-    if isinstance(effort, bool) or not isinstance(effort, int) or not 0 <= effort < EFFORTS:
-        raise OptionError(f"effort must be a whole number from 0 to {EFFORTS - 1}, not {effort!r}")
+    """The plan of a level, 0 to 9."""
     return _PLANS[effort]
 
 
