@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -20,33 +18,13 @@ from ....networks.prior import MIN_QUANT_STEP, PriorParameters, StepVisitor
 from ....networks.quadtree import STEPS, merge_quarters, spread_quarters, step_mask
 from .annealing import Quantiser
 from .loss import Distortion, fast_precision
+from .views import VIEWS
 
-__all__ = ["Block", "Slopes", "prior_parameters"]
+__all__ = ["Block", "prior_parameters"]
 
 _FRACTION_BITS = 24
 _SKIPPED_BELOW = float(level_thresholds(_FRACTION_BITS, logarithmic=True)[0]) / 2**_FRACTION_BITS
 """Logarithm of the scale below which a symbol is not coded."""
-
-
-@dataclass(frozen=True)
-class Slopes:
-    """What is known of a choice of symbols.
-
-    Attributes
-    ----------
-    distance, look, bits
-        Distortion, distance of features, estimated bits.
-    gradients
-        Of the distortion and the priced bits of all *other* symbols by each symbol, ``(1, N/4, h, w)`` a coding step.
-    deviations
-        Standard deviations of the symbols; 0 where none is coded.
-    """
-
-    distance: float
-    look: float
-    bits: float
-    gradients: list[Tensor]
-    deviations: list[Tensor]
 
 
 def prior_parameters(net: GlcNetwork, hyper_indices: NDArray[np.int64], position: float) -> PriorParameters:
@@ -90,6 +68,7 @@ class Block:
         distortion: Distortion,
     ) -> None:
         self.net, self.position, self.parameters, self.distortion = net, position, parameters, distortion
+        self._turn = 0
         self.place = coded.relative_to(seen)
         self.surroundings = surroundings.clone()
         self.surroundings[(..., *self.place.slices)] = 0
@@ -108,39 +87,15 @@ class Block:
         return torch.stack(spread).sum(0) * self.parameters.quant_step
 
     def evaluate(self, quantise: Quantiser) -> tuple[Tensor, float, Tensor]:
-        """Distortion, distance of features, and bits of what a way of rounding leads to."""
-        y_hat, bits = self._code(quantise)
-        distance, look = self.distortion(self._render(y_hat * self.parameters.quant_step))
-        return distance, look, bits
+        """Distortion, distance of features, and bits of what a way of rounding leads to.
 
-    def slopes(self, symbols: list[Tensor], price: float) -> Slopes:
-        """What symbols cost, and how the cost of everything else changes with each of them.
-
-        Parameters
-        ----------
-        symbols
-            Whole numbers, ``(1, N/4, h, w)`` for each coding step.
-        price
-            Of a bit.
+        Every time, the picture is looked at in another way.
         """
-        variables = [part.detach().clone().requires_grad_() for part in symbols]
-        deviations: list[Tensor] = []
-        own: list[Tensor] = []
-
-        def visit(step: int, mask: Tensor, scale: Tensor, mean: Tensor) -> Tensor:
-            mean, deviation, kept = self._step(mask, scale, mean)
-            taken = variables[step] * kept
-            own.append((gaussian_bits(taken.detach(), deviation) * kept).sum())
-            deviations.append(torch.where(kept > 0, deviation.detach(), torch.zeros_like(deviation)))
-            return spread_quarters(taken + mean, mask)
-
-        with torch.enable_grad():
-            y_hat = self._run(visit)
-            distance, look = self.distortion(self._render(y_hat * self.parameters.quant_step))
-            bits = torch.stack(own).sum()
-            (distance + price * bits).backward()
-        gradients = [torch.zeros_like(v) if v.grad is None else v.grad for v in variables]
-        return Slopes(float(distance.detach()), look, float(bits.detach()), gradients, deviations)
+        y_hat, bits = self._code(quantise)
+        picture = self._render(y_hat * self.parameters.quant_step)
+        distance, look = self.distortion(picture, VIEWS[self._turn % len(VIEWS)])
+        self._turn += 1
+        return distance, look, bits
 
     def _step(self, mask: Tensor, scale: Tensor, mean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Means and standard deviations of the symbols of a step, ``(1, N/4, h, w)``, and 1 where there are any."""

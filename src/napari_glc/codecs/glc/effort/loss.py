@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from ....metrics.feature_distance import SqueezeNetFeatures
 from .features import Reference, layer_distance
 from .structure import Structure
+from .views import AS_IT_IS, View
 
 __all__ = ["Distortion", "fast_precision"]
 
@@ -24,6 +27,14 @@ def fast_precision(device: torch.device) -> torch.autocast:
         return torch.autocast("cuda", torch.bfloat16)
     native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return torch.autocast("cpu", torch.bfloat16, enabled=native)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A feature map of the original, and the weights ``(positions, 1)`` of its positions."""
+
+    reference: Reference
+    weights: Tensor
 
 
 class Distortion:
@@ -47,31 +58,41 @@ class Distortion:
         self.weights = weights / pixels
         self.structure = Structure(original, weights)
         self.structure_weight = _STRUCTURE * float(self.weights.sum())
-        with torch.no_grad():
-            maps = self._features(original)
-        self.references = [Reference.of(features) for features in maps]
-        height, width = original.shape[2:]
-        self.layer_weights = []
-        for features in maps:
-            # as many pixels as there are, seen by as many positions as the layer has
-            pooled = F.adaptive_avg_pool2d(self.weights, (features.shape[2], features.shape[3]))
-            scale = height * width / (features.shape[2] * features.shape[3])
-            self.layer_weights.append((pooled * scale).view(-1, 1))
+        self._targets: dict[View, list[_Target]] = {}
 
     def _features(self, picture: Tensor) -> list[Tensor]:
         with fast_precision(picture.device):
             return self.network(picture)  # type: ignore[no-any-return]
 
-    def __call__(self, restored: Tensor) -> tuple[Tensor, float]:
-        """Distortion ``()`` of a picture ``(1, 3, H, W)`` in [-1, 1], and the distance of features in it."""
+    def _targets_in(self, view: View) -> list[_Target]:
+        """What is compared with in a view, made when it is first looked at."""
+        if view not in self._targets:
+            weights = view.placed(self.weights)
+            # what a shifted view leaves out counts as the rest does
+            whole = float(self.weights.sum()) / max(float(weights.sum()), 1e-12)
+            height, width = weights.shape[2:]
+            found = []
+            with torch.no_grad():
+                for features in self._features(view(self.original)):
+                    # as many pixels as there are, seen by as many positions as the layer has
+                    pooled = F.adaptive_avg_pool2d(weights, (features.shape[2], features.shape[3]))
+                    scale = whole * height * width / (features.shape[2] * features.shape[3])
+                    found.append(_Target(Reference.of(features), (pooled * scale).reshape(-1, 1)))
+            self._targets[view] = found
+        return self._targets[view]
+
+    def __call__(self, restored: Tensor, view: View = AS_IT_IS) -> tuple[Tensor, float]:
+        """Distortion ``()`` of a picture ``(1, 3, H, W)`` in [-1, 1], and the distance of features in it.
+
+        `view` is how the feature network looks at both pictures.
+        """
         restored = restored.float()
         absolute = ((restored - self.original).abs() * self.weights).sum() / 3
+        targets = self._targets_in(view)
         layers = torch.stack(
             [
-                layer_distance(features, reference, weights)
-                for features, reference, weights in zip(
-                    self._features(restored), self.references, self.layer_weights, strict=True
-                )
+                layer_distance(features, target.reference, target.weights)
+                for features, target in zip(self._features(view(restored)), targets, strict=True)
             ]
         )
         distance = _ABSOLUTE * absolute + _FEATURE / len(layers) * layers.sum()
