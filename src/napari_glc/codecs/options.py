@@ -22,7 +22,7 @@ from ..errors import OptionError, UnsupportedVersionError
 if TYPE_CHECKING:
     from ..models import ModelFile
 
-__all__ = ["CodecOptions", "Knob", "OptionField", "OptionSet"]
+__all__ = ["EFFORT", "MOST_EFFORT", "CodecOptions", "Knob", "OptionField", "OptionSet"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,18 @@ class Knob:
     stored: bool = True
     offered: Callable[[], tuple[str, ...]] | None = None
     slider: bool = False
+
+
+MOST_EFFORT = 9
+"""The most of the option ``effort``."""
+
+EFFORT = Knob(
+    "time spent on fewer bytes for the same look: 0 is a single pass, 9 about a minute for 512 x 768 pixels",
+    least=0,
+    most=MOST_EFFORT,
+    stored=False,
+)
+"""Declares the option ``effort`` of a codec that can optimise; every decoder reads what it writes."""
 
 
 @dataclass(frozen=True)
