@@ -9,6 +9,7 @@ __all__ = ["plugin_setting"]
 
 _DEFAULTS: dict[tuple[str, str], Any] = {
     ("writer", "quality"): 50.0,
+    ("writer", "effort"): 0,
     ("runtime", "device"): "auto",
     ("reader", "style"): "none",
 }

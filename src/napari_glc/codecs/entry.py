@@ -39,6 +39,8 @@ class Capabilities:
         Whether another quality costs less than another encoding (:class:`~napari_glc.codecs.base.RateSteps`).
     samples
         Whether the same bytes decode into different pictures, by a seed.
+    effort
+        Whether its option ``effort`` optimises what a single pass gives, by a :class:`~napari_glc.codecs.goals.Goal`.
     exact_regions
         Whether a region decoded by itself equals that part of the whole.
     file_stream, plane_stream
@@ -53,6 +55,7 @@ class Capabilities:
     coefficients: bool = False
     rate_steps: bool = False
     samples: bool = False
+    effort: bool = False
     exact_regions: bool = True
     file_stream: bool = False
     plane_stream: bool = False

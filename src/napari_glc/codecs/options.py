@@ -22,7 +22,7 @@ from ..errors import OptionError, UnsupportedVersionError
 if TYPE_CHECKING:
     from ..models import ModelFile
 
-__all__ = ["CodecOptions", "Knob", "OptionField", "OptionSet"]
+__all__ = ["EFFORT", "MOST_EFFORT", "CodecOptions", "Knob", "OptionField", "OptionSet"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,18 @@ class Knob:
     stored: bool = True
     offered: Callable[[], tuple[str, ...]] | None = None
     slider: bool = False
+
+
+MOST_EFFORT = 9
+"""The most of the option ``effort``."""
+
+EFFORT = Knob(
+    "time spent on fewer bytes for the same look: 0 is a single pass, 9 about a minute for 512 x 768 pixels",
+    least=0,
+    most=MOST_EFFORT,
+    stored=False,
+)
+"""Declares the option ``effort`` of a codec that can optimise; every decoder reads what it writes."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +196,11 @@ class CodecOptions(OptionSet):
     def facts(self) -> dict[str, Any]:
         """Those a file says."""
         return {field.name: getattr(self, field.name) for field in self.fields() if field.knob.stored}
+
+    def asked(self) -> dict[str, Any]:
+        """Those for the encoder alone that are not what they are by themselves."""
+        alone = (field for field in self.fields() if not field.knob.stored)
+        return {f.name: value for f in alone if (value := getattr(self, f.name)) != f.default}
 
     def pack(self) -> bytes:
         """The option bytes of a file; empty if all stored options have the value a decoder takes without any."""

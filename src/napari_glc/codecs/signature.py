@@ -30,7 +30,11 @@ def with_codec_options(function: _F, kind: OptionKind = "options") -> _F:
     own = [p for p in plain.parameters.values() if p.kind is not p.VAR_KEYWORD]
 
     def refresh() -> None:
-        found = {field.name: field for entry in all_codecs() for field in options_of(entry, kind)}
+        found: dict[str, OptionField] = {}
+        for entry in all_codecs():
+            for field in options_of(entry, kind):
+                # an option of several codecs has the default of the first one, which is the default codec
+                found.setdefault(field.name, field)
         keywords = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
             for name, field in found.items()

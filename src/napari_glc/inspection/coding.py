@@ -63,6 +63,8 @@ class CodingOptions:
         ``"auto"`` or a torch device.
     options, decoding
         Of the codec, for encoding and for decoding.
+    samples
+        How many of the pictures that the bytes stand for are decoded, for codecs that have several.
     """
 
     codec: str = DEFAULT_CODEC
@@ -72,6 +74,7 @@ class CodingOptions:
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     decoding: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,9 @@ class CodingResult:
         Share of the samples beyond the range of the file.
     removed
         What the encoder left out of the picture; empty for nothing.
+    samples
+        Several pictures that the bytes stand for, along a new first axis, `pixels` the first of them; ``None`` if only
+        one was wanted or nothing was decoded.
     """
 
     data: bytes
@@ -129,6 +135,7 @@ class CodingResult:
     planes: int = 1
     clipped: float = 0.0
     removed: str = ""
+    samples: NDArray[Any] | None = None
 
     @property
     def size(self) -> int:
@@ -253,9 +260,13 @@ def _there_and_back(
     encoded = time.perf_counter()
     file = GlcFile(data, device=device, model=job.model, **options.decoding)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None
+    samples: NDArray[Any] | None = None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
-        decoded = file.read(progress=part(_ENCODED, _DECODED))
+        single = _ENCODED + (_DECODED - _ENCODED) // options.samples
+        decoded = file.read(progress=part(_ENCODED, single))
         seconds = time.perf_counter() - encoded
+        if options.samples > 1:
+            samples = _more_samples(file, decoded, options.samples, part(single, _DECODED))
         plain = file.decoding.measured()
         compared = decoded if plain == file.decoding else file.decoded_with(**plain.to_dict()).read()
         fidelity = _fidelity(file, image, compared, part(_DECODED, UNITS))
@@ -266,7 +277,7 @@ def _there_and_back(
         codec=file.codec,
         model=job.model.name,
         device=device,
-        options=file.options.facts(),
+        options=job.options.asked() | file.options.facts(),
         decoding=file.decoding.to_dict(),
         quality=file.quality,
         bpp=file.bpp,
@@ -278,7 +289,19 @@ def _there_and_back(
         planes=file.layout.planes,
         clipped=file.layout.clipped / math.prod(file.shape),
         removed=file.removed,
+        samples=samples,
     )
+
+
+def _more_samples(file: GlcFile, first: NDArray[Any], count: int, progress: Progress) -> NDArray[Any]:
+    """The first picture and those after it."""
+    others = [file.read(sample=number, progress=_part(progress, number - 1, count - 1)) for number in range(1, count)]
+    return np.stack([first, *others])
+
+
+def _part(progress: Progress, done: int, count: int) -> Progress:
+    """Of one of several equal parts of the work."""
+    return lambda n, of: progress(done * of + n, count * of)
 
 
 def _fidelity(file: GlcFile, image: Any, decoded: NDArray[Any], progress: Progress) -> Fidelity:

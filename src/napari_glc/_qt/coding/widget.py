@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox
 
 from ..._base.atomic import write_atomically
 from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
@@ -29,10 +29,12 @@ from ..common.option_form import OptionForm
 from ..common.own_layers import OwnLayers
 from ..common.paths import path_to_save, suggested_name
 from ..common.result_table import ResultTable, Row
-from .layers import put_decoded
+from .layers import put_decoded, put_samples
 
 __all__ = ["CodecWidget"]
 
+_MOST_SAMPLES = 32
+"""More pictures say little more of where they differ."""
 _MISSED = 0.05
 """Deviation from a wanted rate from which on it is mentioned."""
 
@@ -111,6 +113,10 @@ class CodecWidget(GlcWidget):
         self.add_row("&Target bpp", self.bpp, "Wanted bits per pixel of the whole file; takes about nine encodings")
         self.options_form = OptionForm(self, all_codecs())
         self.decoding_form = OptionForm(self, all_codecs(), "decoding")
+        self.samples = QSpinBox()
+        self.samples.setRange(1, _MOST_SAMPLES)
+        tip = "How many of the pictures the bytes stand for are decoded; where they differ, detail is made up"
+        self.add_row("Sa&mples", self.samples, tip)
 
         self.table = ResultTable("Results of the last run")
         self.table.setToolTip("Select cells and press Ctrl+C to copy them")
@@ -157,6 +163,7 @@ class CodecWidget(GlcWidget):
         self.form.setRowVisible(self.bpp, by_bpp)
         for form in (self.options_form, self.decoding_form):
             form.show_codec(self.codec.chosen.name)
+        self.form.setRowVisible(self.samples, self.codec.chosen.capabilities.samples)
 
     def obstacle(self) -> str:
         """Why Run is not possible now; empty if it is."""
@@ -192,6 +199,7 @@ class CodecWidget(GlcWidget):
             device=self.device.device,
             options=self.options_form.values(codec),
             decoding=self.decoding_form.values(codec),
+            samples=self.samples.value() if self.codec.chosen.capabilities.samples else 1,
         )
 
     # -- coding -----------------------------------------------------------------------------------------------
@@ -228,7 +236,10 @@ class CodecWidget(GlcWidget):
         words = run.notes(result)
         if run.layer in self.viewer.layers:
             index = () if run.plane is None else run.plane.index
-            put_decoded(self._layers, run.layer, result.pixels, decoded_facts(result.facts()), index)
+            facts = decoded_facts(result.facts())
+            put_decoded(self._layers, run.layer, result.pixels, facts, index)
+            if result.samples is not None:
+                put_samples(self._layers, run.layer, result.samples, facts, index)
         else:
             words.append("Its layer was removed meanwhile, so no layer was added; the result can be saved.")
         # the status line may have to say what hinders the next run

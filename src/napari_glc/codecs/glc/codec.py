@@ -27,6 +27,7 @@ from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from ..transform_coded import CodedLatent
+from .effort import optimise
 from .generators import Generators
 from .streams import check_size
 from .symbols import RATE_STEPS, SymbolCoder, TileSymbols
@@ -110,7 +111,7 @@ class GlcCodec:
         plane
             ``(H, W, 3)`` uint8.
         coding
-            Tiles and quality.
+            Tiles, quality, effort and goal.
         progress
             See :data:`~napari_glc._base.progress.Progress`.
         tiles
@@ -120,6 +121,9 @@ class GlcCodec:
         """
         grid = coding.grid
         self._check_tiles(grid)
+        if coding.effort:
+            worked = optimise(self, plane, coding, progress, tiles, analysed)
+            return Encoded(coding.options, [payload for payload, _ in worked])
         box = grid.around(tiles)
         blocks = len(self.walk.blocks(self.walk.aligned(box)))
         total = blocks + len(grid if tiles is None else tiles)

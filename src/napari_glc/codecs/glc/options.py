@@ -1,4 +1,4 @@
-"""What may be chosen of ``glc``: an encoder that restores, a generator that paints."""
+"""What may be chosen of ``glc``: how long the encoder works, an encoder that restores, a generator that paints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
 from ...models import ModelFile
-from ..options import CodecOptions, Knob, OptionSet
+from ..options import EFFORT, CodecOptions, Knob, OptionSet
 from ..part_names import NONE, names_of_parts
 from ..parts import fitting_part
 from .parts import DECODER
@@ -20,11 +20,15 @@ class GlcOptions(CodecOptions):
 
     Attributes
     ----------
+    effort
+        See :mod:`napari_glc.codecs.glc.effort`.
     restore
         An encoder that leaves something out; the file's metadata says what.
     noise
         How strong the noise is; an encoder of noise that is not there changes nothing.
     """
+
+    effort: Annotated[int, EFFORT] = 0
 
     restore: Annotated[
         str,

@@ -10,6 +10,7 @@ The last byte is computed of the symbols as the encoder knew them, so a decoder 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,18 @@ from ...networks.prior import PriorParameters
 from ...networks.quadtree import step_quarters
 from .streams import check_size, hyper_size
 
-__all__ = ["SymbolCoder", "TileSymbols"]
+__all__ = ["Rounding", "SymbolCoder", "TileSymbols", "to_nearest"]
 
 Part = tuple[NDArray[np.int32], NDArray[np.int64]]
+
+Rounding = Callable[[Tensor, Tensor], Tensor]
+"""From residuals, float64 in quantisation steps, and levels of scales to whole numbers, ``(n,)`` each."""
+
+
+def to_nearest(residual: Tensor, levels: Tensor) -> Tensor:
+    """The :data:`Rounding` of a single pass."""
+    return residual.round()
+
 
 RATE_STEPS = MAX_STEPS
 """Rate positions are multiples of ``(rate points - 1) / 200``: half steps of quality."""
@@ -104,7 +114,9 @@ class SymbolCoder:
 
     # -- the two directions -----------------------------------------------------------------------------
 
-    def write(self, y: Tensor, hyper_indices: NDArray[np.int64], rate: int) -> tuple[bytes, TileSymbols]:
+    def write(
+        self, y: Tensor, hyper_indices: NDArray[np.int64], rate: int, rounding: Rounding = to_nearest
+    ) -> tuple[bytes, TileSymbols]:
         """Quantise and code the coefficients ``(1, N, h, w)`` of a tile."""
         parameters = self.parameters(hyper_indices, rate)
         scaled = y.double().cpu() / from_fixed(parameters.quant_step, self.form)
@@ -113,7 +125,7 @@ class SymbolCoder:
         def code(step: int, scale: Tensor, mean: Tensor) -> Tensor:
             levels = self._flat_levels(scale)
             residual = step_quarters(scaled, step) - from_fixed(mean, self.form)
-            symbols = residual.flatten().round().clamp(-MAX_SYMBOL, MAX_SYMBOL).int()
+            symbols = rounding(residual.flatten(), levels).clamp(-MAX_SYMBOL, MAX_SYMBOL).int()
             symbols[levels == SKIPPED_LEVEL] = 0
             parts.append((symbols.numpy(), levels.numpy()))
             return symbols.view(scale.shape)
