@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..._napari.layer_planes import source_of_layer
+from ..._napari.layer_planes import LayerPlane, source_of_layer
 from ..common.own_layers import OwnLayers
 
-__all__ = ["put_decoded"]
+__all__ = ["put_bits", "put_decoded"]
 
 
 def put_decoded(
@@ -61,3 +62,15 @@ def put_decoded(
     layer = layers.put("image", source_of_layer(original), "decoded", values, {**facts, "plane": plane}, options)
     layer.visible = True
     return layer
+
+
+def put_bits(layers: OwnLayers, plane: LayerPlane, bits: NDArray[np.float64], factor: int) -> Any:
+    """Show where the bits of a file went: an element for `factor` x `factor` pixels."""
+    options = {
+        "rgb": False,
+        "contrast_limits": (0.0, max(float(bits.max()), 1e-6)),
+        **plane.coarse_placement(factor),
+    }
+    return layers.put(
+        "image", plane, "bits", bits, {"plane": plane.index}, options, first={"colormap": "inferno", "opacity": 0.7}
+    )

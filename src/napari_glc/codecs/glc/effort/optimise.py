@@ -269,7 +269,7 @@ class _Optimisation:
                 self.surroundings[(..., *tile.area.relative_to(self.canvas).slices)] = symbols.y_hat
             return found
 
-        how = Annealing(self.plan.iterations, self.plan.learning_rate, _SEED)
+        how = Annealing(self.plan.iterations, self.plan.learning_rate, self.plan.warmth, _SEED)
         looks = _looks(self.plan)
         price = aim.price(bit, self._fixed_bits(tile, block, parts), how.iterations)
         for step in anneal(parts, free, block.evaluate, price, how):
