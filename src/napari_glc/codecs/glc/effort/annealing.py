@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Annealing", "Step", "anneal"]
+from ...optimising.steering import Step
+
+__all__ = ["Annealing", "anneal"]
 
 _COLD = 0.012
 """Temperature at the end: nearly every choice is certain."""
@@ -44,28 +46,6 @@ class Annealing:
     learning_rate: float
     warmth: float
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Step:
-    """The state after one iteration.
-
-    Attributes
-    ----------
-    iteration
-        Iterations done.
-    distance
-        Distortion of what was rendered.
-    look
-        The part of it that is the distance of features.
-    bits
-        Estimated bits of it.
-    """
-
-    iteration: int
-    distance: float
-    look: float
-    bits: float
 
 
 Quantiser = Callable[[int, Tensor], Tensor]

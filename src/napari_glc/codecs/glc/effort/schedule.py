@@ -10,7 +10,7 @@ __all__ = ["Plan", "bit_price", "plan_of"]
 _PRICES = (33.4, 14.4, 4.46, 0.80)
 """Lagrange multipliers (of bits per pixel) with which the training of the embedded model ended at its rate points."""
 
-_PRESSURE = 1.2
+_PRESSURE = 1.1
 """The price of a bit in multiples of :data:`_PRICES`: at 1 the optimiser spends more bytes than the single pass."""
 
 
@@ -21,11 +21,11 @@ class Plan:
     Attributes
     ----------
     iterations
-        Iterations of the annealing; 0 for none.
+        Iterations of the annealing, or passes over single symbols.
     learning_rate
         Of the coefficients, in quantisation steps.
     warmth
-        Temperature at the beginning.
+        Temperature at the beginning; 0 for passes over single symbols instead of an annealing.
     looks
         How often the true bytes and the true distance of what there is are taken on the way, the end included.
     """
@@ -38,8 +38,8 @@ class Plan:
 
 _PLANS = (
     Plan(0, 0.0, 0.0, 0),
-    Plan(3, 0.06, 0.05, 1),
-    Plan(6, 0.05, 0.05, 1),
+    Plan(1, 0.0, 0.0, 1),
+    Plan(3, 0.0, 0.0, 1),
     Plan(10, 0.035, 0.06, 1),
     Plan(20, 0.025, 0.08, 1),
     Plan(36, 0.02, 0.1, 1),
