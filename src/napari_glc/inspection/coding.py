@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,6 +195,7 @@ def code_stack(
     limits: tuple[float, float] | None = None,
     metadata: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    shown: Callable[[NDArray[Any]], None] | None = None,
 ) -> CodingResult:
     """Encode an array of planes, decode the file again and compare.
 
@@ -208,6 +209,8 @@ def code_stack(
         See :func:`code_plane`.
     limits
         The values that become 0 and 255; ``None`` takes uint8 as it is and of other types the least and the greatest.
+    shown
+        See :meth:`napari_glc.GlcFile.read`.
 
     Raises
     ------
@@ -216,7 +219,7 @@ def code_stack(
     MissingDependencyError
         If the result is larger than 256 MiB and dask is not installed.
     """
-    return _there_and_back(data, axes, options or CodingOptions(), limits, metadata, progress)
+    return _there_and_back(data, axes, options or CodingOptions(), limits, metadata, progress, shown)
 
 
 def _there_and_back(
@@ -226,6 +229,7 @@ def _there_and_back(
     limits: tuple[float, float] | None,
     metadata: dict[str, Any] | None,
     progress: Progress | None,
+    shown: Callable[[NDArray[Any]], None] | None = None,
 ) -> CodingResult:
     def report(units: int) -> None:
         if progress is not None:
@@ -260,7 +264,7 @@ def _there_and_back(
     samples: NDArray[Any] | None = None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
         single = _ENCODED + (_DECODED - _ENCODED) // options.samples
-        decoded = file.read(progress=part(_ENCODED, single))
+        decoded = file.read(progress=part(_ENCODED, single), shown=shown)
         seconds = time.perf_counter() - encoded
         if options.samples > 1:
             samples = _more_samples(file, decoded, options.samples, part(single, _DECODED))

@@ -213,10 +213,23 @@ class CodecWidget(GlcWidget):
         def work(report: Report) -> CodingResult:
             # here and not before, since reading may take long and fail in any way
             samples = data if plane is None else plane.read()
-            return code_stack(samples, axes, options, limits=limits, metadata=metadata, progress=report)
+            return code_stack(
+                samples, axes, options, limits=limits, metadata=metadata, progress=report, shown=report.show
+            )
 
         run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options.bpp)
-        self.start(work, f"Coding {run.name}", lambda result: self._show(result, run))
+        self.start(
+            work,
+            f"Coding {run.name}",
+            lambda result: self._show(result, run),
+            shown=lambda pixels: self._show_unfinished(pixels, run, options.codec),
+        )
+
+    def _show_unfinished(self, pixels: Any, run: _Run, codec: str) -> None:
+        """What a codec that works in steps has so far."""
+        if run.layer in self.viewer.layers:
+            facts = decoded_facts({"codec": codec, "unfinished": True})
+            put_decoded(self._layers, run.layer, pixels, facts, () if run.plane is None else run.plane.index)
 
     def _whole(self, layer: Any) -> bool:
         return bool(layer.ndim > 2 and self.part.currentData() == "layer")
