@@ -165,11 +165,6 @@ class ToyCodec:
     ) -> Iterator[NDArray[np.integer[Any]]]:
         yield from self._read(read_chunk(tile), _aligned(coding.grid[tile]))
 
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        cells = _aligned(box).divided(CELL)
-        first = 3 * cells.height * cells.width
-        return {"coarse means": first, "differences": len(payload) - first}
-
     # -- rate exploration -----------------------------------------------------------------------------------
 
     def step(self, plane: Plane, coding: PlaneCoding, analysed: Analysed, progress: Progress) -> CodedStep:
@@ -197,6 +192,12 @@ def _grain(box: Box, strength: int) -> NDArray[np.float64]:
     return noise[..., None]
 
 
+def stream_sizes(config: ToyConfig, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
+    cells = _aligned(box).divided(CELL)
+    first = 3 * cells.height * cells.width
+    return {"coarse means": first, "differences": len(payload) - first}
+
+
 ENTRY = CodecEntry(
     name="toy",
     number=4242,
@@ -207,6 +208,7 @@ ENTRY = CodecEntry(
     decoding=ToyDecoding,
     config=f"{__name__}:ToyConfig",
     default_model="toy-blocks",
+    stream_sizes=f"{__name__}:stream_sizes",
     trainer="toy_models:ToyTrainer",
     checkpoints="toy_models:CHECKPOINTS",
     plot=PlotStyle("#3050c0", "^", ":"),

@@ -12,6 +12,7 @@ import napari_glc
 from napari_glc import GlcFile
 from napari_glc._base import threads
 from napari_glc.codecs import blocks
+from napari_glc.codecs.glc.streams import hyper_size, stream_sizes
 from napari_glc.container import parse, read_chunk
 from napari_glc.entropy.scales import SCALES
 from napari_glc.errors import GlcError
@@ -80,7 +81,7 @@ def test_the_stream_is_as_long_as_the_models_cross_entropy(codec, motocross, qua
     scale, magnitude = SCALES[levels[kept]], np.abs(symbols[kept])
     bits = -np.log2(norm.sf((magnitude - 0.5) / scale) - norm.sf((magnitude + 0.5) / scale)).sum()
     file = GlcFile(data)
-    stream = codec.stream_sizes(payload, file.coding(), file.container.grid[0])["symbols"]
+    stream = stream_sizes(codec.config, payload, file.coding(), file.container.grid[0])["symbols"]
     assert abs(stream - bits / 8) <= 0.01 * bits / 8 + 16
 
 
@@ -146,7 +147,7 @@ def test_no_flipped_byte_goes_unnoticed(encoded_parrots):
 def test_damage_past_the_checksums_still_ends_in_an_error(codec, encoded_parrots):
     """A payload that only looks intact: the checksum of the symbols finds it out, nothing crashes."""
     payload = read_chunk(io.BytesIO(encoded_parrots), parse(encoded_parrots), 0)
-    start = codec.coder.hyper_size(32, 48)
+    start = hyper_size(codec.config, 32, 48)
     noticed = 0
     for position in range(start, len(payload), max(1, len(payload) // 25)):
         damaged = bytearray(payload)

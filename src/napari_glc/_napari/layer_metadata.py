@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .._version import __version__
 from ..codecs.entry import CodecEntry
 from ..codecs.registry import all_codecs
+from ..errors import UnsupportedVersionError
 
 if TYPE_CHECKING:
     from ..files.opened import GlcFile
@@ -23,6 +24,7 @@ __all__ = [
     "lost_options",
     "marked",
     "metadata_of_layer",
+    "painted_in",
 ]
 
 _HUGE = 1e15
@@ -148,11 +150,36 @@ def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
     }
     if layout.clipped:
         options["metadata"]["glc"]["clipped"] = layout.clipped
+    _tell_alterations(options, file)
     if not rgb:
         options["colormap"] = _known_colormap(kept.get("colormap")) or "gray"
     if channel is not None:
+        options["metadata"]["glc"]["channel"] = channel
         _name_channel(options, kept.get("channels"), channel, layout.size("C"))
     return options
+
+
+def _tell_alterations(options: dict[str, Any], file: GlcFile) -> None:
+    """Say in a layer's name and metadata what is not as it was taken: something left out, another style."""
+    told = options["metadata"]["glc"]
+    if file.removed:
+        options["name"] += " (restored)"
+        told["warning"] += f" Its encoder left out {file.removed}: what it took for that is gone, true or not."
+    try:
+        decoding = file.decoding.to_dict()
+    except UnsupportedVersionError:  # a later codec: nothing of it can be decoded, in whatever style
+        return
+    style = painted_in(decoding)
+    if style:
+        options["name"] += f" ({style})"
+        told |= decoding
+        told["warning"] += " It is painted in a style: nothing in it is data."
+
+
+def painted_in(decoding: dict[str, Any]) -> str:
+    """The style a picture is painted in, empty for none."""
+    style = decoding.get("style", "none")
+    return str(style) if style != "none" and decoding.get("strength", 1) else ""
 
 
 def _range(file: GlcFile, channel: int | None) -> tuple[float, float]:

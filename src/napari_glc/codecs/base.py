@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .._base.progress import Progress
 from ..container import Box, TileGrid
+from .goals import Goal
 from .options import CodecOptions
 
 __all__ = [
@@ -51,6 +52,8 @@ class PlaneCoding:
         Of the codec.
     file_stream, plane_stream
         What the tiles of the file, or of the plane, share; empty if the codec has no such streams.
+    goal
+        For an encoder that optimises (capability ``effort``); no decoder looks at it.
     """
 
     grid: TileGrid
@@ -58,11 +61,17 @@ class PlaneCoding:
     options: Any = field(default_factory=CodecOptions)
     file_stream: bytes = b""
     plane_stream: bytes = b""
+    goal: Goal = field(default_factory=Goal)
 
     @property
     def packets(self) -> int:
         """Chunks a tile."""
         return int(self.options.packets)
+
+    @property
+    def effort(self) -> int:
+        """How much an encoder optimises; 0 also for codecs that have no such option."""
+        return int(getattr(self.options, "effort", 0))
 
 
 @dataclass(frozen=True)
@@ -131,10 +140,6 @@ class Codec(Protocol):
         DamagedFileError
             If the tile does not decode to the symbols its encoder knew.
         """
-        ...
-
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of each stream in a payload of the tile `box`."""
         ...
 
     def qualities(self) -> Sequence[float]:

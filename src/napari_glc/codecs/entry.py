@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -38,6 +39,8 @@ class Capabilities:
         Whether another quality costs less than another encoding (:class:`~napari_glc.codecs.base.RateSteps`).
     samples
         Whether the same bytes decode into different pictures, by a seed.
+    effort
+        Whether its option ``effort`` optimises what a single pass gives, by a :class:`~napari_glc.codecs.goals.Goal`.
     exact_regions
         Whether a region decoded by itself equals that part of the whole.
     file_stream, plane_stream
@@ -52,6 +55,7 @@ class Capabilities:
     coefficients: bool = False
     rate_steps: bool = False
     samples: bool = False
+    effort: bool = False
     exact_regions: bool = True
     file_stream: bool = False
     plane_stream: bool = False
@@ -92,9 +96,18 @@ class CodecEntry:
         The class of its models' configurations; knows ``from_json`` and ``sees_whole_planes``.
     default_model
         Name of its embedded model; empty for none.
+    stream_sizes
+        A function ``(config, payload, coding, box)`` that says how many bytes each stream has in a payload of the tile
+        `box`, by name; needs none of the codec's libraries. Empty if a payload is one stream.
     trainer
         The class that trains its models (:class:`~napari_glc.training.trainer.Trainer`); empty for none. The training
         configurations of its embedded models lie beside it, as ``NAME.toml``.
+    parts
+        From ``"encoder"`` and ``"decoder"`` to what the keys of the tensors begin with that a part of that kind may
+        replace (:mod:`napari_glc.codecs.parts`). Those of the encoder are what nothing but encoding uses.
+    part_trainers
+        From ``"encoder"`` and ``"decoder"`` to the class that trains such a part for a model
+        (:class:`~napari_glc.training.part_trainer.PartTrainer`); their configurations lie beside the trainer too.
     checkpoints
         The published checkpoints that become models of it (:class:`~napari_glc.models.importing.kinds.Checkpoints`);
         empty for none. They are listed and recognised without the codec's libraries.
@@ -119,7 +132,10 @@ class CodecEntry:
     decoding: type[OptionSet] = OptionSet
     config: str = ""
     default_model: str = ""
+    stream_sizes: str = ""
     trainer: str = ""
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    part_trainers: Mapping[str, str] = field(default_factory=dict)
     checkpoints: str = ""
     extra: str = ""
     needs: tuple[str, ...] = ()

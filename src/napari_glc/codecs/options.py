@@ -13,13 +13,16 @@ that is there already, how it is decoded, is a field of a subclass of :class:`Op
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
 
 from ..errors import OptionError, UnsupportedVersionError
 
-__all__ = ["CodecOptions", "Knob", "OptionField", "OptionSet"]
+if TYPE_CHECKING:
+    from ..models import ModelFile
+
+__all__ = ["EFFORT", "MOST_EFFORT", "CodecOptions", "Knob", "OptionField", "OptionSet"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class Knob:
         Words in a form; made from the name if empty.
     stored
         Whether a file says it; otherwise it is a matter of the encoder alone.
+    offered
+        What lists offer at the moment, where that depends on what is installed. Another text (a path) may do as well.
+    slider
+        Whether a number is better dragged than typed; it needs both bounds.
     """
 
     help: str
@@ -43,6 +50,20 @@ class Knob:
     most: float | None = None
     label: str = ""
     stored: bool = True
+    offered: Callable[[], tuple[str, ...]] | None = None
+    slider: bool = False
+
+
+MOST_EFFORT = 9
+"""The most of the option ``effort``."""
+
+EFFORT = Knob(
+    "time spent on fewer bytes for the same look: 0 is a single pass, 9 about a minute for 512 x 768 pixels",
+    least=0,
+    most=MOST_EFFORT,
+    stored=False,
+)
+"""Declares the option ``effort`` of a codec that can optimise; every decoder reads what it writes."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +152,19 @@ class OptionSet:
                 raise OptionError(f"codec {codec!r} has no option {name!r}; its options: {theirs}")
         return cls(**{name: known[name].checked(value) for name, value in given.items()})
 
+    def check_model(self, model: ModelFile) -> None:
+        """Say what is missing for the options with a model, as far as that is known without loading it.
+
+        Raises
+        ------
+        OptionError, ModelError
+            If something is.
+        """
+
+    def measured(self) -> Self:
+        """The options with which pictures are measured: without what is not meant to be true to anything."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """All options as JSON values."""
         return {field.name: getattr(self, field.name) for field in self.fields()}
@@ -148,6 +182,16 @@ class CodecOptions(OptionSet):
     def packets(self) -> int:
         """Chunks each tile is divided into. The container stores it; a codec of lossy packets makes it a field."""
         return 1
+
+    @property
+    def encoder(self) -> str:
+        """The encoder that takes the place of the model's own (:mod:`napari_glc.codecs.parts`); ``"none"`` for none."""
+        return "none"
+
+    @property
+    def noise_level(self) -> float:
+        """The noise that encoder is to take out, in grey levels of 0 to 255; 0 for as much as is found."""
+        return 0.0
 
     def facts(self) -> dict[str, Any]:
         """Those a file says."""

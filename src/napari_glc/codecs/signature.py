@@ -30,7 +30,11 @@ def with_codec_options(function: _F, kind: OptionKind = "options") -> _F:
     own = [p for p in plain.parameters.values() if p.kind is not p.VAR_KEYWORD]
 
     def refresh() -> None:
-        found = {field.name: field for entry in all_codecs() for field in options_of(entry, kind)}
+        found: dict[str, OptionField] = {}
+        for entry in all_codecs():
+            for field in options_of(entry, kind):
+                # an option of several codecs has the default of the first one, which is the default codec
+                found.setdefault(field.name, field)
         keywords = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
             for name, field in found.items()
@@ -58,4 +62,6 @@ def _words(field: OptionField) -> str:
     low, high = field.knob.least, field.knob.most
     span = f", {low:g} to {high:g}" if low is not None and high is not None else ""
     choices = "; one of " + ", ".join(f"``{choice!r}``" for choice in field.choices) if field.choices else ""
+    if field.knob.offered is not None:
+        choices = "; a name that ``glc models list`` shows, or a path"
     return field.knob.help + span + choices

@@ -35,6 +35,7 @@ __all__ = ["GlcFile", "Recovered"]
 
 _CACHED_BYTES = 1 << 24
 _DECODED_BYTES = 1 << 27
+_MOST_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,14 @@ class GlcFile:
         return self.container.metadata
 
     @property
+    def removed(self) -> str:
+        """What its encoder left out of the picture, and which encoder; empty if it left nothing out."""
+        from ..codecs.part_names import REMOVED_KEY
+
+        said = self.metadata.get(REMOVED_KEY)
+        return said[:_MOST_TEXT] if isinstance(said, str) else ""
+
+    @property
     def size(self) -> int:
         """Bytes of the file, headers included."""
         return self.container.size
@@ -303,6 +312,8 @@ class GlcFile:
         ------
         UnsupportedVersionError, MissingDependencyError, MissingModelError, DamagedFileError
             As for :attr:`decoder`.
+        OptionError, ModelError
+            If options for decoding name what is not installed or does not fit the model.
         """
         with self._named_errors():
             unknown = [extension.name for extension in self.container.header.extensions if extension.needed]
@@ -311,7 +322,8 @@ class GlcFile:
                     f"it needs {', '.join(unknown)}, which this version does not know: update napari-glc"
                 )
             self.entry.check_libraries()
-        _ = self.options, self.model
+            self.decoding.check_model(self.model)
+        _ = self.options
 
     def coding(self, plane: int = 0, level: int = 0) -> PlaneCoding:
         """How a plane is coded at a level of resolution, for :attr:`decoder`.
@@ -369,15 +381,27 @@ class GlcFile:
             with self._named_errors():
                 if place.kind == "tile":
                     coding = self.coding(place.plane, place.level)
-                    of_chunk = self.decoder.stream_sizes(self.chunk(index), coding, coding.grid[place.tile])
+                    of_chunk = self._sizes(self.chunk(index), coding, coding.grid[place.tile])
                 else:
                     of_chunk = {f"{place.kind} streams": len(self.chunk(index))}
             for name, count in of_chunk.items():
                 sizes[name] = sizes.get(name, 0) + count
         return sizes
 
+    def _sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
+        """Bytes of the streams of a tile."""
+        from ..codecs.registry import config_of
+
+        entry = self.entry
+        if not entry.stream_sizes:
+            return {"payload": len(payload)}
+        sizes: dict[str, int] = entry.load(entry.stream_sizes, libraries=False)(
+            config_of(self.model) if entry.config else None, payload, coding, box
+        )
+        return sizes
+
     def facts(self) -> dict[str, Any]:
-        """Codec, model, quality, bytes, bpp and the codec's options, for display."""
+        """Codec, model, quality, bytes, bpp, what was left out, and the codec's options, for display."""
         facts = {
             "codec": self.codec,
             "model": self.model_tag,
@@ -385,6 +409,8 @@ class GlcFile:
             "bytes": self.size,
             "bpp": self.bpp,
         }
+        if self.removed:
+            facts["removed"] = self.removed
         try:
             return facts | self.options.facts()
         except UnsupportedVersionError:

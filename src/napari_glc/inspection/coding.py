@@ -101,7 +101,7 @@ class CodingResult:
     raw_bytes
         Bytes of what was encoded at 8 bits a sample.
     psnr
-        In dB, of the 8-bit samples; infinite for identical pictures, NaN if nothing was decoded.
+        In dB, of the 8-bit samples without any style; infinite for identical pictures, NaN if nothing was decoded.
     ms_ssim
         0 to 1, of a stack the mean over its planes; NaN if a side is shorter than 161 pixels or nothing was decoded.
     encode_seconds, decode_seconds
@@ -111,6 +111,8 @@ class CodingResult:
         Planes of the file; every channel has its own.
     clipped
         Share of the samples beyond the range of the file.
+    removed
+        What the encoder left out of the picture; empty for nothing.
     samples
         Several pictures that the bytes stand for, along a new first axis, `pixels` the first of them; ``None`` if only
         one was wanted or nothing was decoded.
@@ -132,6 +134,7 @@ class CodingResult:
     decode_seconds: float
     planes: int = 1
     clipped: float = 0.0
+    removed: str = ""
     samples: NDArray[Any] | None = None
 
     @property
@@ -147,7 +150,7 @@ class CodingResult:
     def facts(self) -> dict[str, Any]:
         """Everything but the bytes and the pixels."""
         names = ("codec", "model", "device", "quality", "bpp", "psnr", "ms_ssim", "encode_seconds", "decode_seconds")
-        facts = {name: getattr(self, name) for name in names}
+        facts = {name: getattr(self, name) for name in names} | ({"removed": self.removed} if self.removed else {})
         return facts | {"bytes": self.size, "compression_ratio": self.ratio, **self.options, **self.decoding}
 
 
@@ -268,7 +271,9 @@ def _there_and_back(
         seconds = time.perf_counter() - encoded
         if options.samples > 1:
             samples = _more_samples(file, decoded, options.samples, part(single, _DECODED))
-        fidelity = _fidelity(file, image, decoded, part(_DECODED, UNITS))
+        plain = file.decoding.measured()
+        compared = decoded if plain == file.decoding else file.decoded_with(**plain.to_dict()).read()
+        fidelity = _fidelity(file, image, compared, part(_DECODED, UNITS))
     report(UNITS)
     return CodingResult(
         data=data,
@@ -276,7 +281,7 @@ def _there_and_back(
         codec=file.codec,
         model=job.model.name,
         device=device,
-        options=file.options.facts(),
+        options=job.options.to_dict() | file.options.facts(),
         decoding=file.decoding.to_dict(),
         quality=file.quality,
         bpp=file.bpp,
@@ -287,6 +292,7 @@ def _there_and_back(
         decode_seconds=seconds,
         planes=file.layout.planes,
         clipped=file.layout.clipped / math.prod(file.shape),
+        removed=file.removed,
         samples=samples,
     )
 

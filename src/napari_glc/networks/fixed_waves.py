@@ -157,7 +157,7 @@ class FixedWaveLayer:
         scores = scores.mul_(root).add_(_rounding(ROOT_BITS)).floor_().clamp_(-SCORE_LIMIT, SCORE_LIMIT).add_(bias)
         distance = scores.amax(0) - scores
         weights = _look_up(self.table, distance.clamp_max_(len(self.table) - 1))
-        total = (value * weights.unflatten(0, key.shape[:2]).unsqueeze(-1)).sum((0, 1))
+        total: Tensor = (value * weights.unflatten(0, key.shape[:2]).unsqueeze(-1)).sum((0, 1))
         return total.div_(weights.sum(0).unsqueeze(-1)).round_()
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
@@ -211,7 +211,8 @@ class FixedWaves:
             weight = self.tokens.weight[first : first + count].t().contiguous()
             bits = torch.full((count,), self.tokens.weight_bits)
             table = self.tables[level] = _Sums(weight, weight.new_zeros(count), bits)
-        return table(self.norm(features.flatten(0, -2))).unflatten(0, features.shape[:-1])
+        logits: Tensor = table(self.norm(features.flatten(0, -2))).unflatten(0, features.shape[:-1])
+        return logits
 
 
 _known: WeakKeyDictionary[nn.Module, FixedWaves] = WeakKeyDictionary()

@@ -8,9 +8,10 @@ of 32 x 48 takes 142 waves instead of 1568 steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -69,7 +70,8 @@ def _there(height: int, width: int, reach: int, greatest: int) -> Tensor:
     row, slot = torch.meshgrid(torch.arange(height), torch.arange(width + 1), indexing="ij")
     order = (slot + (greatest + 1) * row).flatten().argsort(stable=True)
     rows, columns = row.flatten()[order] - up.unsqueeze(1), slot.flatten()[order] + right.unsqueeze(1)
-    return (rows >= 0) & (columns >= 0) & (columns <= width)
+    there: Tensor = (rows >= 0) & (columns >= 0) & (columns <= width)
+    return there
 
 
 def wave_order(height: int, width: int, reach: int) -> list[Tensor]:
@@ -83,6 +85,16 @@ def wave_order(height: int, width: int, reach: int) -> list[Tensor]:
         Greatest reach of the transformer's layers.
     """
     return [wave.positions for wave in _waves(height, width, reach)]
+
+
+class _Layer(Protocol):
+    """See :class:`~napari_glc.networks.fixed_waves.FixedWaveLayer`."""
+
+    def project(self, x: Tensor) -> Tensor: ...
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor: ...
+
+    def finish(self, x: Tensor, attended: Tensor) -> Tensor: ...
 
 
 class _FloatLayer:
@@ -99,7 +111,8 @@ class _FloatLayer:
     def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         scores = (key * query).sum(-1).div_(math.sqrt(query.shape[-1])).flatten(0, 1).add_(bias)
         weights = scores.softmax(0).to(value.dtype).unflatten(0, key.shape[:2])
-        return (value * weights.unsqueeze(-1)).sum((0, 1))
+        out: Tensor = (value * weights.unsqueeze(-1)).sum((0, 1))
+        return out
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         x = x + self.block.attn.proj(attended)
@@ -205,6 +218,7 @@ class IndexWaves:
         self.greatest = max(transformer.config.reaches)
         fixed = isinstance(transformer.tok_emb, FixedTokens)
         self.computed: FixedWaves | _FloatWaves = fixed_waves(transformer) if fixed else _FloatWaves(transformer)
+        self.layers: Sequence[_Layer] = self.computed.layers
         masked = MASKED if fixed else -math.inf
         self.embedded, self.projected = self.computed.tokens_of(transformer, level, direction)
         self.heads = transformer.config.heads
@@ -254,7 +268,7 @@ class IndexWaves:
             return None
         tokens = self._tokens(wave)
         x = self.embedded.index_select(0, tokens).unflatten(0, (rows, batch))
-        for layer, kept, bias in zip(self.computed.layers, self.kept, self.bias, strict=True):
+        for layer, kept, bias in zip(self.layers, self.kept, self.bias, strict=True):
             first = kept is self.kept[0]
             projected = self.projected.index_select(0, tokens) if first else layer.project(x.flatten(0, 1))
             projected = projected.view(rows, batch, 3, self.heads, -1)
@@ -268,4 +282,5 @@ class IndexWaves:
                 x, query, near, biased = x[asked], query[asked], near[:, :, asked], biased[:, asked]
             attended = layer.attend(query, near[..., 0, :, :], near[..., 1, :, :], biased)
             x = layer.finish(x.flatten(0, 1), attended.flatten(2).flatten(0, 1)).unflatten(0, (-1, batch))
-        return x.transpose(0, 1)
+        features: Tensor = x.transpose(0, 1)
+        return features

@@ -25,12 +25,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .perco_config import PercoConfig
+from .perco_config import DESCRIBER_LEVELS, PercoConfig
 from .scalar_quantizer import ScalarQuantizer
 
-__all__ = ["DESCRIBER_LEVELS", "Conditions", "Denoiser", "HyperDecoder", "HyperEncoder", "PercoNetwork"]
+__all__ = ["Conditions", "Denoiser", "HyperDecoder", "HyperEncoder", "PercoNetwork"]
 
-DESCRIBER_LEVELS = 4
 _SLOPE = 0.1
 
 

@@ -8,7 +8,10 @@ from msgspec import Meta
 
 from .._base.config import Config, Count, Size
 
-__all__ = ["PercoConfig", "Rate"]
+__all__ = ["DESCRIBER_LEVELS", "PercoConfig", "Rate"]
+
+DESCRIBER_LEVELS = 4
+"""Values a channel of the description of a tile can have."""
 
 Levels = Annotated[tuple[Annotated[int, Meta(ge=2, le=64)], ...], Meta(min_length=1, max_length=8)]
 

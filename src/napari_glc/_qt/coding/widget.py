@@ -13,9 +13,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox
 
 from ..._base.atomic import write_atomically
-from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer
+from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
 from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
 from ...codecs.loading import release_models
+from ...codecs.part_names import NONE
 from ...codecs.registry import all_codecs, codec_named
 from ...errors import UnsupportedArrayError
 from ...inspection.coding import CodingOptions, CodingResult, code_stack
@@ -48,6 +49,7 @@ class _Run:
     plane: LayerPlane | None
     limits: tuple[float, float] | None
     bpp: float | None
+    restoring: bool = False
 
     def notes(self, result: CodingResult) -> list[str]:
         """What a user should know of a result."""
@@ -60,7 +62,13 @@ class _Run:
             words.append(f"All {result.planes} planes were coded.")
         if isinstance(result.pixels, list):
             words.append("They are decoded when they are looked at, and were not measured.")
-        elif result.pixels.dtype != self.dtype:
+        if result.removed:
+            words.append(f"The encoder left out {result.removed}: it is not in the file.")
+        elif self.restoring:
+            words.append("There was no noise to leave out: the model's own encoder was taken.")
+        if painted_in(dict(result.decoding)):
+            words.append("The picture is painted; what was measured is the plain one.")
+        if not isinstance(result.pixels, list) and result.pixels.dtype != self.dtype:
             words.append(f"Files know no {self.dtype} samples: they are kept as {result.pixels.dtype}.")
         if self.limits is not None:
             low, high = self.limits
@@ -217,7 +225,8 @@ class CodecWidget(GlcWidget):
                 samples, axes, options, limits=limits, metadata=metadata, progress=report, shown=report.show
             )
 
-        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options.bpp)
+        restoring = codec_named(options.codec).options.made(options.codec, options.options).encoder != NONE
+        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options.bpp, restoring)
         self.start(
             work,
             f"Coding {run.name}",

@@ -19,13 +19,13 @@ from ..._base.interruption import checkpoint, watch
 from ..._base.onlooking import offer
 from ..._base.progress import Progress, no_progress, shifted
 from ...container import Box, TileGrid
-from ...entropy.packed import packed_size, read_packed, write_packed
+from ...entropy.packed import read_packed, write_packed
 from ...errors import DamagedFileError, OptionError
 from ...models import ModelFile, find_model
 from ...networks.kl_config import KlConfig
 from ...networks.kl_network import kl_network
-from ...networks.perco import DESCRIBER_LEVELS, PercoNetwork
-from ...networks.perco_config import PercoConfig
+from ...networks.perco import PercoNetwork
+from ...networks.perco_config import DESCRIBER_LEVELS, PercoConfig
 from ...networks.scalar_quantizer import ScalarQuantizer
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
@@ -33,6 +33,7 @@ from .index_coder import level_bits, read_levels, write_levels
 from .noise import normal_noise
 from .options import PercoDecoding
 from .sampling import painted
+from .streams import description_size
 from .windows import used, weights, windows
 
 __all__ = ["PercoCodec"]
@@ -189,12 +190,8 @@ class PercoCodec:
 
     # -- decoding ---------------------------------------------------------------------------------------
 
-    @property
-    def _description_size(self) -> int:
-        return packed_size(self.config.describers, DESCRIBER_LEVELS)
-
     def _read(self, payload: bytes, box: Box, rate: int) -> _Tile:
-        size = self._description_size
+        size = description_size(self.config)
         if len(payload) < size:
             raise DamagedFileError(f"a tile of {len(payload)} bytes is shorter than its description")
         description = read_packed(payload[:size], self.config.describers, DESCRIBER_LEVELS)
@@ -368,11 +365,6 @@ class PercoCodec:
         yield found.description.astype(np.uint8)
         yield found.levels.astype(np.uint8)
 
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of description and hyper-latent in a tile."""
-        described = min(len(payload), self._description_size)
-        return {"description": described, "hyper-latent": len(payload) - described}
-
     # -- rate exploration -------------------------------------------------------------------------------
 
     def step(self, plane: Plane, coding: PlaneCoding, analysed: BlockOutputs, progress: Progress) -> CodedStep:
@@ -394,7 +386,7 @@ class PercoCodec:
                 here = self._painting.aligned(coding.grid[index]).divided(self.config.factor)
                 of_tile = level_bits(tiles[index].levels, self.tables[rate], of_rate.levels)
                 spread = of_tile.repeat(of_rate.stride, 0).repeat(of_rate.stride, 1) / of_rate.stride**2
-                found[here.slices] = spread + 8 * self._description_size / (here.height * here.width)
+                found[here.slices] = spread + 8 * description_size(self.config) / (here.height * here.width)
             return found
 
         return bits

@@ -17,6 +17,7 @@ ENTRY = CodecEntry(
     decoding=PercoDecoding,
     config="napari_glc.networks.perco_config:PercoConfig",
     default_model="perco-small",
+    stream_sizes="napari_glc.codecs.perco.streams:stream_sizes",
     trainer="napari_glc.codecs.perco.trainer:PercoTrainer",
     caution=(
         "Painted by a diffusion model from a few hundred bytes: layout and colours are of the original, all detail "
