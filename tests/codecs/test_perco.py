@@ -428,3 +428,12 @@ def test_states_of_the_picture_are_shown_while_it_is_painted(motocross, monkeypa
     assert distances[-1] < distances[0]
     np.testing.assert_array_equal(final, GlcFile(data).read())
     assert len(seen) == 3
+
+
+def test_pictures_agree_on_any_number_of_threads(motocross, two_threads, without_onednn):
+    data = napari_glc.encode(motocross[:160, :200], codec="perco", quality=50)
+    alone = napari_glc.decode(data).astype(int)
+    for elsewhere in (two_threads, without_onednn):
+        with elsewhere():
+            assert np.abs(napari_glc.decode(data) - alone).max() <= 2
+            assert napari_glc.encode(motocross[:160, :200], codec="perco", quality=50) == data
