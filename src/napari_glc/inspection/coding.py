@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -205,6 +205,7 @@ def code_stack(
     progress: Progress | None = None,
     importance: Any = None,
     watch: Watch | None = None,
+    shown: Callable[[NDArray[Any]], None] | None = None,
 ) -> CodingResult:
     """Encode an array of planes, decode the file again and compare.
 
@@ -220,6 +221,8 @@ def code_stack(
         The values that become 0 and 255; ``None`` takes uint8 as it is and of other types the least and the greatest.
     importance, watch
         See :func:`napari_glc.encode`.
+    shown
+        See :meth:`napari_glc.GlcFile.read`.
 
     Raises
     ------
@@ -229,7 +232,7 @@ def code_stack(
         If the result is larger than 256 MiB and dask is not installed.
     """
     chosen = options or CodingOptions()
-    return _there_and_back(data, axes, chosen, limits, metadata, progress, importance, watch)
+    return _there_and_back(data, axes, chosen, limits, metadata, progress, importance, watch, shown)
 
 
 def _there_and_back(
@@ -241,6 +244,7 @@ def _there_and_back(
     progress: Progress | None,
     importance: Any = None,
     watch: Watch | None = None,
+    shown: Callable[[NDArray[Any]], None] | None = None,
 ) -> CodingResult:
     def report(units: int) -> None:
         if progress is not None:
@@ -281,7 +285,7 @@ def _there_and_back(
     samples: NDArray[Any] | None = None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
         single = _ENCODED + (_DECODED - _ENCODED) // options.samples
-        decoded = file.read(progress=part(_ENCODED, single))
+        decoded = file.read(progress=part(_ENCODED, single), shown=shown)
         seconds = time.perf_counter() - encoded
         if options.samples > 1:
             samples = _more_samples(file, decoded, options.samples, part(single, _DECODED))

@@ -296,6 +296,7 @@ class CodecWidget(GlcWidget):
                 progress=report,
                 importance=importance,
                 watch=Course(report, whole, keep) if self._optimising else None,
+                shown=report.show,
             )
 
         restoring = codec_named(options.codec).options.made(options.codec, options.options).encoder != NONE
@@ -303,7 +304,7 @@ class CodecWidget(GlcWidget):
         self.course.begin()
         self.course.setVisible(self._optimising)
         title = f"Coding {run.name}"
-        self.start(work, title, lambda result: self._show(result, run), shown=lambda moment: self._follow(moment, run))
+        self.start(work, title, lambda result: self._show(result, run), shown=lambda what: self._follow(what, run))
 
     def _importance(self, layer: Any, plane: LayerPlane | None) -> NDArray[np.float32] | None:
         """Weights of the pixels of what is to be coded."""
@@ -312,8 +313,14 @@ class CodecWidget(GlcWidget):
             return None
         return mask_weights(region_mask(region, layer, None if plane is None else plane.index), self.weight.value)
 
-    def _follow(self, moment: Moment, run: _Run) -> None:
-        """Show how an optimisation goes."""
+    def _follow(self, what: Moment | NDArray[Any], run: _Run) -> None:
+        """Show how an optimisation goes, or what a decoder that works in steps has so far."""
+        if isinstance(what, Moment):
+            self._show_course(what, run)
+        elif run.layer in self.viewer.layers:
+            self._show_unfinished(what, run)
+
+    def _show_course(self, moment: Moment, run: _Run) -> None:
         self.course.add(moment)
         standing = moment.standing
         self.tell(
@@ -322,13 +329,11 @@ class CodecWidget(GlcWidget):
         )
         if moment.pixels is not None and run.plane is not None and run.layer in self.viewer.layers:
             pixels = moment.pixels if run.plane.rgb else from_plane(moment.pixels, ArrayKind.GREY8)
-            put_decoded(
-                self._layers,
-                run.layer,
-                run.plane.restored(pixels),
-                {"codec": run.options.codec, "unfinished": True},
-                run.plane.index,
-            )
+            self._show_unfinished(run.plane.restored(pixels), run)
+
+    def _show_unfinished(self, pixels: Any, run: _Run) -> None:
+        facts = decoded_facts({"codec": run.options.codec, "unfinished": True})
+        put_decoded(self._layers, run.layer, pixels, facts, () if run.plane is None else run.plane.index)
 
     def keep(self) -> None:
         """End the optimisation under way; the best so far is the result."""
