@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._version import __version__
-    from .api import decode, encode, encode_to_bpp, imread, imwrite, open
+    from .api import decode, encode, encode_to_bpp, encode_to_bytes, encode_to_distance, imread, imwrite, open
     from .container.limits import Limits, get_limits, set_limits
     from .errors import GlcError
     from .files.opened import GlcFile
@@ -27,6 +27,8 @@ __all__ = [
     "decode",
     "encode",
     "encode_to_bpp",
+    "encode_to_bytes",
+    "encode_to_distance",
     "get_limits",
     "imread",
     "imwrite",
@@ -39,7 +41,8 @@ _HOMES = {
     "GlcFile": "files.opened",
     "__version__": "_version",
     **dict.fromkeys(("Limits", "get_limits", "set_limits"), "container.limits"),
-    **dict.fromkeys(("decode", "encode", "encode_to_bpp", "imread", "imwrite", "open"), "api"),
+    **dict.fromkeys(("decode", "encode", "imread", "imwrite", "open"), "api"),
+    **dict.fromkeys(("encode_to_bpp", "encode_to_bytes", "encode_to_distance"), "api"),
 }
 
 

@@ -1,7 +1,8 @@
-"""The library in five verbs: ``encode``, ``decode``, ``open``, ``imread``, ``imwrite``."""
+"""The library in five verbs: ``encode`` (also to a wanted size), ``decode``, ``open``, ``imread``, ``imwrite``."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,20 @@ from .files.opened import GlcFile
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .codecs.goals import Watch
     from .files.target_rate import RateResult
     from .imaging.ranges import RangeRule
 
-__all__ = ["decode", "encode", "encode_to_bpp", "imread", "imwrite", "open"]
+__all__ = [
+    "decode",
+    "encode",
+    "encode_to_bpp",
+    "encode_to_bytes",
+    "encode_to_distance",
+    "imread",
+    "imwrite",
+    "open",
+]
 
 
 @with_codec_options
@@ -36,7 +47,9 @@ def encode(
     range_per: str = "channel",
     channels: str = "separate",
     levels: int | str = "auto",
+    importance: Any = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
     **options: Any,
 ) -> bytes:
     """Encode a picture, a stack, or any array of pictures.
@@ -74,8 +87,15 @@ def encode(
     levels
         Levels of resolution in the file, each half the one before; ``"auto"`` adds levels to planes of more than 4096
         pixels a side, or to what comes as a list.
+    importance
+        Weights that steer where bits go, for encoders with `effort` above 0: an array of ``(Y, X)``, or of the
+        picture's leading axes and those two; only their ratios matter. Of a mask of booleans, what is true counts four
+        times as much as the rest. ``None``: all pixels alike.
     progress
         Called with units of work done and in all; whatever it raises stops the work.
+    watch
+        Called while an encoder with `effort` above 0 is at work, with a
+        :class:`~napari_glc.codecs.goals.Standing`; once it returns ``True``, the best so far becomes the file.
     **options
         Of the codec; see below.
 
@@ -114,13 +134,22 @@ def encode(
         range_per=range_per,
         channels=channels,
         levels=levels,
+        importance=importance,
+        watch=watch,
         **options,
     )
     return b"".join(encoded_parts(job, device, progress))
 
 
+@partial(with_codec_options, kind="decoding")
 def decode(
-    data: bytes, *, device: str = "auto", preview: bool = False, progress: Progress | None = None
+    data: bytes,
+    *,
+    device: str = "auto",
+    preview: bool = False,
+    samples: int | None = None,
+    progress: Progress | None = None,
+    **decoding: Any,
 ) -> NDArray[Any]:
     """Decode the bytes of a ``.glc`` file.
 
@@ -132,8 +161,12 @@ def decode(
         See :func:`encode`.
     preview
         Decode the hyper streams only: a coarse picture.
+    samples
+        Decode so many of the pictures the bytes stand for, along a new first axis; see :meth:`GlcFile.samples`.
     progress
         See :func:`encode`.
+    **decoding
+        Of the codec; see below.
 
     Returns
     -------
@@ -142,13 +175,21 @@ def decode(
 
     Raises
     ------
+    OptionError
+        If the codec has no option of a name, or a value is not allowed.
     GlcError
         A subclass that says what is wrong.
     """
-    return GlcFile(bytes(data), device=device).read(preview=preview, progress=progress)
+    file = GlcFile(bytes(data), device=device, **decoding)
+    if samples is None:
+        return file.read(preview=preview, progress=progress)
+    if preview:
+        raise OptionError("there is one preview, not several samples of it")
+    return file.samples(samples, progress=progress)
 
 
-def open(path: str | Path, *, device: str = "auto") -> GlcFile:
+@partial(with_codec_options, kind="decoding")
+def open(path: str | Path, *, device: str = "auto", **decoding: Any) -> GlcFile:
     """Open a ``.glc`` file without decoding it.
 
     Parameters
@@ -157,20 +198,24 @@ def open(path: str | Path, *, device: str = "auto") -> GlcFile:
         The file.
     device
         Where to decode later; see :func:`encode`.
+    **decoding
+        How to decode later: of the codec; see below.
 
     Raises
     ------
+    OptionError
+        If the codec has no option of a name, or a value is not allowed.
     GlcError
         A subclass that says what is wrong; its message names the file.
     OSError
         If it cannot be read.
     """
-    return GlcFile(Path(path), device=device)
+    return GlcFile(Path(path), device=device, **decoding)
 
 
-def imread(path: str | Path, *, device: str = "auto") -> NDArray[Any]:
-    """Read a ``.glc`` file as an array; errors as in :func:`open` and :func:`decode`."""
-    return open(path, device=device).read()
+def imread(path: str | Path, *, device: str = "auto", **decoding: Any) -> NDArray[Any]:
+    """Read a ``.glc`` file as an array; options and errors as for :func:`open` and :func:`decode`."""
+    return open(path, device=device, **decoding).read()
 
 
 def imwrite(
@@ -212,7 +257,9 @@ def imwrite(
 def encode_to_bpp(
     image: Any, bpp: float, *, device: str = "auto", progress: Progress | None = None, **options: Any
 ) -> RateResult:
-    """Encode at the quality whose file comes nearest to a rate, found by bisection.
+    """Encode so that the file comes as near to a rate as possible.
+
+    Qualities are tried by bisection; with `effort` above 0 a single optimisation follows, which keeps to the rate.
 
     Parameters
     ----------
@@ -223,7 +270,7 @@ def encode_to_bpp(
     device
         See :func:`encode`.
     progress
-        Called with encodings done and in all (about nine); whatever it raises stops the work.
+        Called with units of work done and in all; whatever it raises stops the work.
     **options
         Other options of :func:`encode` but `quality`.
 
@@ -241,3 +288,57 @@ def encode_to_bpp(
     from .files.target_rate import encoded_to_bpp
 
     return encoded_to_bpp(prepared_array(image, **options), bpp, device, progress)
+
+
+def encode_to_bytes(
+    image: Any, size: int, *, device: str = "auto", progress: Progress | None = None, **options: Any
+) -> RateResult:
+    """Encode into a file of at most so many bytes, and hardly fewer unless the model's range ends.
+
+    Parameters
+    ----------
+    image, device, progress, **options
+        See :func:`encode_to_bpp`.
+    size
+        Bytes of the whole file.
+
+    Raises
+    ------
+    OptionError
+        If the lowest quality takes more, or an option is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_glc
+    >>> len(napari_glc.encode_to_bytes(np.full((64, 96), 128, np.uint8), 60).data) <= 60
+    True
+    """
+    from .files.encoding import prepared_array
+    from .files.target_rate import encoded_to_bytes
+
+    return encoded_to_bytes(prepared_array(image, **options), size, device, progress)
+
+
+def encode_to_distance(
+    image: Any, distance: float, *, device: str = "auto", progress: Progress | None = None, **options: Any
+) -> RateResult:
+    """Encode into the smallest file that looks at least as near to the picture as wanted.
+
+    Parameters
+    ----------
+    image, device, progress, **options
+        See :func:`encode_to_bpp`.
+    distance
+        Greatest distance of features (``squeezenet``), the mean over all planes; 0 is identical, and what qualities 0
+        to 100 of the embedded models reach on photographs is about 2.4 to 1.0. See
+        :mod:`napari_glc.metrics.feature_distance`.
+
+    Raises
+    ------
+    OptionError
+        If it is not positive, the highest quality does not come as near, or an option is out of its range.
+    """
+    from .files.encoding import prepared_array
+    from .files.target_rate import encoded_to_distance
+
+    return encoded_to_distance(prepared_array(image, **options), distance, device, progress)

@@ -7,7 +7,12 @@ from typing import Any
 
 __all__ = ["plugin_setting"]
 
-_DEFAULTS: dict[tuple[str, str], Any] = {("writer", "quality"): 50.0, ("runtime", "device"): "auto"}
+_DEFAULTS: dict[tuple[str, str], Any] = {
+    ("writer", "quality"): 50.0,
+    ("writer", "effort"): 0,
+    ("runtime", "device"): "auto",
+    ("reader", "style"): "none",
+}
 
 
 def plugin_setting(group: str, name: str) -> Any:

@@ -9,7 +9,7 @@ __all__ = ["write_image"]
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Save one image layer at the quality set in the preferences, tile by tile: it may be larger than memory.
+    """Save one image layer at quality and effort of the preferences, tile by tile: it may be larger than memory.
 
     Parameters
     ----------
@@ -47,6 +47,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         levels,
         axes=layer_axes(meta, ndim, rgb),
         quality=float(plugin_setting("writer", "quality")),
+        effort=int(plugin_setting("writer", "effort")),
         device=str(plugin_setting("runtime", "device")),
         metadata=layer_metadata(meta, rgb),
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .progress import byte_bar
 
 if TYPE_CHECKING:
-    from ..models import ModelFile
+    from ..models import ModelFile, PartFile
 
 __all__ = ["add_verbs"]
 
@@ -63,25 +63,48 @@ def _add_naming(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from ..models import installed_models, model_folder
+    from ..models import installed_models, installed_parts, model_folder
 
     if options.published:
         return _list_published(options)
-    models = installed_models()
+    models, parts = installed_models(), installed_parts()
     if options.json:
-        facts = [
+        facts: list[dict[str, Any]] = [
             {"name": m.name, "codec": m.codec, "sha256": m.sha256, "bytes": m.size, "path": str(m.path)} for m in models
+        ]
+        facts += [
+            {
+                "name": part.name,
+                "codec": part.codec,
+                "part": part.kind,
+                "base": part.base,
+                "sha256": part.sha256,
+                "bytes": part.size,
+                "path": str(part.path),
+            }
+            for part in parts
         ]
         print(json.dumps(facts, indent=2))
         return 0
     for model in models:
         print(_line(model))
+        for part in parts:
+            if part.fits(model):
+                print(_part_line(part))
+    lone = [part for part in parts if not any(part.fits(model) for model in models)]
+    for part in lone:
+        print(f"{_part_line(part)} (for model {part.base[:6]}, which is not installed)")
     print(f"further models are looked for in {model_folder()}")
     return 0
 
 
 def _line(model: ModelFile) -> str:
     return f"{model.name:<20} {model.codec:<6} {model.sha256[:12]}  {model.size / 1e6:6.1f} MB  {model.description}"
+
+
+def _part_line(part: PartFile) -> str:
+    words = part.description or part.effect
+    return f"  {part.name:<18} {part.kind:<6} {part.sha256[:12]}  {part.size / 1e6:6.1f} MB  {words}"
 
 
 def _list_published(options: argparse.Namespace) -> int:

@@ -24,12 +24,17 @@ from numpy.typing import NDArray
 from .._base.progress import Progress, no_progress
 from .._base.quality import checked_quality
 from ..codecs.base import PlaneCoding
+from ..codecs.goals import Goal
 from ..codecs.loading import loaded_codec
-from ..codecs.registry import DEFAULT_CODEC, codec_named, model_of, sees_whole_planes
+from ..codecs.part_names import NONE, REMOVED_KEY
+from ..codecs.parts import with_encoder
+from ..codecs.registry import DEFAULT_CODEC, all_codecs, codec_named, model_of, sees_whole_planes
 from ..container import ARRAY_KEY, BLOCK, DEFAULT_TILE, TILE_UNIT, ArrayKind, Header, Spool, TileGrid
 from ..container.limits import MAX_LEVELS, beyond, get_limits
 from ..errors import OptionError, UnsupportedArrayError
+from ..imaging.importance import Importance
 from ..imaging.layout import laid_out
+from ..imaging.noise import noise_level
 from ..imaging.planes import to_plane
 from ..imaging.ranges import RangeRule
 from ..imaging.source import ArraySource, PlaneView
@@ -37,14 +42,19 @@ from ..imaging.source import ArraySource, PlaneView
 if TYPE_CHECKING:
     from ..codecs.base import Codec, Plane
     from ..codecs.entry import CodecEntry
+    from ..codecs.goals import Standing, Watch
     from ..codecs.options import CodecOptions
     from ..models import ModelFile
+    from .budget import Budget
 
 __all__ = ["AnalysisMemory", "Job", "encoded_parts", "prepared", "prepared_array"]
 
 _FEW_PIXELS = 4096
 """Longest side of planes that get no smaller levels by themselves."""
 _SMALLEST = 1024
+_CROP = 512
+_PARTS = (0.0, 0.5, 1.0)
+"""Where the noise is looked for: crops at the ends and in the middle of each axis."""
 _MEMORY = 1 << 26
 
 
@@ -72,6 +82,10 @@ class Job:
         Of the file, without the description of the array.
     counted
         Whether samples can lie beyond the range and are counted.
+    importance
+        Weights of pixels, or ``None`` for all alike.
+    watch
+        Who watches an encoder that optimises, or ``None``.
     """
 
     source: ArraySource
@@ -83,6 +97,19 @@ class Job:
     levels: int
     metadata: dict[str, Any] | None
     counted: bool
+    importance: Importance | None = None
+    watch: Watch | None = None
+
+    @property
+    def effort(self) -> int:
+        """Effort of an encoder that optimises what a single pass gives; 0 if it does not."""
+        return int(getattr(self.options, "effort", 0)) if self.entry.capabilities.effort else 0
+
+    def without_effort(self) -> Job:
+        """The same by a single pass."""
+        if not self.effort:
+            return self
+        return replace(self, options=_single_pass(self.options), importance=None, watch=None)
 
     @property
     def grid(self) -> TileGrid:
@@ -98,6 +125,12 @@ class Job:
         if plain and not layout.ranges and self.levels == 1:
             return ArrayKind.RGB8 if layout.rgb else ArrayKind.GREY8
         return ArrayKind.RGB_PLANES if layout.rgb else ArrayKind.GREY_PLANES
+
+    @property
+    def restoration(self) -> dict[str, Any]:
+        """What the file's metadata says of an encoder that left something out."""
+        removed = ", ".join(f"{part.effect} ({part.name})" for part in self.model.parts)
+        return {REMOVED_KEY: removed} if removed else {}
 
     def header(self, options: CodecOptions) -> Header:
         """The header of the file, given what the encoder made of the options."""
@@ -157,6 +190,8 @@ def prepared_array(
     range_per: str = "channel",
     channels: str = "separate",
     levels: int | str = "auto",
+    importance: Any = None,
+    watch: Watch | None = None,
     **options: Any,
 ) -> Job:
     """Everything that can be said before a sample is coded; see :func:`napari_glc.encode`."""
@@ -181,16 +216,54 @@ def prepared_array(
         raise beyond(f"{tiles} tiles or packets are", "chunks")
     rule = ("dtype" if layout.dtype == "uint8" else "minmax") if value_range is None else value_range
     source = ArraySource(arrays, layout).with_ranges(rule, range_per)
+    model_file = with_encoder(
+        model_file,
+        chosen.encoder,
+        entry.parts.get("encoder", ()),
+        lambda: chosen.noise_level or _noise_level(source),
+    )
     counted = (rule != "dtype" and rule != "minmax") or np.dtype(layout.dtype).kind == "f"
-    return Job(source, model_file, entry, chosen, quality, tile, count, metadata, counted)
+    job = Job(source, model_file, entry, chosen, quality, tile, count, metadata, counted, watch=watch)
+    if job.effort and chosen.encoder != NONE:
+        raise OptionError(
+            "effort works towards the picture as it is given, an encoder that leaves something out away from it: "
+            "take one of the two"
+        )
+    if importance is None:
+        return job
+    if not entry.capabilities.effort:
+        able = ", ".join(other.name for other in all_codecs() if other.capabilities.effort)
+        raise OptionError(f"codec {codec!r} cannot weigh pixels; importance is for {able}")
+    if not job.effort:
+        raise OptionError("importance needs an effort of at least 1: a single pass weighs no pixels")
+    return replace(job, importance=Importance(importance, layout))
+
+
+def _noise_level(source: ArraySource) -> float:
+    """Of an array: the median over a few crops of a few planes, so that all planes are treated alike."""
+    layout, found = source.layout, []
+    height, width = layout.size("Y"), layout.size("X")
+    for plane in sorted({round(part * (layout.planes - 1)) for part in _PARTS}):
+        view: Any = source.plane(plane)
+        for top in sorted({round(part * max(0, height - _CROP)) for part in _PARTS}):
+            for left in sorted({round(part * max(0, width - _CROP)) for part in _PARTS}):
+                found.append(noise_level(view[top : top + _CROP, left : left + _CROP]))
+    return float(np.median(found))
 
 
 def encoded_parts(
-    job: Job, device: str, progress: Progress | None, memory: AnalysisMemory | None = None
+    job: Job,
+    device: str,
+    progress: Progress | None,
+    memory: AnalysisMemory | None = None,
+    *,
+    budget: Budget | None = None,
+    distance_ratio: float | None = None,
 ) -> Iterator[bytes]:
     """The bytes of the file, part by part; memory does not grow with the array.
 
-    `memory` serves encodings of the same array at several qualities.
+    `memory` serves encodings of the same array at several qualities. An encoder that optimises keeps to `budget`, or
+    to `distance_ratio` (see :class:`~napari_glc.codecs.goals.Goal`).
     """
     layout, can = job.source.layout, job.entry.capabilities
     grids = [job.grid.level(level) for level in range(job.levels)]
@@ -199,6 +272,7 @@ def encoded_parts(
     # blocks of a plane that is seen as a whole would each see all of it
     side = max(job.grid.height, job.grid.width) if sees_whole_planes(job.model) else BLOCK
     units = _Units(progress, layout.planes * sum(map(len, grids)))
+    watched = None if job.watch is None or not job.effort else _Watched(job.watch)
     options, packets, clipped = job.options, job.options.packets, 0
     with Spool(shared.chunks + units.total * packets) as spool:
         chunk = shared.put_file_stream(spool)
@@ -212,6 +286,7 @@ def encoded_parts(
                     smaller = None if stored or level + 1 == job.levels else new_canvas(grids[level + 1])
                     coding = shared.coding(view, PlaneCoding(tiles, job.quality, options), spool, chunk)
                     chunk += can.plane_stream
+                    weights = None if job.importance is None else job.importance.plane(plane, level)
                     for box, group in tiles.groups(side):
                         some = None if len(group) == len(tiles) else group
                         report = units.within(len(group))
@@ -219,13 +294,22 @@ def encoded_parts(
                         if memory is not None:
                             work = partial(coder.analyse, view, tiles, no_progress, some)
                             analysed = memory.get((plane, level, box), work)
-                        encoded = coder.encode(view, replace(coding, options=options), report, some, analysed)
+                        chunks = [chunk + tile * packets + packet for tile in group for packet in range(packets)]
+                        most = None if budget is None else budget.share(chunks)
+                        goal = Goal(weights, most, distance_ratio, watched)
+                        told = replace(coding, options=options, goal=goal)
+                        encoded = coder.encode(view, told, report, some, analysed)
                         # what was chosen for the first tiles (an index coder) holds for the rest
                         options = encoded.options
-                        for place, tile in enumerate(group):
-                            for packet in range(packets):
-                                payload = encoded.chunks[place * packets + packet]
-                                spool.put(chunk + tile * packets + packet, payload)
+                        size = sum(map(len, encoded.chunks))
+                        if budget is not None:
+                            budget.spend(chunks, size)
+                        if watched is not None:
+                            watched.bytes += size
+                            # somebody was content with what there was
+                            options = _single_pass(options) if watched.content else options
+                        for number, payload in zip(chunks, encoded.chunks, strict=True):
+                            spool.put(number, payload)
                         if smaller is not None:
                             _halve(view[box.slices], smaller, box.top // 2, box.left // 2)
                         if level == 0 and job.counted and isinstance(view, PlaneView):
@@ -234,7 +318,7 @@ def encoded_parts(
                         clipped += view.clipped
                     view = smaller
                     chunk += len(tiles) * packets
-        metadata = dict(job.metadata or {})
+        metadata = dict(job.metadata or {}) | job.restoration
         if job.kind.described:
             metadata[ARRAY_KEY] = replace(layout, clipped=clipped).to_json()
         try:
@@ -242,6 +326,25 @@ def encoded_parts(
         except (TypeError, ValueError) as error:
             raise OptionError(f"the metadata cannot be stored as JSON: {error}") from error
     units.finish()
+
+
+class _Watched:
+    """Watches one encoding after the other: bytes of what is done are added, and who is content stays content."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self.bytes = 0
+        self.content = False
+
+    def __call__(self, standing: Standing) -> bool:
+        before = self.bytes
+        whole = replace(standing, bytes=standing.bytes + before, best_bytes=standing.best_bytes + before)
+        self.content = self.content or bool(self._watch(whole))
+        return self.content
+
+
+def _single_pass(options: Any) -> Any:
+    return replace(options, effort=0)
 
 
 class _SharedStreams:

@@ -61,8 +61,10 @@ class CodingOptions:
         Wanted bits per pixel of the whole file, or ``None``.
     device
         ``"auto"`` or a torch device.
-    options
-        Of the codec.
+    options, decoding
+        Of the codec, for encoding and for decoding.
+    samples
+        How many of the pictures that the bytes stand for are decoded, for codecs that have several.
     """
 
     codec: str = DEFAULT_CODEC
@@ -71,6 +73,8 @@ class CodingOptions:
     bpp: float | None = None
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +92,8 @@ class CodingResult:
         Names.
     device
         Where the networks ran.
-    options
-        Of the codec, every choice made that was left to the encoder.
+    options, decoding
+        Of the codec, every choice made that was left to the encoder, and for decoding.
     quality
         0 to 100, as stored in the file.
     bpp
@@ -97,7 +101,7 @@ class CodingResult:
     raw_bytes
         Bytes of what was encoded at 8 bits a sample.
     psnr
-        In dB, of the 8-bit samples; infinite for identical pictures, NaN if nothing was decoded.
+        In dB, of the 8-bit samples without any style; infinite for identical pictures, NaN if nothing was decoded.
     ms_ssim
         0 to 1, of a stack the mean over its planes; NaN if a side is shorter than 161 pixels or nothing was decoded.
     encode_seconds, decode_seconds
@@ -107,6 +111,11 @@ class CodingResult:
         Planes of the file; every channel has its own.
     clipped
         Share of the samples beyond the range of the file.
+    removed
+        What the encoder left out of the picture; empty for nothing.
+    samples
+        Several pictures that the bytes stand for, along a new first axis, `pixels` the first of them; ``None`` if only
+        one was wanted or nothing was decoded.
     """
 
     data: bytes
@@ -115,6 +124,7 @@ class CodingResult:
     model: str
     device: str
     options: Mapping[str, Any]
+    decoding: Mapping[str, Any]
     quality: float
     bpp: float
     raw_bytes: int
@@ -124,6 +134,8 @@ class CodingResult:
     decode_seconds: float
     planes: int = 1
     clipped: float = 0.0
+    removed: str = ""
+    samples: NDArray[Any] | None = None
 
     @property
     def size(self) -> int:
@@ -138,8 +150,8 @@ class CodingResult:
     def facts(self) -> dict[str, Any]:
         """Everything but the bytes and the pixels."""
         names = ("codec", "model", "device", "quality", "bpp", "psnr", "ms_ssim", "encode_seconds", "decode_seconds")
-        facts = {name: getattr(self, name) for name in names}
-        return facts | {"bytes": self.size, "compression_ratio": self.ratio, **self.options}
+        facts = {name: getattr(self, name) for name in names} | ({"removed": self.removed} if self.removed else {})
+        return facts | {"bytes": self.size, "compression_ratio": self.ratio, **self.options, **self.decoding}
 
 
 def code_plane(
@@ -246,12 +258,18 @@ def _there_and_back(
     else:
         data = encoded_to_bpp(job, options.bpp, device, encoding).data
     encoded = time.perf_counter()
-    file = GlcFile(data, device=device, model=job.model)
+    file = GlcFile(data, device=device, model=job.model, **options.decoding)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None
+    samples: NDArray[Any] | None = None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
-        decoded = file.read(progress=part(_ENCODED, _DECODED))
+        single = _ENCODED + (_DECODED - _ENCODED) // options.samples
+        decoded = file.read(progress=part(_ENCODED, single))
         seconds = time.perf_counter() - encoded
-        fidelity = _fidelity(file, image, decoded, part(_DECODED, UNITS))
+        if options.samples > 1:
+            samples = _more_samples(file, decoded, options.samples, part(single, _DECODED))
+        plain = file.decoding.measured()
+        compared = decoded if plain == file.decoding else file.decoded_with(**plain.to_dict()).read()
+        fidelity = _fidelity(file, image, compared, part(_DECODED, UNITS))
     report(UNITS)
     return CodingResult(
         data=data,
@@ -259,7 +277,8 @@ def _there_and_back(
         codec=file.codec,
         model=job.model.name,
         device=device,
-        options=file.options.facts(),
+        options=job.options.asked() | file.options.facts(),
+        decoding=file.decoding.to_dict(),
         quality=file.quality,
         bpp=file.bpp,
         raw_bytes=math.prod(file.shape),
@@ -269,7 +288,20 @@ def _there_and_back(
         decode_seconds=seconds,
         planes=file.layout.planes,
         clipped=file.layout.clipped / math.prod(file.shape),
+        removed=file.removed,
+        samples=samples,
     )
+
+
+def _more_samples(file: GlcFile, first: NDArray[Any], count: int, progress: Progress) -> NDArray[Any]:
+    """The first picture and those after it."""
+    others = [file.read(sample=number, progress=_part(progress, number - 1, count - 1)) for number in range(1, count)]
+    return np.stack([first, *others])
+
+
+def _part(progress: Progress, done: int, count: int) -> Progress:
+    """Of one of several equal parts of the work."""
+    return lambda n, of: progress(done * of + n, count * of)
 
 
 def _fidelity(file: GlcFile, image: Any, decoded: NDArray[Any], progress: Progress) -> Fidelity:

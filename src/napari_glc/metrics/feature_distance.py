@@ -4,7 +4,8 @@ Both compare unit-normalised feature vectors layer by layer, as LPIPS does, but 
 channel: these are not the networks LPIPS or DISTS were fitted to, so the distances bear their own names.
 
 ``squeezenet``
-    SqueezeNet 1.1 after conv1, fire3, fire5 and fire7. Used in training (there with fire9 as well).
+    SqueezeNet 1.1 after conv1, fire3, fire5 and fire7. Used in training (there with fire9 as well) and by the encoder's
+    effort. Its weights come with the package.
 ``darknet``
     The first five convolutions of the Darknet reference network. Never used in training, so it tells
     whether a gain in the other one is real.
@@ -19,11 +20,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 __all__ = ["DarknetFeatures", "FeatureDistance", "SqueezeNetFeatures", "distance_of_arrays", "sum_of_layers"]
 
 _FILES = {"squeezenet": "squeezenet_v1.1.npz", "darknet": "darknet_reference_conv1-5.npz"}
+_EMBEDDED = Path(__file__).parent / "weights" / "squeezenet_v1.1.safetensors"
 _TAPS = {"squeezenet": 4, "darknet": 5}
 
 
@@ -33,18 +36,18 @@ class SqueezeNetFeatures(nn.Module):
     Parameters
     ----------
     path
-        ``squeezenet_v1.1.npz``: arrays ``conv1.weight``, ``fire2.squeeze1x1.weight`` ... in OIHW order.
+        ``squeezenet_v1.1.npz`` or ``.safetensors``: ``conv1.weight``, ``fire2.squeeze1x1.weight`` ... in OIHW order.
     """
 
     offset: Tensor
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        arrays = np.load(path, allow_pickle=False)
-        self.names = [n.rsplit(".", 1)[0] for n in arrays.files if n.endswith(".weight") and n != "conv10.weight"]
+        arrays = load_file(path) if path.suffix == ".safetensors" else np.load(path, allow_pickle=False)
+        self.names = [n.rsplit(".", 1)[0] for n in arrays if n.endswith(".weight") and n != "conv10.weight"]
         for name in self.names:
             for leaf in ("weight", "bias"):
-                value = torch.from_numpy(np.array(arrays[f"{name}.{leaf}"]))
+                value = torch.from_numpy(np.array(arrays[f"{name}.{leaf}"], np.float32))
                 if value.ndim == 4:
                     value = value.contiguous(memory_format=torch.channels_last)
                 self.register_buffer(self._key(name, leaf), value, persistent=False)
@@ -119,12 +122,13 @@ class FeatureDistance(nn.Module):
     name
         ``"squeezenet"`` or ``"darknet"``.
     folder
-        Folder with the feature file of that network.
+        Folder with the feature file of that network; ``None`` for the weights that come with the package, which are
+        those of ``squeezenet``.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path | None = None) -> None:
         super().__init__()
-        path = Path(folder) / _FILES[name]
+        path = _EMBEDDED if folder is None and name == "squeezenet" else Path(folder or "") / _FILES[name]
         self.features = SqueezeNetFeatures(path) if name == "squeezenet" else DarknetFeatures(path)
         self.taps = _TAPS[name]
         self.requires_grad_(False).eval()

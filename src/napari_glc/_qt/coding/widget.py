@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox
 
 from ..._base.atomic import write_atomically
-from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer
+from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
 from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
 from ...codecs.loading import release_models
+from ...codecs.part_names import NONE
 from ...codecs.registry import all_codecs, codec_named
 from ...errors import UnsupportedArrayError
 from ...inspection.coding import CodingOptions, CodingResult, code_stack
@@ -28,10 +29,12 @@ from ..common.option_form import OptionForm
 from ..common.own_layers import OwnLayers
 from ..common.paths import path_to_save, suggested_name
 from ..common.result_table import ResultTable, Row
-from .layers import put_decoded
+from .layers import put_decoded, put_samples
 
 __all__ = ["CodecWidget"]
 
+_MOST_SAMPLES = 32
+"""More pictures say little more of where they differ."""
 _MISSED = 0.05
 """Deviation from a wanted rate from which on it is mentioned."""
 
@@ -46,6 +49,7 @@ class _Run:
     plane: LayerPlane | None
     limits: tuple[float, float] | None
     bpp: float | None
+    restoring: bool = False
 
     def notes(self, result: CodingResult) -> list[str]:
         """What a user should know of a result."""
@@ -58,7 +62,13 @@ class _Run:
             words.append(f"All {result.planes} planes were coded.")
         if isinstance(result.pixels, list):
             words.append("They are decoded when they are looked at, and were not measured.")
-        elif result.pixels.dtype != self.dtype:
+        if result.removed:
+            words.append(f"The encoder left out {result.removed}: it is not in the file.")
+        elif self.restoring:
+            words.append("There was no noise to leave out: the model's own encoder was taken.")
+        if painted_in(dict(result.decoding)):
+            words.append("The picture is painted; what was measured is the plain one.")
+        if not isinstance(result.pixels, list) and result.pixels.dtype != self.dtype:
             words.append(f"Files know no {self.dtype} samples: they are kept as {result.pixels.dtype}.")
         if self.limits is not None:
             low, high = self.limits
@@ -102,6 +112,11 @@ class CodecWidget(GlcWidget):
         self.bpp.setValue(0.03)
         self.add_row("&Target bpp", self.bpp, "Wanted bits per pixel of the whole file; takes about nine encodings")
         self.options_form = OptionForm(self, all_codecs())
+        self.decoding_form = OptionForm(self, all_codecs(), "decoding")
+        self.samples = QSpinBox()
+        self.samples.setRange(1, _MOST_SAMPLES)
+        tip = "How many of the pictures the bytes stand for are decoded; where they differ, detail is made up"
+        self.add_row("Sa&mples", self.samples, tip)
 
         self.table = ResultTable("Results of the last run")
         self.table.setToolTip("Select cells and press Ctrl+C to copy them")
@@ -146,7 +161,9 @@ class CodecWidget(GlcWidget):
         by_bpp = self.rate_by.currentData() == "bpp"
         self.form.setRowVisible(self.quality, not by_bpp)
         self.form.setRowVisible(self.bpp, by_bpp)
-        self.options_form.show_codec(self.codec.chosen.name)
+        for form in (self.options_form, self.decoding_form):
+            form.show_codec(self.codec.chosen.name)
+        self.form.setRowVisible(self.samples, self.codec.chosen.capabilities.samples)
 
     def obstacle(self) -> str:
         """Why Run is not possible now; empty if it is."""
@@ -181,6 +198,8 @@ class CodecWidget(GlcWidget):
             bpp=self.bpp.value() if self.rate_by.currentData() == "bpp" else None,
             device=self.device.device,
             options=self.options_form.values(codec),
+            decoding=self.decoding_form.values(codec),
+            samples=self.samples.value() if self.codec.chosen.capabilities.samples else 1,
         )
 
     # -- coding -----------------------------------------------------------------------------------------------
@@ -204,7 +223,8 @@ class CodecWidget(GlcWidget):
             samples = data if plane is None else plane.read()
             return code_stack(samples, axes, options, limits=limits, metadata=metadata, progress=report)
 
-        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options.bpp)
+        restoring = codec_named(options.codec).options.made(options.codec, options.options).encoder != NONE
+        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options.bpp, restoring)
         self.start(work, f"Coding {run.name}", lambda result: self._show(result, run))
 
     def _whole(self, layer: Any) -> bool:
@@ -216,7 +236,10 @@ class CodecWidget(GlcWidget):
         words = run.notes(result)
         if run.layer in self.viewer.layers:
             index = () if run.plane is None else run.plane.index
-            put_decoded(self._layers, run.layer, result.pixels, decoded_facts(result.facts()), index)
+            facts = decoded_facts(result.facts())
+            put_decoded(self._layers, run.layer, result.pixels, facts, index)
+            if result.samples is not None:
+                put_samples(self._layers, run.layer, result.samples, facts, index)
         else:
             words.append("Its layer was removed meanwhile, so no layer was added; the result can be saved.")
         # the status line may have to say what hinders the next run
@@ -266,6 +289,8 @@ def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
         ("Model", result.model, f"Codec {result.codec}"),
         ("Device", result.device, "Where the networks ran; entropy coding always runs on the CPU"),
     ]
-    for field in codec_named(result.codec).options.fields():
-        rows.append((field.label.replace("&", ""), str(result.options[field.name]), field.knob.help))
+    entry, chosen = codec_named(result.codec), {**result.options, **result.decoding}
+    for field in (*entry.options.fields(), *entry.decoding.fields()):
+        if field.name in chosen:
+            rows.append((field.label.replace("&", ""), str(chosen[field.name]), field.knob.help))
     return rows

@@ -1,0 +1,100 @@
+"""How far a decoded picture is from its original, as the training of the embedded model weighed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ....metrics.feature_distance import SqueezeNetFeatures
+from .features import Reference, layer_distance
+from .structure import Structure
+from .views import AS_IT_IS, View
+
+__all__ = ["Distortion", "fast_precision"]
+
+_ABSOLUTE, _FEATURE, _STRUCTURE = 2.0, 1.0, 4.0
+"""Weights of the mean absolute error, of the mean feature distance of a layer, and of one minus MS-SSIM."""
+_LOOKED_AT = 4
+"""Layers whose distances make up the distance ``squeezenet`` that is reported everywhere else."""
+
+
+def fast_precision(device: torch.device) -> torch.autocast:
+    """Bfloat16 where the machine computes with it, single precision elsewhere."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast("cpu", torch.bfloat16, enabled=native)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A feature map of the original, and the weights ``(positions, 1)`` of its positions."""
+
+    reference: Reference
+    weights: Tensor
+
+
+class Distortion:
+    """Distance of pictures to one original.
+
+    Parameters
+    ----------
+    original
+        ``(1, 3, H, W)`` in [-1, 1].
+    weights
+        Weight of each pixel, ``(1, 1, H, W)``. A weight of 1 everywhere gives the mean; the distance is a sum over
+        the picture divided by `pixels`, so where nothing weighs, nothing counts.
+    pixels
+        How many pixels the distance is the mean of.
+    network
+        The feature network.
+    """
+
+    def __init__(self, original: Tensor, weights: Tensor, pixels: int, network: SqueezeNetFeatures) -> None:
+        self.original, self.network = original, network
+        self.weights = weights / pixels
+        self.structure = Structure(original, weights)
+        self.structure_weight = _STRUCTURE * float(self.weights.sum())
+        self._targets: dict[View, list[_Target]] = {}
+
+    def _features(self, picture: Tensor) -> list[Tensor]:
+        with fast_precision(picture.device):
+            return self.network(picture)  # type: ignore[no-any-return]
+
+    def _targets_in(self, view: View) -> list[_Target]:
+        """What is compared with in a view, made when it is first looked at."""
+        if view not in self._targets:
+            weights = view.placed(self.weights)
+            # what a shifted view leaves out counts as the rest does
+            whole = float(self.weights.sum()) / max(float(weights.sum()), 1e-12)
+            height, width = weights.shape[2:]
+            found = []
+            with torch.no_grad():
+                for features in self._features(view(self.original)):
+                    # as many pixels as there are, seen by as many positions as the layer has
+                    pooled = F.adaptive_avg_pool2d(weights, (features.shape[2], features.shape[3]))
+                    scale = whole * height * width / (features.shape[2] * features.shape[3])
+                    found.append(_Target(Reference.of(features), (pooled * scale).reshape(-1, 1)))
+            self._targets[view] = found
+        return self._targets[view]
+
+    def __call__(self, restored: Tensor, view: View = AS_IT_IS) -> tuple[Tensor, float]:
+        """Distortion ``()`` of a picture ``(1, 3, H, W)`` in [-1, 1], and the distance of features in it.
+
+        `view` is how the feature network looks at both pictures.
+        """
+        restored = restored.float()
+        absolute = ((restored - self.original).abs() * self.weights).sum() / 3
+        targets = self._targets_in(view)
+        layers = torch.stack(
+            [
+                layer_distance(features, target.reference, target.weights)
+                for features, target in zip(self._features(view(restored)), targets, strict=True)
+            ]
+        )
+        distance = _ABSOLUTE * absolute + _FEATURE / len(layers) * layers.sum()
+        look = float(layers[:_LOOKED_AT].detach().sum())
+        return distance + self.structure_weight * self.structure(restored), look
