@@ -7,6 +7,7 @@ import pytest
 
 import napari_glc
 from napari_glc import GlcFile
+from napari_glc._base import onlooking
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc.codecs import registry
 from napari_glc.codecs.perco.entry import ENTRY
@@ -57,3 +58,31 @@ def test_samples_their_mean_and_where_they_differ(viewer, dock, finish, small_pa
     widget.codec.setCurrentIndex(widget.codec.findData(napari_glc.codecs.registry.DEFAULT_CODEC))
     assert not widget.form.isRowVisible(widget.samples)
     assert widget.options().samples == 1
+
+
+def test_the_picture_is_seen_while_it_is_painted(viewer, dock, finish, small_parrots, monkeypatch):
+    monkeypatch.setattr(onlooking, "_SECONDS", 0.0)
+    viewer.add_image(small_parrots, rgb=True, name="parrots")
+    states = []
+
+    class Watched(CodecWidget):
+        def _show_unfinished(self, *args):
+            super()._show_unfinished(*args)
+            states.append(_shown(self.viewer))
+
+    widget = dock(Watched)
+    widget.codec.setCurrentIndex(widget.codec.findData("perco"))
+    widget.decoding_form.field("perco", "steps").value = 30
+    widget.run_button.click()
+    finish(widget)
+    assert len(states) == 30
+    assert all(facts["unfinished"] for _, facts in states)
+    pixels, facts = _shown(viewer)
+    assert "unfinished" not in facts
+    assert facts["steps"] == 30
+    assert np.abs(pixels.astype(float) - states[0][0]).mean() > np.abs(pixels.astype(float) - states[-1][0]).mean()
+
+
+def _shown(viewer):
+    layer = viewer.layers["parrots decoded (painted)"]
+    return np.array(layer.data), dict(layer.metadata["glc"])

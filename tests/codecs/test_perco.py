@@ -13,6 +13,7 @@ import torch
 
 import napari_glc
 from napari_glc import GlcFile
+from napari_glc._base import onlooking
 from napari_glc._base.interruption import interruptible
 from napari_glc._napari.reader import read_layers
 from napari_glc.cli import main
@@ -414,3 +415,25 @@ def test_layers_say_that_they_are_painted(motocross, tmp_path):
     ((_, options, _),) = read_layers(str(path))
     assert options["name"] == "bike"
     assert "not for measurements" in options["metadata"]["glc"]["warning"]
+
+
+def test_states_of_the_picture_are_shown_while_it_is_painted(motocross, monkeypatch):
+    monkeypatch.setattr(onlooking, "_SECONDS", 0.0)
+    data = napari_glc.encode(motocross[:80, :120, 0], codec="perco", quality=0)
+    seen: list[np.ndarray] = []
+    final = GlcFile(data).read(shown=seen.append)
+    assert len(seen) == 3
+    assert {each.shape for each in seen} == {final.shape}
+    distances = [np.abs(each.astype(float) - final).mean() for each in seen]
+    assert distances[-1] < distances[0]
+    np.testing.assert_array_equal(final, GlcFile(data).read())
+    assert len(seen) == 3
+
+
+def test_pictures_agree_on_any_number_of_threads(motocross, two_threads, without_onednn):
+    data = napari_glc.encode(motocross[:160, :200], codec="perco", quality=50)
+    alone = napari_glc.decode(data).astype(int)
+    for elsewhere in (two_threads, without_onednn):
+        with elsewhere():
+            assert np.abs(napari_glc.decode(data) - alone).max() <= 2
+            assert napari_glc.encode(motocross[:160, :200], codec="perco", quality=50) == data

@@ -125,6 +125,8 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
         rates = torch.arange(len(latent), device=latent.device) * len(net.quantizers) // len(latent)
         parts = []
         for rate, quantizer in enumerate(net.quantizers):
+            if not (rates == rate).any():
+                continue
             mine = {stride: feature[rates == rate] for stride, feature in features.items()}
             parts.append(net.hyper_decoder(quantizer(net.hyper_encoder.hyper_latent(mine, rate).float()), rate))
         mean = torch.cat([part.mean for part in parts]).float()
@@ -134,11 +136,11 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
         return _Coded(Conditions(mean, (eighth, sixteenth, half)), description, rates)
 
     def _errors(self, left: Tensor, rates: Tensor) -> Tensor:
-        """Mean squared error of each rate."""
+        """Mean squared error of each rate; what it was so far of one that the batch lacks."""
         each = left.square().mean((1, 2, 3))
-        count = len(self.net.quantizers)
-        sums = torch.zeros(count, device=left.device).index_add(0, rates, each)
-        return sums / torch.bincount(rates, minlength=count)
+        sums = torch.zeros(len(self.net.quantizers), device=left.device).index_add(0, rates, each)
+        counts = torch.bincount(rates, minlength=len(sums))
+        return torch.where(counts > 0, sums / counts.clamp_min(1), self.net.residual_deviation.square())
 
     @torch.no_grad()
     def _follow_deviation(self, errors: Tensor) -> Tensor:
