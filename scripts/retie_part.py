@@ -2,7 +2,7 @@
 
 python scripts/retie_part.py MODEL PART.safetensors ...
 
-For a model whose prior changed while its encoder, its latent transform and its generator stayed: a part trained beside the
+For a model whose prior changed while its encoder, latent transform and generator stayed: a part trained beside the
 one before does the same beside this one. Whether that holds is for whoever runs this to know; nothing here can tell.
 """
 
