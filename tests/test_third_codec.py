@@ -27,6 +27,7 @@ from napari_glc.errors import (
 from napari_glc.evaluation.rates import evaluate_folder
 from napari_glc.inspection.rate.curves import rate_curve
 from napari_glc.inspection.rate.session import RateSession
+from napari_glc.interop import imageio_plugin
 from napari_glc.interop.numcodecs_codec import GlcNumcodec
 from napari_glc.interop.zarr_codec import GlcZarrCodec
 from napari_glc.metrics import psnr
@@ -46,6 +47,36 @@ def test_it_encodes_and_decodes_with_its_option(toy, parrots):
     assert psnr(picture, file.read(preview=True)) < psnr(picture, whole)
     assert sum(file.streams().values()) == len(grained)
     file.verify()
+
+
+def test_its_option_for_decoding_reaches_every_reader(toy, tmp_path, parrots, capsys):
+    picture = parrots[:128, :192] // 2 + 40
+    path = tmp_path / "a.glc"
+    napari_glc.imwrite(path, picture, codec="toy")
+    plain = napari_glc.imread(path)
+    file = napari_glc.open(path, brightness=20)
+    bright = file.read()
+    assert abs(bright.astype(float).mean() - plain.mean() - 20) < 1
+    np.testing.assert_array_equal(napari_glc.decode(path.read_bytes(), brightness=20), bright)
+    np.testing.assert_array_equal(napari_glc.imread(path, brightness=20), bright)
+    np.testing.assert_array_equal(napari_glc.open(path).decoded_with(brightness=20.0).dask().compute(), bright)
+    np.testing.assert_array_equal(file.decoded_with(brightness=0).read(), plain)
+    imageio_plugin.register()
+    np.testing.assert_array_equal(iio.imread(path, brightness=20), bright)
+    assert main(["decode", str(path), str(tmp_path / "b.png"), "--brightness", "20"]) == 0
+    np.testing.assert_array_equal(iio.imread(tmp_path / "b.png"), bright)
+    assert main(["decode", str(path), str(tmp_path / "c.png"), "--brightness", "51"]) == 1
+    assert "brightness must lie within -50 to 50" in capsys.readouterr().err
+    for wrong, said in (
+        ({"grain": 1}, "no option 'grain'; its options: brightness"),
+        ({"brightness": 60}, "lie within"),
+    ):
+        with pytest.raises(OptionError, match=said):
+            napari_glc.open(path, **wrong)
+        with pytest.raises(OptionError, match=said):
+            file.decoded_with(**wrong)
+    assert inspect.signature(napari_glc.open).parameters["brightness"].default == 0
+    assert "added to every sample, -50 to 50" in (napari_glc.decode.__doc__ or "")
 
 
 def test_what_it_does_not_know_is_refused_by_name(toy, parrots):

@@ -23,7 +23,7 @@ from napari_glc._base.progress import Progress
 from napari_glc.codecs import registry
 from napari_glc.codecs.base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from napari_glc.codecs.entry import Capabilities, CodecEntry, PlotStyle
-from napari_glc.codecs.options import CodecOptions, Knob
+from napari_glc.codecs.options import CodecOptions, Knob, OptionSet
 from napari_glc.container import Box, TileGrid
 from napari_glc.errors import DamagedFileError
 from napari_glc.imaging.planes import padded_crop
@@ -43,6 +43,11 @@ class ToyOptions(CodecOptions):
     def unpack(cls, data: bytes, packets: int) -> Self:
         cls.refuse(len(data) > 1 or packets != 1 or (bool(data) and data[0] > 9))
         return cls(grain=data[0] if data else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyDecoding(OptionSet):
+    brightness: Annotated[float, Knob("added to every sample", least=-50, most=50)] = 0.0
 
 
 class ToyConfig(Config, frozen=True, kw_only=True):
@@ -125,6 +130,7 @@ class ToyCodec:
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         pixels = np.empty((box.height, box.width, 3), np.uint8)
         tiles = coding.grid.touching(box)
@@ -136,6 +142,7 @@ class ToyCodec:
             means = self._spread(coarse) + (0 if preview else fine * _step(coding.quality))
             blown = means.repeat(self.factor, 1).repeat(self.factor, 2).transpose(1, 2, 0)
             blown = blown[part.relative_to(whole).slices] + _grain(part, 0 if preview else coding.options.grain)
+            blown += (decoding or ToyDecoding()).brightness
             pixels[part.relative_to(box).slices] = np.clip(np.round(blown), 0, 255).astype(np.uint8)
         progress(len(tiles), len(tiles))
         return pixels
@@ -157,11 +164,6 @@ class ToyCodec:
         self, read_chunk: ReadChunk, coding: PlaneCoding, tile: int, progress: Progress
     ) -> Iterator[NDArray[np.integer[Any]]]:
         yield from self._read(read_chunk(tile), _aligned(coding.grid[tile]))
-
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        cells = _aligned(box).divided(CELL)
-        first = 3 * cells.height * cells.width
-        return {"coarse means": first, "differences": len(payload) - first}
 
     # -- rate exploration -----------------------------------------------------------------------------------
 
@@ -190,6 +192,12 @@ def _grain(box: Box, strength: int) -> NDArray[np.float64]:
     return noise[..., None]
 
 
+def stream_sizes(config: ToyConfig, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
+    cells = _aligned(box).divided(CELL)
+    first = 3 * cells.height * cells.width
+    return {"coarse means": first, "differences": len(payload) - first}
+
+
 ENTRY = CodecEntry(
     name="toy",
     number=4242,
@@ -197,8 +205,10 @@ ENTRY = CodecEntry(
     summary="means of blocks, for tests",
     implementation=f"{__name__}:ToyCodec",
     options=ToyOptions,
+    decoding=ToyDecoding,
     config=f"{__name__}:ToyConfig",
     default_model="toy-blocks",
+    stream_sizes=f"{__name__}:stream_sizes",
     trainer="toy_models:ToyTrainer",
     checkpoints="toy_models:CHECKPOINTS",
     plot=PlotStyle("#3050c0", "^", ":"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,8 +141,15 @@ def encode(
     return b"".join(encoded_parts(job, device, progress))
 
 
+@partial(with_codec_options, kind="decoding")
 def decode(
-    data: bytes, *, device: str = "auto", preview: bool = False, progress: Progress | None = None
+    data: bytes,
+    *,
+    device: str = "auto",
+    preview: bool = False,
+    samples: int | None = None,
+    progress: Progress | None = None,
+    **decoding: Any,
 ) -> NDArray[Any]:
     """Decode the bytes of a ``.glc`` file.
 
@@ -153,8 +161,12 @@ def decode(
         See :func:`encode`.
     preview
         Decode the hyper streams only: a coarse picture.
+    samples
+        Decode so many of the pictures the bytes stand for, along a new first axis; see :meth:`GlcFile.samples`.
     progress
         See :func:`encode`.
+    **decoding
+        Of the codec; see below.
 
     Returns
     -------
@@ -163,13 +175,21 @@ def decode(
 
     Raises
     ------
+    OptionError
+        If the codec has no option of a name, or a value is not allowed.
     GlcError
         A subclass that says what is wrong.
     """
-    return GlcFile(bytes(data), device=device).read(preview=preview, progress=progress)
+    file = GlcFile(bytes(data), device=device, **decoding)
+    if samples is None:
+        return file.read(preview=preview, progress=progress)
+    if preview:
+        raise OptionError("there is one preview, not several samples of it")
+    return file.samples(samples, progress=progress)
 
 
-def open(path: str | Path, *, device: str = "auto") -> GlcFile:
+@partial(with_codec_options, kind="decoding")
+def open(path: str | Path, *, device: str = "auto", **decoding: Any) -> GlcFile:
     """Open a ``.glc`` file without decoding it.
 
     Parameters
@@ -178,20 +198,24 @@ def open(path: str | Path, *, device: str = "auto") -> GlcFile:
         The file.
     device
         Where to decode later; see :func:`encode`.
+    **decoding
+        How to decode later: of the codec; see below.
 
     Raises
     ------
+    OptionError
+        If the codec has no option of a name, or a value is not allowed.
     GlcError
         A subclass that says what is wrong; its message names the file.
     OSError
         If it cannot be read.
     """
-    return GlcFile(Path(path), device=device)
+    return GlcFile(Path(path), device=device, **decoding)
 
 
-def imread(path: str | Path, *, device: str = "auto") -> NDArray[Any]:
-    """Read a ``.glc`` file as an array; errors as in :func:`open` and :func:`decode`."""
-    return open(path, device=device).read()
+def imread(path: str | Path, *, device: str = "auto", **decoding: Any) -> NDArray[Any]:
+    """Read a ``.glc`` file as an array; options and errors as for :func:`open` and :func:`decode`."""
+    return open(path, device=device, **decoding).read()
 
 
 def imwrite(

@@ -61,6 +61,23 @@ def test_it_can_be_encoded_with_its_option(toy, viewer, layer, dock, finish, sma
     assert widget.options().options == {"grain": 4}
 
 
+def test_it_can_be_decoded_with_its_option(toy, viewer, layer, dock, finish, small_parrots):
+    widget = dock(CodecWidget)
+    brightness = widget.decoding_form.field("toy", "brightness")
+    assert not widget.form.isRowVisible(brightness.native)
+    _choose(widget.codec, "toy")
+    assert widget.form.isRowVisible(brightness.native)
+    brightness.value = -30.0
+    widget.run_button.click()
+    finish(widget)
+    data = widget._last[0].data
+    assert data == napari_glc.encode(small_parrots, codec="toy", metadata={"name": "parrots"})
+    decoded = viewer.layers["parrots decoded"]
+    np.testing.assert_array_equal(decoded.data, napari_glc.decode(data, brightness=-30))
+    assert decoded.metadata["glc"]["brightness"] == -30
+    assert widget.table.value("Brightness") == "-30.0"
+
+
 def test_what_optimises_for_every_picture_is_not_searched(toy, viewer, layer, dock, changed_toy):
     slow = replace(toy, capabilities=replace(toy.capabilities, encode_cost="fit"))
     changed_toy.setitem(registry._entries, "toy", slow)

@@ -10,7 +10,9 @@ from scipy.stats import norm
 
 import napari_glc
 from napari_glc import GlcFile
+from napari_glc._base import threads
 from napari_glc.codecs import blocks
+from napari_glc.codecs.glc.streams import hyper_size, stream_sizes
 from napari_glc.container import parse, read_chunk
 from napari_glc.entropy.scales import SCALES
 from napari_glc.errors import GlcError
@@ -79,7 +81,7 @@ def test_the_stream_is_as_long_as_the_models_cross_entropy(codec, motocross, qua
     scale, magnitude = SCALES[levels[kept]], np.abs(symbols[kept])
     bits = -np.log2(norm.sf((magnitude - 0.5) / scale) - norm.sf((magnitude + 0.5) / scale)).sum()
     file = GlcFile(data)
-    stream = codec.stream_sizes(payload, file.coding(), file.container.grid[0])["symbols"]
+    stream = stream_sizes(codec.config, payload, file.coding(), file.container.grid[0])["symbols"]
     assert abs(stream - bits / 8) <= 0.01 * bits / 8 + 16
 
 
@@ -145,7 +147,7 @@ def test_no_flipped_byte_goes_unnoticed(encoded_parrots):
 def test_damage_past_the_checksums_still_ends_in_an_error(codec, encoded_parrots):
     """A payload that only looks intact: the checksum of the symbols finds it out, nothing crashes."""
     payload = read_chunk(io.BytesIO(encoded_parrots), parse(encoded_parrots), 0)
-    start = codec.coder.hyper_size(32, 48)
+    start = hyper_size(codec.config, 32, 48)
     noticed = 0
     for position in range(start, len(payload), max(1, len(payload) // 25)):
         damaged = bytearray(payload)
@@ -178,3 +180,16 @@ def test_progress_counts_up_and_can_stop_the_work(mosaic, mosaic_file):
 
     with pytest.raises(InterruptedError):
         napari_glc.encode(mosaic, progress=stop)
+
+
+def test_two_threads_make_the_same_file_and_the_same_picture(mosaic, mosaic_file, two_threads, monkeypatch):
+    """Six tiles and bands of blocks, side by side."""
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    told = []
+    with two_threads():
+        data = napari_glc.encode(mosaic, quality=40, progress=lambda done, total: told.append((done, total)))
+        picture = napari_glc.decode(data)
+    assert data == mosaic_file
+    assert told[0][0] == 0
+    assert told[-1][0] == told[-1][1]
+    np.testing.assert_array_equal(picture, napari_glc.decode(mosaic_file))

@@ -39,7 +39,7 @@ def copies(tmp_path) -> list[ModelFile]:
         path = tmp_path / f"{letter}.safetensors"
         path.write_bytes(data.replace(b'"name":"glc-small"', f'"name":"glc-smal{letter}"'.encode()))
         found.append(read_model(path))
-    assert len({model.sha256 for model in found}) == 3
+    assert len({model.digest for model in found}) == 3
     return found
 
 

@@ -25,6 +25,8 @@ def seeds(side: int = 64) -> dict[str, bytes]:
         "glc-grey": napari_glc.encode(crops[1][..., 1], quality=80, metadata=metadata, device="cpu"),
         "glc-tiles": napari_glc.encode(picture[:64, :128], quality=10, tile=64, device="cpu"),
     }
+    for quality in (10, 90):
+        files[f"clric-{quality}"] = napari_glc.encode(crops[2], codec="clric", quality=quality, effort=1, device="cpu")
     for number, coder in enumerate(INDEX_CODERS):
         for packets in (1, 4):
             files[f"vqgan-{coder}-{packets}"] = napari_glc.encode(

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_glc.codecs.base import PlaneCoding
+from napari_glc.codecs.glc.streams import hyper_size
 from napari_glc.codecs.glc.views import dense_parts
 from napari_glc.container import TileGrid
 from napari_glc.entropy.gaussian import symbol_bits, write_gaussian
@@ -43,7 +44,7 @@ def test_the_dense_arrays_are_those_of_the_coded_file(codec, parrots, coded):
     coding = PlaneCoding(TileGrid(512, 768, 512), 50)
     (payload,) = codec.encode(parrots, coding, lambda done, total: None).chunks
     assert coded.payload_bytes == (len(payload),)
-    start = codec.coder.hyper_size(32, 48)
+    start = hyper_size(codec.config, 32, 48)
     assert _stream(coded) == payload[start:-1]
     np.testing.assert_array_equal(coded.hyper_indices, codec.coder.read_hyper(payload, 32, 48))
 

@@ -34,12 +34,12 @@ def test_hashes_of_large_models_are_remembered_and_never_trusted(tmp_path, monke
     write_model(path, tensors, name="large", codec="glc", config=SMALL.config, description="")
     true = find_model("large").sha256
     status = path.stat()
-    assert json.loads(notes.read_text()) == {path.name: [status.st_size, status.st_mtime_ns, true]}
+    assert json.loads(notes.read_text()) == {path.name: [status.st_size, status.st_mtime_ns, true, true]}
 
     # as another process finds it: the note is believed for the list, and the file is hashed before it is used
     false = true[:8] + true[:7:-1]
     notes.write_text(
-        json.dumps({path.name: [status.st_size, status.st_mtime_ns, false], "gone.safetensors": [1, 2, "x"]})
+        json.dumps({path.name: [status.st_size, status.st_mtime_ns, false, false], "gone.safetensors": [1, 2, "x"]})
     )
     _read_cached.cache_clear()
     model = find_model("large")
@@ -50,7 +50,7 @@ def test_hashes_of_large_models_are_remembered_and_never_trusted(tmp_path, monke
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     assert find_model("large").sha256 == true
     assert list(json.loads(notes.read_text())) == [path.name]
-    for nonsense in ("", "[]", "{" * 100_000, '{"large.safetensors": 3}', '{"large.safetensors": [1, 2, null]}'):
+    for nonsense in ("", "[]", "{" * 100_000, '{"large.safetensors": 3}', '{"large.safetensors": [1, 2, null, null]}'):
         notes.write_text(nonsense)
         _read_cached.cache_clear()
         assert find_model("large").sha256 == true

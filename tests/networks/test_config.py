@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from napari_glc.codecs.registry import config_of
 from napari_glc.models import embedded_models
 from napari_glc.networks.config import (
     OFFICIAL_FACE,
@@ -17,13 +18,11 @@ from napari_glc.networks.config import (
     VqganConfig,
 )
 
-KINDS = {"glc": GlcConfig, "vqgan": VqganConfig}
-
 
 @pytest.mark.parametrize("model", embedded_models(), ids=lambda model: model.name)
 def test_the_text_in_a_model_file_comes_back_byte_for_byte(model):
     """It is part of what the model's hash covers."""
-    assert KINDS[model.codec].from_json(model.config).to_json() == model.config
+    assert config_of(model).to_json() == model.config
 
 
 @pytest.mark.parametrize("config", [OFFICIAL_FACE, OFFICIAL_IMAGE, SMALL, VqganConfig(), VqganConfig(transformer=None)])

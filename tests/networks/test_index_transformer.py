@@ -15,6 +15,7 @@ from napari_glc.codecs.vqgan.packets import packet_map
 from napari_glc.networks import fixed_attention
 from napari_glc.networks.fixed_attention import MASKED
 from napari_glc.networks.fixed_point import from_fixed
+from napari_glc.networks.fixed_waves import FixedWaveLayer
 from napari_glc.networks.index_waves import IndexWaves
 
 LEVEL = 7
@@ -79,11 +80,59 @@ def test_indices_come_back_under_other_threads_and_libraries(vqgan, indices, str
 
 
 def test_noise_of_1e_10_on_every_layer_changes_nothing_and_much_more_is_noticed(vqgan, indices, stream, jitter):
+    """In the encoder, that is, whose layers can be disturbed one by one."""
     coder = vqgan.coder("transformer")
     with jitter(coder.fixed, 1e-10):
-        np.testing.assert_array_equal(_read(coder, stream), indices)
-    with jitter(coder.fixed, 1e-2), pytest.raises(napari_glc.GlcError):
-        _read(coder, stream)
+        assert coder.write(indices, packet_map(32, 48, 1), 1, LEVEL, lambda: None) == [stream]
+    with jitter(coder.fixed, 1e-2):
+        (other,) = coder.write(indices, packet_map(32, 48, 1), 1, LEVEL, lambda: None)
+    with pytest.raises(napari_glc.GlcError):
+        _read(coder, other)
+
+
+@torch.inference_mode()
+def test_waves_give_what_is_asked_for(vqgan, indices):
+    """Logits of some positions are those of all, in floating point and to the bit in fixed point."""
+    maps = torch.from_numpy(indices[:14, :19]).unsqueeze(0)
+    wanted = torch.rand(14, 19, generator=torch.Generator().manual_seed(4)) < 0.1
+    wanted[5:9] = False
+    for transformer in (vqgan.transformer, vqgan.coder("transformer").fixed):
+        everything = dict.fromkeys(range(14 * 19))
+        for positions, logits in IndexWaves(transformer, maps, LEVEL, 1):
+            everything |= dict(zip(positions.tolist(), logits[0], strict=True))
+        visited = []
+        for positions, logits in IndexWaves(transformer, maps, LEVEL, 1, wanted):
+            visited += positions.tolist()
+            for position, found in zip(positions.tolist(), logits[0], strict=True):
+                torch.testing.assert_close(
+                    found, everything[position], rtol=1e-4, atol=1e-3 * (found.dtype == torch.float32)
+                )
+        assert sorted(visited) == wanted.flatten().nonzero().flatten().tolist()
+
+
+@torch.inference_mode()
+def test_layers_of_few_operations_are_those_of_many(vqgan):
+    """Each part of a layer, at numbers within and beyond what they may be."""
+    transformer = vqgan.coder("transformer").fixed
+    generator = torch.Generator().manual_seed(5)
+    for block in transformer.blocks:
+        layer = FixedWaveLayer(block)
+        x = (torch.randn(500, 224, generator=generator, dtype=torch.float64) * 3000).round()
+        x[:20] *= 5000
+        q, k, v = (part(block.ln1(x)) for part in (block.attn.query, block.attn.key, block.attn.value))
+        assert torch.equal(layer.project(x), torch.cat((q, k, v), dim=1))
+        within = x.clamp(-(2**23) + 1, 2**23 - 1)
+        assert torch.equal(layer.gelu(within), block.mlp[1](within))
+        heads = [part.unflatten(-1, (7, 32)) for part in (q, k, v)]
+        query, key, value = heads[0], *(part[torch.randint(500, (500, 13), generator=generator)] for part in heads[1:])
+        bias = (torch.randn(500, 13, 7, generator=generator, dtype=torch.float64) * 4000).round()
+        bias[:, 3] = MASKED
+        turned = (query.unsqueeze(2), key.transpose(1, 2), value.transpose(1, 2), bias.transpose(1, 2).unsqueeze(2))
+        attended = block.attn.attend(*turned)
+        kept = [part.transpose(0, 1)[None, :, :, None] for part in (key, value)]
+        found = layer.attend(query.unsqueeze(1), *kept, bias.transpose(0, 1).unsqueeze(2))
+        assert torch.equal(found, attended.transpose(1, 2))
+        assert torch.equal(layer.finish(x, attended.flatten(1)), block.finish(x.unsqueeze(1), attended).squeeze(1))
 
 
 def test_tables_are_the_same_whatever_the_mathematics_library():

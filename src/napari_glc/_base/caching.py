@@ -67,31 +67,31 @@ class DecodedTiles:
     """
 
     def __init__(self, limit: int) -> None:
-        self.kept: ByteCache[tuple[Hashable, int], Any] = ByteCache(limit)
+        self.kept: ByteCache[tuple[Hashable, Hashable], Any] = ByteCache(limit)
         """Results by plane and tile."""
         self.count = 0
         """Tiles decoded so far."""
 
-    def of(self, plane: Hashable) -> MutableMapping[int, Any]:
+    def of(self, plane: Hashable) -> MutableMapping[Hashable, Any]:
         """The tiles of one plane, for a codec."""
         return _TilesOfPlane(self, plane)
 
 
-class _TilesOfPlane(MutableMapping[int, Any]):
+class _TilesOfPlane(MutableMapping[Hashable, Any]):
     def __init__(self, tiles: DecodedTiles, plane: Hashable) -> None:
         self._tiles, self._plane = tiles, plane
 
-    def __getitem__(self, tile: int) -> Any:
+    def __getitem__(self, tile: Hashable) -> Any:
         return self._tiles.kept[self._plane, tile]
 
-    def __setitem__(self, tile: int, value: Any) -> None:
+    def __setitem__(self, tile: Hashable, value: Any) -> None:
         self._tiles.count += 1
         self._tiles.kept[self._plane, tile] = value
 
-    def __delitem__(self, tile: int) -> None:
+    def __delitem__(self, tile: Hashable) -> None:
         del self._tiles.kept[self._plane, tile]
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Hashable]:
         return iter([tile for plane, tile in self._tiles.kept if plane == self._plane])
 
     def __len__(self) -> int:

@@ -156,7 +156,11 @@ def _pool() -> ThreadPoolExecutor:
     global _workers
     with _lock:
         if _workers is None:
-            _workers = ThreadPoolExecutor(_cores(), "napari-glc", initializer=_become_worker)
+            cores = _cores()
+            _workers = ThreadPoolExecutor(cores, "napari-glc", initializer=_become_worker)
+            # all begin here and now, for PyTorch's number of threads is not what it should be while they do
+            together = threading.Barrier(cores)
+            wait([_workers.submit(together.wait) for _ in range(cores)])
         return _workers
 
 

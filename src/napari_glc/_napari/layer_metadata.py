@@ -8,18 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
+from ..codecs.entry import CodecEntry
+from ..codecs.registry import all_codecs
+from ..errors import UnsupportedVersionError
 
 if TYPE_CHECKING:
     from ..files.opened import GlcFile
     from .plane_place import PlanePlace
 
-__all__ = ["decoded_facts", "layer_axes", "layer_metadata", "layer_options", "lost_options", "metadata_of_layer"]
+__all__ = [
+    "decoded_facts",
+    "layer_axes",
+    "layer_metadata",
+    "layer_options",
+    "lost_options",
+    "marked",
+    "metadata_of_layer",
+    "painted_in",
+]
 
 _HUGE = 1e15
 _USUAL_AXES = "WVUQPTCZYX"
 _AXIS_NAMES = {"TIME": "T", "FRAME": "T", "CHANNEL": "C", "DEPTH": "Z", "PLANE": "Z", "ROW": "Y", "COLUMN": "X"}
 _CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
-_WARNING = "Decoded by a generative model, which invents plausible detail: not for measurements."
 
 
 def layer_metadata(options: dict[str, Any], rgb: bool) -> dict[str, Any]:
@@ -126,8 +137,9 @@ def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
         return tuple(default for _ in order) if values is None else tuple(values[place] for place in places)
 
     names = tuple(a.lower() for a in stored)
+    name = _text(kept.get("name")) or (file.path.stem if file.path is not None else "decoded")
     options: dict[str, Any] = {
-        "name": _text(kept.get("name")) or (file.path.stem if file.path is not None else "decoded"),
+        "name": marked(name, file.codec),
         "rgb": rgb,
         "scale": along(_scale(kept.get("scale"), len(stored)), 1.0),
         "translate": along(_numbers(kept.get("translate"), len(stored)), 0.0),
@@ -138,11 +150,36 @@ def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
     }
     if layout.clipped:
         options["metadata"]["glc"]["clipped"] = layout.clipped
+    _tell_alterations(options, file)
     if not rgb:
         options["colormap"] = _known_colormap(kept.get("colormap")) or "gray"
     if channel is not None:
+        options["metadata"]["glc"]["channel"] = channel
         _name_channel(options, kept.get("channels"), channel, layout.size("C"))
     return options
+
+
+def _tell_alterations(options: dict[str, Any], file: GlcFile) -> None:
+    """Say in a layer's name and metadata what is not as it was taken: something left out, another style."""
+    told = options["metadata"]["glc"]
+    if file.removed:
+        options["name"] += " (restored)"
+        told["warning"] += f" Its encoder left out {file.removed}: what it took for that is gone, true or not."
+    try:
+        decoding = file.decoding.to_dict()
+    except UnsupportedVersionError:  # a later codec: nothing of it can be decoded, in whatever style
+        return
+    style = painted_in(decoding)
+    if style:
+        options["name"] += f" ({style})"
+        told |= decoding
+        told["warning"] += " It is painted in a style: nothing in it is data."
+
+
+def painted_in(decoding: dict[str, Any]) -> str:
+    """The style a picture is painted in, empty for none."""
+    style = decoding.get("style", "none")
+    return str(style) if style != "none" and decoding.get("strength", 1) else ""
 
 
 def _range(file: GlcFile, channel: int | None) -> tuple[float, float]:
@@ -177,7 +214,20 @@ def lost_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def decoded_facts(facts: dict[str, Any], path: Path | None = None) -> dict[str, Any]:
     """What a decoded layer says of its origin: `facts`, the file if there is one, who decoded it, and a warning."""
-    return facts | {"file": None if path is None else str(path), "version": __version__, "warning": _WARNING}
+    entry = _entry(facts["codec"])
+    caution = CodecEntry.caution if entry is None else entry.caution
+    return facts | {"file": None if path is None else str(path), "version": __version__, "warning": caution}
+
+
+def marked(name: str, codec: str) -> str:
+    """The name of a decoded layer, with the codec's mark where it has one: ``"parrots (painted)"``."""
+    entry = _entry(codec)
+    return f"{name} ({entry.mark})" if entry is not None and entry.mark else name
+
+
+def _entry(codec: str) -> CodecEntry | None:
+    """A codec's entry; none for one this version lacks."""
+    return next((entry for entry in all_codecs() if entry.name == codec), None)
 
 
 # A file's metadata is as untrusted as the rest of it: what does not fit is ignored.

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["get_reader"]
+__all__ = ["get_reader", "layers_of"]
 
 if TYPE_CHECKING:
+    from .._base.progress import Progress
     from ..errors import GlcError
     from ..files.opened import GlcFile
 
@@ -46,18 +47,28 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     return [layer for p in paths for layer in _read_layers(p)]
 
 
-def _layers_of(file: GlcFile) -> list[LayerData]:
-    """A layer for each channel, or one."""
+def layers_of(file: GlcFile, only: int | None = None, progress: Progress | None = None) -> list[LayerData]:
+    """A layer for each channel, or one.
+
+    Parameters
+    ----------
+    file
+        The file.
+    only
+        The one channel whose layer is wanted; ``None`` for all.
+    progress
+        Called with units of work done and in all, where a small picture is decoded at once.
+    """
     from .layer_metadata import layer_options
 
     layout = file.layout
     small = layout.planes == 1 and len(file.levels) == 1 and layout.size("Y") * layout.size("X") <= _EAGER_PIXELS
-    levels = [file.read()] if small else [file.dask(level) for level in range(len(file.levels))]
+    levels = [file.read(progress=progress)] if small else [file.dask(level) for level in range(len(file.levels))]
     axes = layout.leading_axes + "YX" + ("S" if "S" in layout.axes else "")
     levels = [level.transpose([layout.axes.index(a) for a in axes]) for level in levels]
     channels: list[int | None] = [*range(layout.size("C"))] if "C" in layout.leading_axes else [None]
     layers: list[LayerData] = []
-    for channel in channels:
+    for channel in channels if only is None else [only]:
         index = tuple(channel if a == "C" and channel is not None else slice(None) for a in axes)
         parts = [level[index] for level in levels]
         several = len(parts) > 1
@@ -74,10 +85,26 @@ def _read_layers(path: str) -> list[LayerData]:
     file = open_file(path, device=plugin_setting("runtime", "device"))
     try:
         file.check_decodable()
+        file = _in_wanted_style(file, str(plugin_setting("reader", "style")))
     except (MissingDependencyError, MissingModelError, UnsupportedVersionError) as error:
         return [_described(file, error)]
     lossy = file.entry.capabilities.lossy_packets and file.layout.planes == 1
-    return _recovered(file) if lossy and file.lost_packets() else _layers_of(file)
+    return _recovered(file) if lossy and file.lost_packets() else layers_of(file)
+
+
+def _in_wanted_style(file: GlcFile, style: str) -> GlcFile:
+    """A file to be painted in the style the preferences ask for, if there is one that fits it."""
+    from ..errors import ModelError, OptionError
+
+    if style in ("", "none") or not any(field.name == "style" for field in file.entry.decoding.fields()):
+        return file
+    painted = file.decoded_with(style=style)
+    try:
+        painted.check_decodable()
+    except (OptionError, ModelError) as error:
+        warnings.warn(f"{error}. The file is shown plain; styles are chosen in the preferences.", stacklevel=2)
+        return file
+    return painted
 
 
 def _described(file: GlcFile, obstacle: GlcError) -> LayerData:

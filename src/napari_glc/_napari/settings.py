@@ -11,6 +11,7 @@ _DEFAULTS: dict[tuple[str, str], Any] = {
     ("writer", "quality"): 50.0,
     ("writer", "effort"): 0,
     ("runtime", "device"): "auto",
+    ("reader", "style"): "none",
 }
 
 

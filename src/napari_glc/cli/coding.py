@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..codecs.registry import DEFAULT_CODEC, all_codecs
+from ..codecs.signature import options_of
 from .progress import bar
 
 if TYPE_CHECKING:
     from ..codecs.entry import CodecEntry
     from ..codecs.options import OptionField
+    from ..codecs.signature import OptionKind
     from ..files.opened import GlcFile
 
 __all__ = ["add_verbs"]
@@ -60,6 +62,14 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     decode.add_argument("input", type=Path, metavar="IN.glc", help="the file to decode")
     decode.add_argument("output", type=Path, metavar="OUT", help="PNG, TIFF, JPEG ..., by its suffix")
     decode.add_argument("--preview", action="store_true", help="coarse picture from the hyper streams alone")
+    painting = ", ".join(entry.name for entry in all_codecs() if entry.capabilities.samples) or "none yet"
+    decode.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help=f"codec {painting}: N pictures of the same bytes, OUT-0 and so on, their mean OUT-mean and their standard "
+        "deviation in grey levels OUT-deviation, large where the decoder makes things up",
+    )
     decode.add_argument("--planes", metavar="P", help="only these of a stack: T=3,C=0 or Z=2:5")
     decode.add_argument("--level", type=int, default=0, metavar="L", help="1 for half the resolution, and so on")
     decode.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
@@ -73,6 +83,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     decode.add_argument("--top-k", type=int, metavar="K", help="sample from the K most probable indices only")
     decode.add_argument("--seed", type=int, default=0, metavar="S", help="of sampling, default 0")
     decode.add_argument("--mask", type=Path, metavar="MASK", help="write a picture of what was lost (white)")
+    add_codec_options(decode, "decoding")
     decode.set_defaults(run=_decode)
 
     info = verbs.add_parser("info", help="what a .glc file says of itself", description="Describe a .glc file.")
@@ -97,11 +108,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
 
 
-def add_codec_options(parser: argparse.ArgumentParser) -> None:
+def add_codec_options(parser: argparse.ArgumentParser, kind: OptionKind = "options") -> None:
     """Add what codecs let their users choose; see :func:`codec_options`."""
     owners: dict[str, list[tuple[str, OptionField]]] = {}
     for entry in all_codecs():
-        for field in entry.options.fields():
+        for field in options_of(entry, kind):
             owners.setdefault(field.name, []).append((entry.name, field))
     for name, declared in owners.items():
         # codecs may declare the same option alike, or each in its own words
@@ -109,11 +120,11 @@ def add_codec_options(parser: argparse.ArgumentParser) -> None:
         for codec, field in declared:
             texts.setdefault(_in_words(field), []).append(codec)
         text = "; ".join(f"codec {', '.join(codecs)}: {words}" for words, codecs in texts.items())
-        kind = declared[0][1].type
+        given = declared[0][1].type
         parser.add_argument(
             "--" + name.replace("_", "-"),
             dest=_OPTION + name,
-            type=_TRUTH.__getitem__ if kind is bool else kind,
+            type=_TRUTH.__getitem__ if given is bool else given,
             metavar="V",
             help=text.replace("%", "%%"),
         )
@@ -123,6 +134,8 @@ def _in_words(field: OptionField) -> str:
     bounds = (field.knob.least, field.knob.most)
     span = "" if None in bounds else ", {:g} to {:g}".format(*bounds)
     choices = f": {', '.join(map(str, field.choices))}" if field.choices else ""
+    if field.knob.offered is not None:
+        choices = ": a name that glc models list shows, or a path"
     return f"{field.knob.help}{span}{choices}; default {field.default}"
 
 
@@ -215,6 +228,8 @@ def _encode(options: argparse.Namespace) -> int:
     file = open_file(options.output)
     bpp, before = file.bpp, math.prod(file.shape) * file.dtype.itemsize
     print(f"{options.output}: {file.size} bytes, {bpp:.4f} bpp, 1:{before / file.size:.0f}, quality {quality:g}")
+    if file.removed:
+        print(f"glc: left out for good: {file.removed}", file=sys.stderr)
     if file.layout.clipped:
         share = 100 * file.layout.clipped / math.prod(file.shape)
         print(
@@ -273,11 +288,13 @@ def _decode(options: argparse.Namespace) -> int:
     from ..imaging.files import write_picture
     from ..imaging.tiff import write_ome_tiff
 
-    file = open_file(options.input, device=options.device)
+    file = open_file(options.input, device=options.device, **codec_options(options))
     lossy = file.entry.capabilities.lossy_packets and file.layout.planes == 1
     if lossy and not options.preview and file.lost_packets():
         return _recover(file, options)
     region = _region(options.planes, file.axes)
+    if options.samples is not None:
+        return _decode_samples(file, region, options)
     with bar("decoding") as progress:
         if options.output.suffix.lower() in (".tif", ".tiff") and not options.preview:
             source = LazyLevel(file, options.level)
@@ -285,14 +302,43 @@ def _decode(options: argparse.Namespace) -> int:
         else:
             picture = file.read(region, preview=options.preview, progress=progress, level=options.level)
             shape = picture.shape
-            axes = "".join(
-                a for a, part in itertools.zip_longest(file.layout.axes, region) if not isinstance(part, int)
-            )
-            write_picture(options.output, _picture(picture, axes, options.output))
+            write_picture(options.output, _picture(picture, _axes_left(file, region), options.output))
     if options.mask is not None:
         write_picture(options.mask, np.zeros(shape[:2], np.uint8))
     print(f"{options.output}: {' x '.join(map(str, shape))} {file.dtype}")
     return 0
+
+
+def _decode_samples(file: GlcFile, region: tuple[slice | int, ...], options: argparse.Namespace) -> int:
+    """Write several pictures of the same bytes, their mean and their standard deviation."""
+    import numpy as np
+
+    from ..errors import OptionError
+    from ..imaging.files import write_picture
+    from ..inspection.samples import spread
+
+    if options.preview:
+        raise OptionError("there is one preview, not several samples of it")
+    output: Path = options.output
+    axes = _axes_left(file, region)
+    with bar("decoding") as progress:
+        pictures = file.samples(options.samples, region, progress=progress, level=options.level)
+    found = spread(pictures, rgb="S" in axes)
+    named = {str(number): picture for number, picture in enumerate(pictures)}
+    named["mean"] = np.round(found.mean).astype(pictures.dtype)
+    for name, picture in named.items():
+        path = output.with_stem(f"{output.stem}-{name}")
+        write_picture(path, _picture(picture, axes, path))
+    path = output.with_stem(f"{output.stem}-deviation")
+    deviation = np.clip(np.round(found.deviation), 0, np.iinfo(pictures.dtype).max).astype(pictures.dtype)
+    write_picture(path, _picture(deviation, axes.replace("S", ""), path))
+    print(f"{output.with_stem(output.stem + '-*')}: {' x '.join(map(str, pictures.shape))} {file.dtype}")
+    return 0
+
+
+def _axes_left(file: GlcFile, region: tuple[slice | int, ...]) -> str:
+    """Axes of what is read of a region: integers take theirs away."""
+    return "".join(a for a, part in itertools.zip_longest(file.layout.axes, region) if not isinstance(part, int))
 
 
 def _region(planes: str | None, axes: str) -> tuple[slice | int, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .progress import byte_bar
 
 if TYPE_CHECKING:
-    from ..models import ModelFile
+    from ..models import ModelFile, PartFile
 
 __all__ = ["add_verbs"]
 
@@ -34,8 +34,11 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
     taken = actions.add_parser(
         "import",
-        help="a checkpoint as its authors publish it",
-        description="Turn a checkpoint that others published into a model (glc models list --published).",
+        help="a checkpoint as its authors publish it, or a part for a model",
+        description=(
+            "Turn a checkpoint that others published into a model (glc models list --published), or copy a part for a "
+            "model, as glc train makes them, into the model folder."
+        ),
     )
     taken.add_argument("file", type=Path, metavar="FILE", help="what the authors publish, as it is")
     _add_naming(taken)
@@ -63,25 +66,48 @@ def _add_naming(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from ..models import installed_models, model_folder
+    from ..models import installed_models, installed_parts, model_folder
 
     if options.published:
         return _list_published(options)
-    models = installed_models()
+    models, parts = installed_models(), installed_parts()
     if options.json:
-        facts = [
+        facts: list[dict[str, Any]] = [
             {"name": m.name, "codec": m.codec, "sha256": m.sha256, "bytes": m.size, "path": str(m.path)} for m in models
+        ]
+        facts += [
+            {
+                "name": part.name,
+                "codec": part.codec,
+                "part": part.kind,
+                "base": part.base,
+                "sha256": part.sha256,
+                "bytes": part.size,
+                "path": str(part.path),
+            }
+            for part in parts
         ]
         print(json.dumps(facts, indent=2))
         return 0
     for model in models:
         print(_line(model))
+        for part in parts:
+            if part.fits(model):
+                print(_part_line(part))
+    lone = [part for part in parts if not any(part.fits(model) for model in models)]
+    for part in lone:
+        print(f"{_part_line(part)} (for model {part.base[:6]}, which is not installed)")
     print(f"further models are looked for in {model_folder()}")
     return 0
 
 
 def _line(model: ModelFile) -> str:
     return f"{model.name:<20} {model.codec:<6} {model.sha256[:12]}  {model.size / 1e6:6.1f} MB  {model.description}"
+
+
+def _part_line(part: PartFile) -> str:
+    words = part.description or part.effect
+    return f"  {part.name:<18} {part.kind:<6} {part.sha256[:12]}  {part.size / 1e6:6.1f} MB  {words}"
 
 
 def _list_published(options: argparse.Namespace) -> int:
@@ -126,7 +152,11 @@ def _show(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     from ..codecs.importing import import_checkpoint
+    from ..models.importing.storing import store_part
 
+    if options.file.suffix == ".safetensors" and options.name is None and _is_part(options.file):
+        print(_part_line(store_part(options.file, replace=options.replace)).strip())
+        return 0
     model = import_checkpoint(
         options.file,
         options.name,
@@ -137,6 +167,16 @@ def _import(options: argparse.Namespace) -> int:
     )
     _tell(model)
     return 0
+
+
+def _is_part(path: Path) -> bool:
+    from ..errors import ModelError
+    from ..models.part import read_part
+
+    try:
+        return read_part(path) is not None
+    except ModelError:
+        return False
 
 
 def _tell(model: ModelFile) -> None:
@@ -172,9 +212,10 @@ def _pull(options: argparse.Namespace) -> int:
 
 
 def _remove(options: argparse.Namespace) -> int:
-    from ..models import find_model, remove_model
+    from ..models import find_model, installed_parts, remove_model
 
-    model = find_model(options.model)
+    parts = [part for part in installed_parts() if part.name == options.model]
+    model: ModelFile | PartFile = parts[0] if parts else find_model(options.model)
     remove_model(model)
     print(f"{model.name} ({model.sha256[:12]}) is gone")
     return 0

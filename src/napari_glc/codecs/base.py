@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,8 +33,9 @@ when it is sliced will do."""
 ReadChunk = Callable[[int], bytes]
 """Returns the payload of a chunk of the plane, its checksum verified. Chunk ``tile * packets + packet``."""
 
-TileCache = MutableMapping[int, Any]
-"""What was decoded of tiles before, for a decoder to look up and to add to; what it holds is the codec's business."""
+TileCache = MutableMapping[Hashable, Any]
+"""What was decoded of tiles before, for a decoder to look up and to add to. What it holds is the codec's business; the
+key of a tile is its number, and the key of anything that options for decoding change says them."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,12 @@ class Codec(Protocol):
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         """Pixels of a region; touches only the tiles the region depends on.
 
-        `preview` and `sample` are given to codecs that have them.
+        `preview` and `sample` are given to codecs that have them. `decoding` holds the options of the codec for
+        decoding (:attr:`~napari_glc.codecs.entry.CodecEntry.decoding`), ``None`` for their defaults.
         """
         ...
 
@@ -137,10 +140,6 @@ class Codec(Protocol):
         DamagedFileError
             If the tile does not decode to the symbols its encoder knew.
         """
-        ...
-
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of each stream in a payload of the tile `box`."""
         ...
 
     def qualities(self) -> Sequence[float]:

@@ -8,12 +8,14 @@ width: their planes are one block, and a limit bounds them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .._base.progress import Progress
+from .._base.threads import side_by_side
 from ..container import BLOCK, Box
 from ..container.limits import LIMITS_VARIABLE, get_limits
 from ..errors import LimitError
@@ -21,6 +23,9 @@ from ..imaging.planes import padded_crop
 from .base import Plane
 
 __all__ = ["BLOCK", "BlockOutputs", "BlockWalk"]
+
+_I = TypeVar("_I")
+_R = TypeVar("_R")
 
 
 class BlockOutputs:
@@ -147,11 +152,15 @@ class BlockWalk:
         part = whole if box is None else self.aligned(box)
         size = part.divided(self.factor)
         result: Tensor | None = None
+
+        def computed(crop: Plane) -> Tensor:
+            return network(_to_tensor(crop).to(self.device))
+
         blocks = self.blocks(part)
         for done, block in enumerate(blocks):
             progress(done, len(blocks))
             seen = self.analysed(block, whole)
-            out = network(_to_tensor(padded_crop(plane, seen)).to(self.device))
+            out = self._alone(computed, padded_crop(plane, seen), self.analysis_margin)
             if result is None:
                 result = torch.empty(1, out.shape[1], size.height, size.width, dtype=out.dtype)
             inner = block.divided(self.factor).relative_to(seen.divided(self.factor))
@@ -189,15 +198,29 @@ class BlockWalk:
         step
             Called with blocks done and in all.
         """
+
+        def painted(part: Tensor) -> Plane:
+            return _to_pixels(network(part.to(self.device)))
+
         blocks = self.blocks(self.aligned(box))
         pixels = np.empty((box.height, box.width, 3), np.uint8)
         for done, block in enumerate(blocks):
             step(done, len(blocks))
             around = self._around(block, self.synthesis_margin, self.aligned(whole))
-            picture = _to_pixels(network(latent(around.divided(self.factor)).to(self.device)))
+            picture = self._alone(painted, latent(around.divided(self.factor)), self.synthesis_margin)
             wanted = block.cut(box)
             pixels[wanted.relative_to(box).slices] = picture[wanted.relative_to(around).slices]
         return pixels
+
+    def _alone(self, work: Callable[[_I], _R], item: _I, margin: int | None) -> _R:
+        """What networks compute of a block, in threads of our own; those that see whole planes have PyTorch's.
+
+        The layers of the latter are few and large.
+        """
+        if margin is None or self.device.type != "cpu":
+            return work(item)
+        (result,) = side_by_side(work, [item])
+        return result
 
 
 def _to_tensor(pixels: Plane) -> Tensor:

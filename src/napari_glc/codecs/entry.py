@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .._base.places import found_at
 from ..errors import MissingDependencyError
-from .options import CodecOptions
+from .options import CodecOptions, OptionSet
 
 __all__ = ["Capabilities", "CodecEntry", "PlotStyle"]
 
@@ -89,18 +90,33 @@ class CodecEntry:
         The class that codes (:class:`~napari_glc.codecs.base.Codec`), made from a model file and a device.
     options
         What a user may choose beyond quality.
+    decoding
+        What a user may choose when a file is decoded; no file says it.
     config
         The class of its models' configurations; knows ``from_json`` and ``sees_whole_planes``.
     default_model
         Name of its embedded model; empty for none.
+    stream_sizes
+        A function ``(config, payload, coding, box)`` that says how many bytes each stream has in a payload of the tile
+        `box`, by name; needs none of the codec's libraries. Empty if a payload is one stream.
     trainer
         The class that trains its models (:class:`~napari_glc.training.trainer.Trainer`); empty for none. The training
         configurations of its embedded models lie beside it, as ``NAME.toml``.
+    parts
+        From ``"encoder"`` and ``"decoder"`` to what the keys of the tensors begin with that a part of that kind may
+        replace (:mod:`napari_glc.codecs.parts`). Those of the encoder are what nothing but encoding uses.
+    part_trainers
+        From ``"encoder"`` and ``"decoder"`` to the class that trains such a part for a model
+        (:class:`~napari_glc.training.part_trainer.PartTrainer`); their configurations lie beside the trainer too.
     checkpoints
         The published checkpoints that become models of it (:class:`~napari_glc.models.importing.kinds.Checkpoints`);
         empty for none. They are listed and recognised without the codec's libraries.
     extra, needs
         Libraries it needs beyond the package's own, and the extra that installs them.
+    caution
+        What is to be known of decoded pictures; layers say it in their metadata.
+    mark
+        What is put in brackets behind the names of decoded layers; empty for nothing.
     plot
         Of its curves.
     capabilities
@@ -113,12 +129,18 @@ class CodecEntry:
     summary: str
     implementation: str
     options: type[CodecOptions] = CodecOptions
+    decoding: type[OptionSet] = OptionSet
     config: str = ""
     default_model: str = ""
+    stream_sizes: str = ""
     trainer: str = ""
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    part_trainers: Mapping[str, str] = field(default_factory=dict)
     checkpoints: str = ""
     extra: str = ""
     needs: tuple[str, ...] = ()
+    caution: str = "Decoded by a generative model, which invents plausible detail: not for measurements."
+    mark: str = ""
     plot: PlotStyle = field(default=PlotStyle("#7a7a7a"))
     capabilities: Capabilities = field(default=Capabilities())
 

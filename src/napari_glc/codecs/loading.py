@@ -21,7 +21,7 @@ KEPT_BYTES = 2 << 30
 """Bytes of model files whose codecs are kept: the two embedded ones and one or two published ones."""
 
 _loaded: LRUCache[tuple[str, str], tuple[Codec, int]] = LRUCache(KEPT_BYTES, getsizeof=lambda kept: kept[1])
-"""By hash and device: the codec and what it counts."""
+"""By what tells a model from others and by device: the codec and what it counts."""
 _lock = threading.Lock()
 """Held for a look at what is there, never while a model is loaded."""
 _under_way: WeakValueDictionary[tuple[str, str], threading.Lock] = WeakValueDictionary()
@@ -106,7 +106,7 @@ def loaded_codec(model: ModelFile, device: str = "auto") -> Codec:
     """
     from .registry import load_codec
 
-    key = (model.sha256, choose_device(device))
+    key = (model.key, choose_device(device))
     with _lock:
         if key in _loaded:
             return _loaded[key][0]

@@ -2,7 +2,9 @@
 
 What a user may choose beyond quality is a field of the codec's own subclass of :class:`CodecOptions`; its annotation
 says range, choices and words. From there it becomes an argument of :func:`napari_glc.encode`, an option of the
-shell, a field in napari, an entry of a Zarr configuration, and bytes of the file::
+shell, a field in napari, an entry of a Zarr configuration, and bytes of the file. What a user may choose of a file
+that is there already, how it is decoded, is a field of a subclass of :class:`OptionSet`, and becomes an argument of
+:func:`napari_glc.decode` and :func:`napari_glc.open`, an option of ``glc decode`` and a field in napari::
 
     @dataclass(frozen=True, kw_only=True)
     class Options(CodecOptions):
@@ -11,13 +13,16 @@ shell, a field in napari, an entry of a Zarr configuration, and bytes of the fil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
 
 from ..errors import OptionError, UnsupportedVersionError
 
-__all__ = ["EFFORT", "MOST_EFFORT", "CodecOptions", "Knob", "OptionField"]
+if TYPE_CHECKING:
+    from ..models import ModelFile
+
+__all__ = ["EFFORT", "MOST_EFFORT", "CodecOptions", "Knob", "OptionField", "OptionSet"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class Knob:
         Words in a form; made from the name if empty.
     stored
         Whether a file says it; otherwise it is a matter of the encoder alone.
+    offered
+        What lists offer at the moment, where that depends on what is installed. Another text (a path) may do as well.
+    slider
+        Whether a number is better dragged than typed; it needs both bounds.
     """
 
     help: str
@@ -41,6 +50,8 @@ class Knob:
     most: float | None = None
     label: str = ""
     stored: bool = True
+    offered: Callable[[], tuple[str, ...]] | None = None
+    slider: bool = False
 
 
 MOST_EFFORT = 9
@@ -109,17 +120,8 @@ class OptionField:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodecOptions:
-    """Base of all codecs' options; by itself, those of a codec that has none.
-
-    Two kinds of instances occur: wishes, which may leave a choice to the encoder, and what an encoder made of them,
-    which is what a file holds. A subclass with options to store overrides :meth:`pack` and :meth:`unpack`.
-    """
-
-    @property
-    def packets(self) -> int:
-        """Chunks each tile is divided into. The container stores it; a codec of lossy packets makes it a field."""
-        return 1
+class OptionSet:
+    """Options that belong together; by itself, none."""
 
     @classmethod
     def fields(cls) -> tuple[OptionField, ...]:
@@ -150,13 +152,55 @@ class CodecOptions:
                 raise OptionError(f"codec {codec!r} has no option {name!r}; its options: {theirs}")
         return cls(**{name: known[name].checked(value) for name, value in given.items()})
 
+    def check_model(self, model: ModelFile) -> None:
+        """Say what is missing for the options with a model, as far as that is known without loading it.
+
+        Raises
+        ------
+        OptionError, ModelError
+            If something is.
+        """
+
+    def measured(self) -> Self:
+        """The options with which pictures are measured: without what is not meant to be true to anything."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """All options as JSON values."""
         return {field.name: getattr(self, field.name) for field in self.fields()}
 
+
+@dataclass(frozen=True, kw_only=True)
+class CodecOptions(OptionSet):
+    """Base of all codecs' options for encoding; by itself, those of a codec that has none.
+
+    Two kinds of instances occur: wishes, which may leave a choice to the encoder, and what an encoder made of them,
+    which is what a file holds. A subclass with options to store overrides :meth:`pack` and :meth:`unpack`.
+    """
+
+    @property
+    def packets(self) -> int:
+        """Chunks each tile is divided into. The container stores it; a codec of lossy packets makes it a field."""
+        return 1
+
+    @property
+    def encoder(self) -> str:
+        """The encoder that takes the place of the model's own (:mod:`napari_glc.codecs.parts`); ``"none"`` for none."""
+        return "none"
+
+    @property
+    def noise_level(self) -> float:
+        """The noise that encoder is to take out, in grey levels of 0 to 255; 0 for as much as is found."""
+        return 0.0
+
     def facts(self) -> dict[str, Any]:
         """Those a file says."""
         return {field.name: getattr(self, field.name) for field in self.fields() if field.knob.stored}
+
+    def asked(self) -> dict[str, Any]:
+        """Those for the encoder alone that are not what they are by themselves."""
+        alone = (field for field in self.fields() if not field.knob.stored)
+        return {f.name: value for f in alone if (value := getattr(self, f.name)) != f.default}
 
     def pack(self) -> bytes:
         """The option bytes of a file; empty if all stored options have the value a decoder takes without any."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MissingModelError, ModelError, OptionError, UnsupportedVersionError
 from ..models import ModelFile, find_model
+from .clric.entry import ENTRY as _CLRIC
 from .entry import CodecEntry
 from .glc.entry import ENTRY as _GLC
 from .vqgan.entry import ENTRY as _VQGAN
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 _watchers: list[Callable[[], None]] = []
-_entries: dict[str, CodecEntry] = {entry.name: entry for entry in (_GLC, _VQGAN)}
+_entries: dict[str, CodecEntry] = {entry.name: entry for entry in (_GLC, _VQGAN, _CLRIC)}
 
 DEFAULT_CODEC = _GLC.name
 

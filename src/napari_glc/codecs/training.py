@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import OptionError
-from .registry import all_codecs, codec_named
+from .parts import fitting_part
+from .registry import all_codecs, codec_named, model_of
 
 if TYPE_CHECKING:
     from .._base.config import Config
     from ..models import ModelFile
     from ..training.config import StageConfig, TrainingConfig
+    from ..training.part_trainer import PartTrainer
     from ..training.trainer import Trainer
 
 __all__ = ["embedded_config", "embedded_configs", "export_model", "make_trainer", "read_config"]
@@ -72,19 +74,26 @@ def read_config(path: Path, material: Path) -> TrainingConfig:
     """
     from ..training.config import TrainingConfig
 
-    return TrainingConfig.load(path, material, _classes)
+    return TrainingConfig.load(path, material, _stage, _network)
 
 
-def _classes(codec: str) -> tuple[type[Config], type[StageConfig]]:
+def _stage(codec: str, part: str) -> type[StageConfig]:
+    return _trainer(codec, part).stage_config
+
+
+def _network(codec: str, base: str, options: dict[str, Any]) -> Config:
+    """The network to train: that of the model a part is for, or one of its own."""
+    kind = codec_named(codec).load(codec_named(codec).config)
+    made: Config = model_of(codec, base).network_config(kind) if base else kind.from_dict(options)
+    return made
+
+
+def _trainer(codec: str, part: str = "") -> type[Trainer[Any, Any]]:
     entry = codec_named(codec)
-    return entry.load(entry.config), _trainer(codec).stage_config
-
-
-def _trainer(codec: str) -> type[Trainer[Any, Any]]:
-    entry = codec_named(codec)
-    if not entry.trainer:
-        raise OptionError(f"codec {codec!r} has nothing to train")
-    return cast("type[Trainer[Any, Any]]", entry.load(entry.trainer))
+    place = entry.part_trainers.get(part, "") if part else entry.trainer
+    if not place:
+        raise OptionError(f"codec {codec!r} has {f'no {part} of its own' if part else 'nothing'} to train")
+    return cast("type[Trainer[Any, Any]]", entry.load(place))
 
 
 def make_trainer(
@@ -100,12 +109,19 @@ def make_trainer(
     Parameters, errors
         See :class:`~napari_glc.training.trainer.Trainer`.
     """
-    kind = _trainer(config.codec)
+    kind = _trainer(config.codec, config.part)
+    if config.part:
+        if start is not None:
+            raise OptionError("what a part starts from is in its configuration: base and start")
+        start = model_of(config.codec, config.base)
+        if config.start:
+            allowed = codec_named(config.codec).parts[config.part]
+            start = start.with_part(fitting_part(start, config.start, config.part, allowed))
     return kind(config, folder, device, start=start, checkpoint_seconds=checkpoint_seconds)
 
 
 def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name: str, description: str) -> None:
-    """Write the averaged weights of a checkpoint as a model file.
+    """Write the averaged weights of a checkpoint as the file of a model or of a part.
 
     Parameters
     ----------
@@ -120,12 +136,29 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
     """
     from ..training import export
 
+    trainer = _trainer(config.codec, config.part)
+    if config.part:
+        export.export_part(
+            checkpoint,
+            target,
+            kind=config.part,
+            base=model_of(config.codec, config.base),
+            learned_parts=cast("type[PartTrainer[Any, Any]]", trainer).learned_parts,
+            eight_bit_parts=trainer.eight_bit_parts,
+            name=name,
+            description=description,
+            effect=config.effect,
+            ramp=config.ramp,
+        )
+        return
     export.export_model(
         checkpoint,
         target,
         codec=config.codec,
         network=config.network,
-        eight_bit_parts=_trainer(config.codec).eight_bit_parts,
+        eight_bit_parts=trainer.eight_bit_parts,
+        exact_tensors=trainer.exact_tensors,
+        encoder=codec_named(config.codec).parts.get("encoder", ()),
         name=name,
         description=description,
     )

@@ -26,12 +26,15 @@ from .._base.quality import checked_quality
 from ..codecs.base import PlaneCoding
 from ..codecs.goals import Goal
 from ..codecs.loading import loaded_codec
+from ..codecs.part_names import NONE, REMOVED_KEY
+from ..codecs.parts import with_encoder
 from ..codecs.registry import DEFAULT_CODEC, all_codecs, codec_named, model_of, sees_whole_planes
 from ..container import ARRAY_KEY, BLOCK, DEFAULT_TILE, TILE_UNIT, ArrayKind, Header, Spool, TileGrid
 from ..container.limits import MAX_LEVELS, beyond, get_limits
 from ..errors import OptionError, UnsupportedArrayError
 from ..imaging.importance import Importance
 from ..imaging.layout import laid_out
+from ..imaging.noise import noise_level
 from ..imaging.planes import to_plane
 from ..imaging.ranges import RangeRule
 from ..imaging.source import ArraySource, PlaneView
@@ -49,6 +52,9 @@ __all__ = ["AnalysisMemory", "Job", "encoded_parts", "prepared", "prepared_array
 _FEW_PIXELS = 4096
 """Longest side of planes that get no smaller levels by themselves."""
 _SMALLEST = 1024
+_CROP = 512
+_PARTS = (0.0, 0.5, 1.0)
+"""Where the noise is looked for: crops at the ends and in the middle of each axis."""
 _MEMORY = 1 << 26
 
 
@@ -119,6 +125,12 @@ class Job:
         if plain and not layout.ranges and self.levels == 1:
             return ArrayKind.RGB8 if layout.rgb else ArrayKind.GREY8
         return ArrayKind.RGB_PLANES if layout.rgb else ArrayKind.GREY_PLANES
+
+    @property
+    def restoration(self) -> dict[str, Any]:
+        """What the file's metadata says of an encoder that left something out."""
+        removed = ", ".join(f"{part.effect} ({part.name})" for part in self.model.parts)
+        return {REMOVED_KEY: removed} if removed else {}
 
     def header(self, options: CodecOptions) -> Header:
         """The header of the file, given what the encoder made of the options."""
@@ -204,8 +216,19 @@ def prepared_array(
         raise beyond(f"{tiles} tiles or packets are", "chunks")
     rule = ("dtype" if layout.dtype == "uint8" else "minmax") if value_range is None else value_range
     source = ArraySource(arrays, layout).with_ranges(rule, range_per)
+    model_file = with_encoder(
+        model_file,
+        chosen.encoder,
+        entry.parts.get("encoder", ()),
+        lambda: chosen.noise_level or _noise_level(source),
+    )
     counted = (rule != "dtype" and rule != "minmax") or np.dtype(layout.dtype).kind == "f"
     job = Job(source, model_file, entry, chosen, quality, tile, count, metadata, counted, watch=watch)
+    if job.effort and chosen.encoder != NONE:
+        raise OptionError(
+            "effort works towards the picture as it is given, an encoder that leaves something out away from it: "
+            "take one of the two"
+        )
     if importance is None:
         return job
     if not entry.capabilities.effort:
@@ -214,6 +237,18 @@ def prepared_array(
     if not job.effort:
         raise OptionError("importance needs an effort of at least 1: a single pass weighs no pixels")
     return replace(job, importance=Importance(importance, layout))
+
+
+def _noise_level(source: ArraySource) -> float:
+    """Of an array: the median over a few crops of a few planes, so that all planes are treated alike."""
+    layout, found = source.layout, []
+    height, width = layout.size("Y"), layout.size("X")
+    for plane in sorted({round(part * (layout.planes - 1)) for part in _PARTS}):
+        view: Any = source.plane(plane)
+        for top in sorted({round(part * max(0, height - _CROP)) for part in _PARTS}):
+            for left in sorted({round(part * max(0, width - _CROP)) for part in _PARTS}):
+                found.append(noise_level(view[top : top + _CROP, left : left + _CROP]))
+    return float(np.median(found))
 
 
 def encoded_parts(
@@ -283,7 +318,7 @@ def encoded_parts(
                         clipped += view.clipped
                     view = smaller
                     chunk += len(tiles) * packets
-        metadata = dict(job.metadata or {})
+        metadata = dict(job.metadata or {}) | job.restoration
         if job.kind.described:
             metadata[ARRAY_KEY] = replace(layout, clipped=clipped).to_json()
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from .._base.caching import ByteCache, DecodedTiles
+from .._base.onlooking import looking_on
 from .._base.progress import Progress, no_progress
 from ..container import Box, Container, parse_head, read_chunk
 from ..container.limits import beyond, get_limits
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from ..codecs.base import Codec, PlaneCoding
     from ..codecs.entry import CodecEntry
     from ..codecs.index_mapped import IndexMapped
-    from ..codecs.options import CodecOptions
+    from ..codecs.options import CodecOptions, OptionSet
     from ..imaging.layout import Layout
     from ..models import ModelFile
     from ..recovery import Sampling
@@ -33,6 +35,7 @@ __all__ = ["GlcFile", "Recovered"]
 
 _CACHED_BYTES = 1 << 24
 _DECODED_BYTES = 1 << 27
+_MOST_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,22 @@ class GlcFile:
         Where to decode: ``"auto"``, or a torch device.
     model
         The model that made it, if that is at hand already; one with another hash does not count.
+    **decoding
+        How to decode: options of the codec; see :func:`napari_glc.decode`.
 
     Raises
     ------
+    OptionError
+        If the codec has no option of a name, or a value is not allowed.
     GlcError
         A subclass that says what is wrong with the file; its message names the file.
     OSError
         If it cannot be read at all.
     """
 
-    def __init__(self, source: str | Path | bytes, *, device: str = "auto", model: ModelFile | None = None) -> None:
+    def __init__(
+        self, source: str | Path | bytes, *, device: str = "auto", model: ModelFile | None = None, **decoding: Any
+    ) -> None:
         self.path = None if isinstance(source, bytes) else Path(source)
         self._data = source if isinstance(source, bytes) else None
         self._device, self._model = device, model
@@ -95,6 +104,28 @@ class GlcFile:
             stream.seek(0)
             self.container: Container = parse_head(stream, size)
             self.layout: Layout = _layout(self.container)
+        self._given = decoding
+        if decoding:
+            self.decoding.to_dict()
+
+    def decoded_with(self, **decoding: Any) -> GlcFile:
+        """The same file, to be decoded otherwise; what was read and decoded of it is shared.
+
+        Parameters
+        ----------
+        **decoding
+            Options of the codec; see :func:`napari_glc.decode`. Those not given stay as they are.
+
+        Raises
+        ------
+        OptionError
+            If the codec has no option of a name, or a value is not allowed.
+        """
+        other = copy.copy(self)
+        other._given = self._given | decoding
+        other.__dict__.pop("decoding", None)
+        other.decoding.to_dict()
+        return other
 
     @contextmanager
     def _stream(self) -> Iterator[BinaryIO]:
@@ -186,6 +217,19 @@ class GlcFile:
                 )
             return self.entry.options.unpack(header.options, header.packets)
 
+    @cached_property
+    def decoding(self) -> OptionSet:
+        """Options of the codec for decoding.
+
+        Raises
+        ------
+        OptionError
+            If the codec has no option of a name it was opened with, or a value is not allowed.
+        UnsupportedVersionError
+            If this version has no such codec.
+        """
+        return self.entry.decoding.made(self.codec, self._given)
+
     @property
     def quality(self) -> float:
         """Quality it was encoded with, 0 to 100."""
@@ -200,6 +244,14 @@ class GlcFile:
     def metadata(self) -> dict[str, Any]:
         """Layer metadata; empty if the file carries none."""
         return self.container.metadata
+
+    @property
+    def removed(self) -> str:
+        """What its encoder left out of the picture, and which encoder; empty if it left nothing out."""
+        from ..codecs.part_names import REMOVED_KEY
+
+        said = self.metadata.get(REMOVED_KEY)
+        return said[:_MOST_TEXT] if isinstance(said, str) else ""
 
     @property
     def size(self) -> int:
@@ -260,6 +312,8 @@ class GlcFile:
         ------
         UnsupportedVersionError, MissingDependencyError, MissingModelError, DamagedFileError
             As for :attr:`decoder`.
+        OptionError, ModelError
+            If options for decoding name what is not installed or does not fit the model.
         """
         with self._named_errors():
             unknown = [extension.name for extension in self.container.header.extensions if extension.needed]
@@ -268,7 +322,8 @@ class GlcFile:
                     f"it needs {', '.join(unknown)}, which this version does not know: update napari-glc"
                 )
             self.entry.check_libraries()
-        _ = self.options, self.model
+            self.decoding.check_model(self.model)
+        _ = self.options
 
     def coding(self, plane: int = 0, level: int = 0) -> PlaneCoding:
         """How a plane is coded at a level of resolution, for :attr:`decoder`.
@@ -326,15 +381,27 @@ class GlcFile:
             with self._named_errors():
                 if place.kind == "tile":
                     coding = self.coding(place.plane, place.level)
-                    of_chunk = self.decoder.stream_sizes(self.chunk(index), coding, coding.grid[place.tile])
+                    of_chunk = self._sizes(self.chunk(index), coding, coding.grid[place.tile])
                 else:
                     of_chunk = {f"{place.kind} streams": len(self.chunk(index))}
             for name, count in of_chunk.items():
                 sizes[name] = sizes.get(name, 0) + count
         return sizes
 
+    def _sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
+        """Bytes of the streams of a tile."""
+        from ..codecs.registry import config_of
+
+        entry = self.entry
+        if not entry.stream_sizes:
+            return {"payload": len(payload)}
+        sizes: dict[str, int] = entry.load(entry.stream_sizes, libraries=False)(
+            config_of(self.model) if entry.config else None, payload, coding, box
+        )
+        return sizes
+
     def facts(self) -> dict[str, Any]:
-        """Codec, model, quality, bytes, bpp and the codec's options, for display."""
+        """Codec, model, quality, bytes, bpp, what was left out, and the codec's options, for display."""
         facts = {
             "codec": self.codec,
             "model": self.model_tag,
@@ -342,6 +409,8 @@ class GlcFile:
             "bytes": self.size,
             "bpp": self.bpp,
         }
+        if self.removed:
+            facts["removed"] = self.removed
         try:
             return facts | self.options.facts()
         except UnsupportedVersionError:
@@ -364,6 +433,7 @@ class GlcFile:
         progress: Progress | None = None,
         level: int = 0,
         sample: int = 0,
+        shown: Callable[[NDArray[Any]], None] | None = None,
     ) -> NDArray[Any]:
         """Decode the array or a region of it.
 
@@ -381,6 +451,9 @@ class GlcFile:
             the level.
         sample
             Which of the pictures the same bytes stand for, where the codec has several.
+        shown
+            Called now and then with the array as it is expected to become, where the codec works in steps and the file
+            holds one plane.
 
         Returns
         -------
@@ -414,7 +487,51 @@ class GlcFile:
             part = partial(_nth_part, report, done, total)
             return self.plane_pixels(number, level, wanted.box, part, preview=preview, sample=sample)
 
-        return assembled(self.layout, wanted, plane)
+        if shown is None or self.layout.planes > 1:
+            return assembled(self.layout, wanted, plane)
+        with looking_on(lambda pixels: shown(assembled(self.layout, wanted, lambda *_: pixels))):
+            return assembled(self.layout, wanted, plane)
+
+    def samples(
+        self,
+        count: int,
+        region: tuple[slice | int, ...] | None = None,
+        *,
+        progress: Progress | None = None,
+        level: int = 0,
+    ) -> NDArray[Any]:
+        """Decode several of the pictures the same bytes stand for.
+
+        Where they differ, the decoder made them up; see :func:`napari_glc.inspection.samples.spread`.
+
+        Parameters
+        ----------
+        count
+            How many, at least one. The first is what :meth:`read` gives.
+        region, progress, level
+            See :meth:`read`.
+
+        Returns
+        -------
+        NDArray
+            ``(count, ...)``, each of them as from :meth:`read`.
+
+        Raises
+        ------
+        OptionError, LimitError, DamagedFileError, MissingModelError
+            As for :meth:`read`; if `count` is no number of pictures, or beyond one where there is only one.
+        """
+        import numpy as np
+
+        if count < 1:
+            raise OptionError(f"{count} is no number of pictures")
+        report = progress or no_progress
+        return np.stack(
+            [
+                self.read(region, progress=partial(_nth_part, report, number, count), level=level, sample=number)
+                for number in range(count)
+            ]
+        )
 
     def dask(self, level: int = 0) -> Any:
         """The array as a dask array that decodes what is computed, with a bounded memory of what was decoded.
@@ -460,6 +577,7 @@ class GlcFile:
                 preview=preview,
                 sample=sample,
                 cache=self._decoded.of((plane, level, preview, sample)),
+                decoding=self.decoding,
             )
 
     def recover(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,8 +64,10 @@ class CodingOptions:
         features; see :func:`napari_glc.encode_to_bpp` and its neighbours.
     device
         ``"auto"`` or a torch device.
-    options
-        Of the codec.
+    options, decoding
+        Of the codec, for encoding and for decoding.
+    samples
+        How many of the pictures that the bytes stand for are decoded, for codecs that have several.
     """
 
     codec: str = DEFAULT_CODEC
@@ -76,6 +78,8 @@ class CodingOptions:
     distance: float | None = None
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +97,8 @@ class CodingResult:
         Names.
     device
         Where the networks ran.
-    options
-        Of the codec, every choice made that was left to the encoder.
+    options, decoding
+        Of the codec, every choice made that was left to the encoder, and for decoding.
     quality
         0 to 100, as stored in the file.
     bpp
@@ -102,7 +106,7 @@ class CodingResult:
     raw_bytes
         Bytes of what was encoded at 8 bits a sample.
     psnr
-        In dB, of the 8-bit samples; infinite for identical pictures, NaN if nothing was decoded.
+        In dB, of the 8-bit samples without any style; infinite for identical pictures, NaN if nothing was decoded.
     ms_ssim
         0 to 1, of a stack the mean over its planes; NaN if a side is shorter than 161 pixels or nothing was decoded.
     encode_seconds, decode_seconds
@@ -112,6 +116,11 @@ class CodingResult:
         Planes of the file; every channel has its own.
     clipped
         Share of the samples beyond the range of the file.
+    removed
+        What the encoder left out of the picture; empty for nothing.
+    samples
+        Several pictures that the bytes stand for, along a new first axis, `pixels` the first of them; ``None`` if only
+        one was wanted or nothing was decoded.
     """
 
     data: bytes
@@ -120,6 +129,7 @@ class CodingResult:
     model: str
     device: str
     options: Mapping[str, Any]
+    decoding: Mapping[str, Any]
     quality: float
     bpp: float
     raw_bytes: int
@@ -129,6 +139,8 @@ class CodingResult:
     decode_seconds: float
     planes: int = 1
     clipped: float = 0.0
+    removed: str = ""
+    samples: NDArray[Any] | None = None
 
     @property
     def size(self) -> int:
@@ -143,8 +155,8 @@ class CodingResult:
     def facts(self) -> dict[str, Any]:
         """Everything but the bytes and the pixels."""
         names = ("codec", "model", "device", "quality", "bpp", "psnr", "ms_ssim", "encode_seconds", "decode_seconds")
-        facts = {name: getattr(self, name) for name in names}
-        return facts | {"bytes": self.size, "compression_ratio": self.ratio, **self.options}
+        facts = {name: getattr(self, name) for name in names} | ({"removed": self.removed} if self.removed else {})
+        return facts | {"bytes": self.size, "compression_ratio": self.ratio, **self.options, **self.decoding}
 
 
 def code_plane(
@@ -193,6 +205,7 @@ def code_stack(
     progress: Progress | None = None,
     importance: Any = None,
     watch: Watch | None = None,
+    shown: Callable[[NDArray[Any]], None] | None = None,
 ) -> CodingResult:
     """Encode an array of planes, decode the file again and compare.
 
@@ -208,6 +221,8 @@ def code_stack(
         The values that become 0 and 255; ``None`` takes uint8 as it is and of other types the least and the greatest.
     importance, watch
         See :func:`napari_glc.encode`.
+    shown
+        See :meth:`napari_glc.GlcFile.read`.
 
     Raises
     ------
@@ -217,7 +232,7 @@ def code_stack(
         If the result is larger than 256 MiB and dask is not installed.
     """
     chosen = options or CodingOptions()
-    return _there_and_back(data, axes, chosen, limits, metadata, progress, importance, watch)
+    return _there_and_back(data, axes, chosen, limits, metadata, progress, importance, watch, shown)
 
 
 def _there_and_back(
@@ -229,6 +244,7 @@ def _there_and_back(
     progress: Progress | None,
     importance: Any = None,
     watch: Watch | None = None,
+    shown: Callable[[NDArray[Any]], None] | None = None,
 ) -> CodingResult:
     def report(units: int) -> None:
         if progress is not None:
@@ -264,12 +280,18 @@ def _there_and_back(
     else:
         data = b"".join(encoded_parts(job, device, encoding))
     encoded = time.perf_counter()
-    file = GlcFile(data, device=device, model=job.model)
+    file = GlcFile(data, device=device, model=job.model, **options.decoding)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None
+    samples: NDArray[Any] | None = None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
-        decoded = file.read(progress=part(_ENCODED, _DECODED))
+        single = _ENCODED + (_DECODED - _ENCODED) // options.samples
+        decoded = file.read(progress=part(_ENCODED, single), shown=shown)
         seconds = time.perf_counter() - encoded
-        fidelity = _fidelity(file, image, decoded, part(_DECODED, UNITS))
+        if options.samples > 1:
+            samples = _more_samples(file, decoded, options.samples, part(single, _DECODED))
+        plain = file.decoding.measured()
+        compared = decoded if plain == file.decoding else file.decoded_with(**plain.to_dict()).read()
+        fidelity = _fidelity(file, image, compared, part(_DECODED, UNITS))
     report(UNITS)
     return CodingResult(
         data=data,
@@ -277,7 +299,8 @@ def _there_and_back(
         codec=file.codec,
         model=job.model.name,
         device=device,
-        options=job.options.to_dict() | file.options.facts(),
+        options=job.options.asked() | file.options.facts(),
+        decoding=file.decoding.to_dict(),
         quality=file.quality,
         bpp=file.bpp,
         raw_bytes=math.prod(file.shape),
@@ -287,7 +310,20 @@ def _there_and_back(
         decode_seconds=seconds,
         planes=file.layout.planes,
         clipped=file.layout.clipped / math.prod(file.shape),
+        removed=file.removed,
+        samples=samples,
     )
+
+
+def _more_samples(file: GlcFile, first: NDArray[Any], count: int, progress: Progress) -> NDArray[Any]:
+    """The first picture and those after it."""
+    others = [file.read(sample=number, progress=_part(progress, number - 1, count - 1)) for number in range(1, count)]
+    return np.stack([first, *others])
+
+
+def _part(progress: Progress, done: int, count: int) -> Progress:
+    """Of one of several equal parts of the work."""
+    return lambda n, of: progress(done * of + n, count * of)
 
 
 def bit_map(result: CodingResult) -> tuple[NDArray[np.float64], int] | None:

@@ -45,16 +45,16 @@ class GlcPlugin(PluginV3):
         elif request.extension != ".glc":
             raise InitializationError("GLC files end in .glc")
 
-    def _open(self, index: int | None) -> GlcFile:
+    def _open(self, index: int | None, **decoding: Any) -> GlcFile:
         if index not in (0, None, ...):
             raise OptionError(f"a GLC file holds one picture, so there is no picture {index}")
         stream = self.request.get_file()
         stream.seek(0)
-        return GlcFile(stream.read())
+        return GlcFile(stream.read(), **decoding)
 
-    def read(self, *, index: int | None = 0, preview: bool = False) -> NDArray[np.uint8]:
-        """Decode the picture; `preview` decodes the hyper streams only."""
-        return self._open(index).read(preview=preview)
+    def read(self, *, index: int | None = 0, preview: bool = False, **decoding: Any) -> NDArray[np.uint8]:
+        """Decode the picture; `preview` decodes the hyper streams only, others are of :func:`napari_glc.decode`."""
+        return self._open(index, **decoding).read(preview=preview)
 
     def iter(self) -> Iterator[NDArray[np.uint8]]:
         """Yield the one picture."""

@@ -40,20 +40,21 @@ def check_named_hash(path: Path, sha256: str) -> None:
         raise ModelError(f"{path} is not what its name says: its hash is {sha256[:12]}, not {named[1][:12]}")
 
 
-def remembered_hash(path: Path, modified: int, size: int) -> str | None:
-    """The SHA-256 of a model file, if it is remembered and size and time are what they were."""
+def remembered_hash(path: Path, modified: int, size: int) -> tuple[str, str] | None:
+    """Identity and hash of a model file, if they are remembered and size and time are what they were."""
     facts = _remembered(path.parent).get(path.name)
-    if not isinstance(facts, list) or facts[:2] != [size, modified] or len(facts) != 3:
+    if not isinstance(facts, list) or facts[:2] != [size, modified] or len(facts) != 4:
         return None
-    return facts[2] if _SHA256.fullmatch(str(facts[2])) else None
+    identity, digest = (str(fact) for fact in facts[2:])
+    return (identity, digest) if _SHA256.fullmatch(identity) and _SHA256.fullmatch(digest) else None
 
 
-def remember_hash(path: Path, modified: int, size: int, sha256: str) -> None:
-    """Note the hash of a model file if it is large; where the folder cannot be written, nothing happens."""
+def remember_hash(path: Path, modified: int, size: int, known: tuple[str, str]) -> None:
+    """Note identity and hash of a model file if it is large; where the folder cannot be written, nothing happens."""
     if size < _LARGE:
         return
     there = {name: facts for name, facts in _remembered(path.parent).items() if (path.parent / name).exists()}
-    there[path.name] = [size, modified, sha256]
+    there[path.name] = [size, modified, *known]
     with suppress(OSError):
         write_atomically(path.parent / _FILE, json.dumps(there).encode())
 

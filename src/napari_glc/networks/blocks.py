@@ -98,6 +98,9 @@ class ConvFFN(nn.Module):
 class _Block(nn.Module):
     """Sequential of a spatial and a pointwise block under the key ``block``."""
 
+    reach = 1
+    """Rows on each side that influence a row."""
+
     def __init__(self, spatial: nn.Module, pointwise: nn.Module) -> None:
         super().__init__()
         self.block = nn.Sequential(spatial, pointwise)

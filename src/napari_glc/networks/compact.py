@@ -9,9 +9,12 @@ part of the whole picture::
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .bands import BandLayer, in_bands
 from .config import AutoencoderConfig
 
 __all__ = ["CompactEncoder", "CompactGenerator"]
@@ -21,6 +24,9 @@ _SLOPE = 0.1
 
 class _ResBlock(nn.Module):
     """Pre-activation residual block without normalisation; starts as the identity."""
+
+    reach = 2
+    """Rows on each side that influence a row."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -62,8 +68,7 @@ class CompactEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Latent of a picture; shapes as above."""
-        out: Tensor = self.blocks(x)
-        return out
+        return in_bands([BandLayer.of(module) for module in self.blocks], x)
 
 
 class CompactGenerator(nn.Module):
@@ -89,11 +94,13 @@ class CompactGenerator(nn.Module):
 
     def forward(self, latent: Tensor, bias: Tensor | None = None) -> Tensor:
         """Generate; `bias` ``(B, coarse_blocks, w2)`` is added in front of each block at 1/16."""
-        if bias is None:
-            out: Tensor = self.blocks(latent)
-            return out
-        out = self.blocks[0](latent)
-        for position in range(self.coarse_blocks):
-            out = self.blocks[1 + position](out + bias[:, position, :, None, None])
-        rest: Tensor = self.blocks[1 + self.coarse_blocks :](out)
-        return rest
+        layers = [BandLayer.of(module) for module in self.blocks]
+        if bias is not None:
+            for position in range(self.coarse_blocks):
+                layers[1 + position] = _told(layers[1 + position], bias[:, position, :, None, None])
+        return in_bands(layers, latent)
+
+
+def _told(layer: BandLayer, bias: Tensor) -> BandLayer:
+    """A layer in front of which something is added that is the same everywhere."""
+    return replace(layer, run=lambda x: layer.run(x + bias))

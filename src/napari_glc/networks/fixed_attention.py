@@ -16,18 +16,36 @@ from torch import Tensor, nn
 
 from .fixed_arithmetic import FRACTION_BITS, ONE, integer_weights, rescale, snap, to_fixed
 
-__all__ = ["MASKED", "FixedAttend", "FixedGelu", "FixedLayerNorm", "FixedLinear", "FixedTokens", "exponentials"]
+__all__ = [
+    "CENTRED_LIMIT",
+    "EPSILON",
+    "MASKED",
+    "ROOT_BITS",
+    "SCORE_LIMIT",
+    "FixedAttend",
+    "FixedGelu",
+    "FixedLayerNorm",
+    "FixedLinear",
+    "FixedTokens",
+    "exponentials",
+    "head_root",
+]
 
 MASKED = -float(1 << 22)
 """Bias of a place that must not be seen."""
 
 _REACH = 16
 """Exponents beyond this count as nothing; arguments of GELU beyond half of it are their own limit."""
-_SCORE_LIMIT = float(1 << 20)
-_CENTRED_LIMIT = float(1 << 22)
-_ROOT_BITS = 16
+SCORE_LIMIT = float(1 << 20)
+CENTRED_LIMIT = float(1 << 22)
+ROOT_BITS = 16
 _WEIGHT_BITS = 16
-_EPSILON = 1e-5 * ONE * ONE
+EPSILON = 1e-5 * ONE * ONE
+
+
+def head_root(width: int) -> float:
+    """What scores of heads of a width are multiplied by, ``ROOT_BITS`` binary digits after the point."""
+    return float(round(2**ROOT_BITS / math.sqrt(width)))
 
 
 @cache
@@ -103,9 +121,9 @@ class FixedLayerNorm(nn.Module):
         x = snap(x)
         width = x.shape[-1]
         centred = x - (x.sum(-1, keepdim=True) / width).round()
-        centred = centred.clamp(-_CENTRED_LIMIT, _CENTRED_LIMIT)
+        centred = centred.clamp(-CENTRED_LIMIT, CENTRED_LIMIT)
         # at most 2**44 a term: exact for widths up to 512
-        variance = centred.square().sum(-1, keepdim=True) / width + _EPSILON
+        variance = centred.square().sum(-1, keepdim=True) / width + EPSILON
         normed = (centred * ONE / variance.sqrt()).round()
         return rescale(normed * self.gain + self.offset, self.gain_bits)
 
@@ -140,8 +158,8 @@ class FixedAttend(nn.Module):
         """``(..., S, d)`` for queries ``(..., S, d)``, keys and values ``(..., M, d)``, bias ``(..., S, M)``."""
         # 2**46 a product: exact for heads of up to 128 channels
         scores = rescale(snap(query) @ snap(key).transpose(-1, -2), FRACTION_BITS)
-        root = float(round(2**_ROOT_BITS / math.sqrt(query.shape[-1])))
-        scores = rescale(scores * root, _ROOT_BITS).clamp_(-_SCORE_LIMIT, _SCORE_LIMIT) + bias
+        root = head_root(query.shape[-1])
+        scores = rescale(scores * root, ROOT_BITS).clamp_(-SCORE_LIMIT, SCORE_LIMIT) + bias
         distance = scores.amax(-1, keepdim=True) - scores
         weights = self.table[distance.clamp_(0, len(self.table) - 1).long()]
         total = weights @ snap(value)

@@ -40,7 +40,7 @@ class IntegerDepthConv(nn.Module):
         self.adaptor = None if block.adaptor is None else Linear(_leaf(block, "adaptor"))
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
-        """Int32 matrix ``(height * width, channels)`` to such a matrix."""
+        """``(positions, in_channels)`` to ``(positions, out_channels)``."""
         digits = Digits(x, self.conv1.form)
         if self.adaptor is not None:
             # into memory of its own: `x` may be narrower, and someone else's
@@ -62,7 +62,7 @@ class IntegerFFN(nn.Module):
         self.conv_out = Linear(_leaf(block, "conv_out"))
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
-        """Int32 matrix ``(height * width, channels)`` to such a matrix."""
+        """``(positions, channels)`` to itself."""
         return x.add_(self.conv_out(self.hidden(x), "a"))
 
     def hidden(self, x: Tensor) -> Digits:
@@ -85,7 +85,7 @@ class IntegerUpsample(nn.Module):
         self.conv = Spatial(_leaf(block, "conv"))
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
-        """Int32 matrix ``(height * width, channels)`` to such a matrix."""
+        """``(height width, in_channels)`` to ``(4 height width, out_channels)``."""
         digits = Digits(x, self.plain.form)
         plain = _shuffled(self.plain(digits, "a"), height, width, "plain").clone()
         inner = self.leaky_relu(_shuffled(self.subpel(digits, "a"), height, width, "shuffled"))

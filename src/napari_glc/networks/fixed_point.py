@@ -33,6 +33,7 @@ from .fixed_arithmetic import (
     ONE,
     SIXTEEN_BITS,
     FixedFormat,
+    IntegerWeights,
     from_fixed,
     integer_rows,
     rescale,
@@ -42,11 +43,26 @@ from .fixed_arithmetic import (
 from .fixed_attention import FixedAttend, FixedGelu, FixedLayerNorm, FixedLinear, FixedTokens
 from .index_transformer import Attend, TokenTable
 
-__all__ = ["FRACTION_BITS", "ONE", "FixedConv2d", "FixedLeakyReLU", "from_fixed", "to_fixed", "to_fixed_point"]
+__all__ = [
+    "FRACTION_BITS",
+    "ONE",
+    "FixedConv2d",
+    "FixedLeakyReLU",
+    "from_fixed",
+    "integer_convolution",
+    "to_fixed",
+    "to_fixed_point",
+]
 
 DENSE_SUM_LIMIT = 1 << 31
 DEPTHWISE_SUM_LIMIT = 1 << 24
 """What sums of networks with 8-bit weights stay below: exact in int32 and in float32."""
+
+
+def integer_convolution(conv: nn.Conv2d, form: FixedFormat) -> IntegerWeights:
+    """The integers of a convolution, coarse enough for its sums to stay below the limits above."""
+    limit = DEPTHWISE_SUM_LIMIT if conv.groups > 1 else DENSE_SUM_LIMIT
+    return integer_rows(conv.weight, conv.bias, form, sum_limit=limit)
 
 
 class FixedConv2d(nn.Module):
@@ -61,8 +77,7 @@ class FixedConv2d(nn.Module):
         self.form = form
         self.depthwise = conv.groups > 1
         self.size = conv.kernel_size[0]
-        limit = DEPTHWISE_SUM_LIMIT if self.depthwise else DENSE_SUM_LIMIT
-        found = integer_rows(conv.weight, conv.bias, form, sum_limit=limit)
+        found = integer_convolution(conv, form)
         weight = found.weight if self.depthwise else found.weight.flatten(1)
         self.register_buffer("weight", weight.contiguous(), persistent=False)
         self.register_buffer("offset", found.offset.view(-1, 1), persistent=False)

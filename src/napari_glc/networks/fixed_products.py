@@ -2,7 +2,7 @@
 
 Activations are int32 matrices, a row for each position and a column for each channel. Three ways lead to the same sums:
 
-* 8-bit digits (processors with VNNI, sixteen times the speed of float64)::
+* 8-bit digits (processors with VNNI, fifteen times the speed of float64)::
 
       a = a0 + 256 a1 (+ 65536 a2),  a0 and a1 in 0..255, the last digit signed
       w = w0 (+ 256 w1),             w0 and w1 in -128..127

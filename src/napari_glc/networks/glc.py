@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from .autoencoder import build_encoder, build_generator
+from .bands import BandLayer, in_bands
 from .blocks import depth_conv_block, depth_conv_block2
 from .config import AutoencoderConfig, GlcConfig
 from .prior import Prior, PriorParameters
@@ -48,8 +49,7 @@ class _LatentAnalysis(nn.Module):
 
     def forward(self, latent: Tensor, q: Tensor) -> Tensor:
         """Coefficients y ``(B, N, h, w)`` of a latent of that shape, scaled on the way by `q` ``(B or 1, N, 1, 1)``."""
-        out: Tensor = self.enc_2(self.enc_1(latent) * q)
-        return out
+        return _scaled_between(self.enc_1, self.enc_2, latent, q)
 
 
 class _LatentSynthesis(nn.Module):
@@ -60,8 +60,12 @@ class _LatentSynthesis(nn.Module):
 
     def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
         """Latent ``(B, N, h, w)`` from coefficients of that shape, scaled on the way by `q` ``(B or 1, N, 1, 1)``."""
-        out: Tensor = self.dec_2(self.dec_1(y_hat) * q)
-        return out
+        return _scaled_between(self.dec_1, self.dec_2, y_hat, q)
+
+
+def _scaled_between(first: nn.Sequential, second: nn.Sequential, x: Tensor, q: Tensor) -> Tensor:
+    scaling = BandLayer(lambda x: x * q)
+    return in_bands([*map(BandLayer.of, first), scaling, *map(BandLayer.of, second)], x)
 
 
 class GlcNetwork(Prior):

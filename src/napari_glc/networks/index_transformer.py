@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .config import TransformerConfig
 
-__all__ = ["Attend", "IndexTransformer", "TokenTable", "Vocabulary", "neighbour_offsets"]
+__all__ = ["Attend", "Block", "IndexTransformer", "TokenTable", "Vocabulary", "neighbour_offsets"]
 
 DIRECTIONS = 2
 """Raster order, and raster order of the map turned by 180 degrees."""
@@ -101,7 +101,9 @@ class _Attention(nn.Module):
             self.offset_bias = nn.Parameter(torch.zeros(config.heads, len(neighbour_offsets(reach))))
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
+    """Attention and feed-forward of one layer; with a reach, over a neighbourhood on the map."""
+
     def __init__(self, config: TransformerConfig, reach: int) -> None:
         super().__init__()
         self.heads, self.reach = config.heads, reach
@@ -188,7 +190,7 @@ class IndexTransformer(nn.Module):
         if config.reaches:
             self.direction = nn.Parameter(torch.zeros(DIRECTIONS, config.width))
         reaches = config.reaches or (0,) * config.layers
-        self.blocks = nn.ModuleList(_Block(config, reach) for reach in reaches)
+        self.blocks = nn.ModuleList(Block(config, reach) for reach in reaches)
         self.ln_f = nn.LayerNorm(config.width)
         if not config.tied:
             self.head = nn.Linear(config.width, vocabulary.size, bias=False)
@@ -202,7 +204,7 @@ class IndexTransformer(nn.Module):
         if self.config.block:
             x = x + self.pos_emb[:, : tokens.shape[1]]
         for block in self.blocks:
-            assert isinstance(block, _Block)
+            assert isinstance(block, Block)
             x = block.dense(x)
         x = self.ln_f(x)
         out: Tensor = self.tok_emb.scores(x, 0, self.vocabulary.size) if self.config.tied else self.head(x)
@@ -236,7 +238,7 @@ class IndexTransformer(nn.Module):
         x = self.tok_emb(self.slots(indices, level))
         x = x + self.direction[torch.as_tensor(direction, device=x.device).expand(len(x))][:, None, None]
         for block in self.blocks:
-            assert isinstance(block, _Block)
+            assert isinstance(block, Block)
             x = block.local(x, masked)
         out: Tensor = self.ln_f(x[:, :, :-1])
         return out

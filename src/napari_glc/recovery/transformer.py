@@ -135,17 +135,14 @@ def _fill(
         flat = part.view(-1)
         missing = torch.from_numpy(np.pad(lost[rows], ((above, 0), (0, 0)))).flatten()
         extra = evidence(rows)
-        for positions, logits in IndexWaves(transformer, part, level):
+        for positions, logits in IndexWaves(transformer, part, level, wanted=missing):
             tick()
-            chosen = missing[positions]
-            if chosen.any():
-                at = positions[chosen]
-                scores = logits[0, chosen]
-                if extra is not None:
-                    scores = scores.log_softmax(-1) + extra[at - above * width]
-                flat[at] = sampling.draw(scores)
-                if shown is not None:
-                    shown(filled.cpu().numpy())
+            scores = logits[0]
+            if extra is not None:
+                scores = scores.log_softmax(-1) + extra[positions - above * width]
+            flat[positions] = sampling.draw(scores)
+            if shown is not None:
+                shown(filled.cpu().numpy())
     result: IndexMap = filled.cpu().numpy()
     return result
 

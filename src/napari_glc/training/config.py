@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from msgspec import Meta
@@ -37,10 +37,14 @@ class DataConfig(Config, frozen=True, kw_only=True):
         out; none if empty.
     extra_times
         How often each picture of it counts.
+    micro_times
+        How often each picture counts whose kind is ``micro``.
     features
         Folder with the feature networks of the perceptual loss.
     zoom
         Least and greatest magnification of a crop.
+    image
+        A picture that itself is what is learned from: a painting.
     """
 
     archive: Path = Path("train.tar")
@@ -48,8 +52,10 @@ class DataConfig(Config, frozen=True, kw_only=True):
     extra_archive: Path | None = None
     extra_index: Path | None = None
     extra_times: Natural = 1
+    micro_times: Natural = 1
     features: Path = Path("perceptual")
     zoom: tuple[float, float] = (0.8, 1.6)
+    image: Path | None = None
 
     def within(self, folder: Path) -> DataConfig:
         """The same with paths relative to a folder."""
@@ -117,6 +123,16 @@ class TrainingConfig:
         Run in order; of the class the codec's trainer has.
     average
         Decay of the exponential moving average of the weights.
+    part
+        ``"encoder"`` or ``"decoder"`` if a part for a model is trained, empty if a whole model is.
+    base
+        The model a part is for.
+    start
+        The part that training a part begins from; empty for the model's own.
+    effect
+        What a part does, in a phrase that files and layers repeat.
+    ramp
+        Levels of noise between which an encoder sets in; see :class:`~napari_glc.models.PartFile`.
     """
 
     codec: str
@@ -125,10 +141,19 @@ class TrainingConfig:
     stages: tuple[StageConfig, ...]
     network: Config
     average: float
+    part: str = ""
+    base: str = ""
+    start: str = ""
+    effect: str = ""
+    ramp: tuple[float, float] | None = None
 
     @classmethod
     def load(
-        cls, path: Path, material: Path, classes: Callable[[str], tuple[type[Config], type[StageConfig]]]
+        cls,
+        path: Path,
+        material: Path,
+        stage_of: Callable[[str, str], type[StageConfig]],
+        network_of: Callable[[str, str, dict[str, Any]], Config],
     ) -> TrainingConfig:
         """Read a TOML file.
 
@@ -138,8 +163,10 @@ class TrainingConfig:
             The file.
         material
             Paths in its ``[data]`` are relative to this folder.
-        classes
-            From the name of a codec to the classes of its network's and of its stages' configurations.
+        stage_of
+            From the name of a codec and the kind of a part to the class of the stages' configurations.
+        network_of
+            From the name of a codec, the name of a base model and the file's ``[network]`` to the network.
 
         Raises
         ------
@@ -150,17 +177,26 @@ class TrainingConfig:
         """
         try:
             found = msgspec.convert(tomllib.loads(path.read_text()), _File, dec_hook=_path_of)
-            network, stage = classes(found.codec)
+            stage = stage_of(found.codec, found.part)
             return cls(
                 codec=found.codec,
                 seed=found.seed,
                 data=found.data.within(material),
                 stages=tuple(stage.from_dict(options) for options in found.stages),
-                network=network.from_dict(found.network),
+                network=network_of(found.codec, found.base, found.network),
                 average=found.average,
+                part=found.part,
+                base=found.base,
+                start=found.start,
+                effect=found.effect,
+                ramp=found.ramp,
             )
         except (OptionError, ValueError) as error:
             raise OptionError(f"{path}: {error}") from error
+
+    def with_image(self, image: Path) -> TrainingConfig:
+        """The same, learning from a picture as well."""
+        return replace(self, data=self.data.replaced(image=image))
 
     def shortened(self, steps: int) -> TrainingConfig:
         """The same stages at a few steps and small crops each: a test of the machinery."""
@@ -176,6 +212,11 @@ class _File(Config, frozen=True, kw_only=True):
     network: dict[str, Any] = msgspec.field(default_factory=dict)
     data: DataConfig = DataConfig()
     average: Share = 0.999
+    part: Literal["", "encoder", "decoder"] = ""
+    base: str = ""
+    start: str = ""
+    effect: str = ""
+    ramp: tuple[float, float] | None = None
 
 
 def _path_of(kind: type[Any], value: Any) -> Any:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .._base.config import Config
-from ..models import write_model
+from ..models import ModelFile, write_model, write_part
 from ..models.int8 import pack_rows
 
-__all__ = ["export_model"]
+__all__ = ["export_model", "export_part"]
 
 _SMALL = 2048
 """Tensors of fewer elements stay in half precision."""
@@ -24,6 +26,8 @@ def export_model(
     codec: str,
     network: Config,
     eight_bit_parts: tuple[str, ...],
+    exact_tensors: Callable[[dict[str, Tensor], Any], dict[str, Tensor]],
+    encoder: tuple[str, ...],
     name: str,
     description: str,
 ) -> None:
@@ -42,14 +46,78 @@ def export_model(
         Whose model it is, and the network that was trained.
     eight_bit_parts
         What the keys of the parts begin with that get eight bits.
+    exact_tensors
+        Returns tensors that are stored as they are, given all weights and `network`; see
+        :meth:`~napari_glc.training.trainer.Trainer.exact_tensors`.
+    encoder
+        What the keys of the tensors begin with that only encoding uses.
     name, description
         See :class:`~napari_glc.models.ModelFile`.
     """
+    weights = _average(checkpoint)
+    tensors = _packed(weights, ("",), eight_bit_parts, exact_tensors(weights, network))
+    config = network.to_json()
+    write_model(target, tensors, name=name, codec=codec, config=config, description=description, encoder=encoder)
+
+
+def export_part(
+    checkpoint: Path,
+    target: Path,
+    *,
+    kind: str,
+    base: ModelFile,
+    learned_parts: tuple[str, ...],
+    eight_bit_parts: tuple[str, ...],
+    name: str,
+    description: str,
+    effect: str,
+    ramp: tuple[float, float] | None,
+) -> None:
+    """Write what was learned of a part as its file; see :func:`export_model`.
+
+    Parameters
+    ----------
+    checkpoint, target, eight_bit_parts
+        See :func:`export_model`.
+    kind, name, description, effect, ramp
+        See :class:`~napari_glc.models.PartFile`.
+    base
+        The model the part is for.
+    learned_parts
+        What the keys of the tensors begin with that were learned.
+    """
+    tensors = _packed(_average(checkpoint), learned_parts, eight_bit_parts, {})
+    write_part(
+        target,
+        tensors,
+        kind=kind,
+        name=name,
+        codec=base.codec,
+        base=base.sha256,
+        description=description,
+        effect=effect,
+        ramp=ramp,
+    )
+
+
+def _average(checkpoint: Path) -> dict[str, Tensor]:
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    tensors: dict[str, Tensor] = {}
-    for key, value in state["average"].items():
+    weights: dict[str, Tensor] = state["average"]
+    return weights
+
+
+def _packed(
+    weights: dict[str, Tensor],
+    wanted: tuple[str, ...],
+    eight_bit_parts: tuple[str, ...],
+    exact: dict[str, Tensor],
+) -> dict[str, Tensor]:
+    tensors = dict(exact)
+    for key, value in weights.items():
+        if key in tensors or not key.startswith(wanted):
+            continue
         if key.startswith(eight_bit_parts) and value.ndim >= 2 and value.numel() >= _SMALL:
             tensors |= pack_rows(key, value)
         else:
             tensors[key] = value.half()
-    write_model(target, tensors, name=name, codec=codec, config=network.to_json(), description=description)
+    return tensors

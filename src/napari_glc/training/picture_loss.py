@@ -26,14 +26,15 @@ class PictureLoss:
     Parameters
     ----------
     features
-        Folder of the feature networks.
+        Folder of the feature networks; if there is none, those of the package serve.
     device
         Torch device.
     """
 
     def __init__(self, features: Path, device: torch.device) -> None:
         self.device = device
-        self.distance = FeatureDistance("squeezenet", features).to(device)
+        # those that come with the package are the same in half precision
+        self.distance = FeatureDistance("squeezenet", features if features.is_dir() else None).to(device)
         self.discriminator = PatchDiscriminator()
         self.discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(

@@ -124,6 +124,11 @@ class Trainer(ABC, Generic[_N, _S]):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """Restore :meth:`extra_state`."""
 
+    @classmethod
+    def exact_tensors(cls, weights: dict[str, Tensor], network: Any) -> dict[str, Tensor]:
+        """What models hold of these weights under their names as it is given here, to the bit; by default nothing."""
+        return {}
+
     def batches(self, stage: _S, seed: int) -> Callable[[int], Tensor]:
         """The batch of each step: crops of the pictures."""
         return Crops(self.pictures, stage.crop, stage.batch, seed, self.config.data.zoom)

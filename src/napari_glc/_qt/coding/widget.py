@@ -16,10 +16,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox
 
 from ..._base.atomic import write_atomically
-from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer
+from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
 from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
 from ..._napari.regions import region_mask
 from ...codecs.loading import release_models
+from ...codecs.part_names import NONE
 from ...codecs.registry import all_codecs, codec_named
 from ...container import ArrayKind
 from ...errors import UnsupportedArrayError
@@ -36,10 +37,12 @@ from ..common.own_layers import OwnLayers
 from ..common.paths import path_to_save, suggested_name
 from ..common.result_table import ResultTable, Row
 from .course import Course, CoursePlot, Moment
-from .layers import put_bits, put_decoded
+from .layers import put_bits, put_decoded, put_samples
 
 __all__ = ["CodecWidget"]
 
+_MOST_SAMPLES = 32
+"""More pictures say little more of where they differ."""
 _MISSED = 0.05
 """Deviation from a wanted rate from which on it is mentioned."""
 
@@ -54,6 +57,7 @@ class _Run:
     plane: LayerPlane | None
     limits: tuple[float, float] | None
     options: CodingOptions
+    restoring: bool = False
 
     @property
     def searched(self) -> bool:
@@ -72,7 +76,13 @@ class _Run:
             words.append(f"All {result.planes} planes were coded.")
         if isinstance(result.pixels, list):
             words.append("They are decoded when they are looked at, and were not measured.")
-        elif result.pixels.dtype != self.dtype:
+        if result.removed:
+            words.append(f"The encoder left out {result.removed}: it is not in the file.")
+        elif self.restoring:
+            words.append("There was no noise to leave out: the model's own encoder was taken.")
+        if painted_in(dict(result.decoding)):
+            words.append("The picture is painted; what was measured is the plain one.")
+        if not isinstance(result.pixels, list) and result.pixels.dtype != self.dtype:
             words.append(f"Files know no {self.dtype} samples: they are kept as {result.pixels.dtype}.")
         if self.limits is not None:
             low, high = self.limits
@@ -131,6 +141,11 @@ class CodecWidget(GlcWidget):
             "Target &distance", self.distance, "The smallest file that looks as near, by squeezenet's features"
         )
         self.options_form = OptionForm(self, all_codecs())
+        self.decoding_form = OptionForm(self, all_codecs(), "decoding")
+        self.samples = QSpinBox()
+        self.samples.setRange(1, _MOST_SAMPLES)
+        tip = "How many of the pictures the bytes stand for are decoded; where they differ, detail is made up"
+        self.add_row("Sa&mples", self.samples, tip)
         self.options_form.changed.connect(self._show_rows)
         tip = "Shapes or labels whose pixels count more: bits move there"
         self.region = self.add_layer_choice("Re&gion", tip, kinds=(Shapes, Labels), nothing="none")
@@ -197,7 +212,9 @@ class CodecWidget(GlcWidget):
         self.form.setRowVisible(self.region, self.effort > 0)
         self.form.setRowVisible(self.weight.native, self.effort > 0 and self.region.layer is not None)
         self.form.setRowVisible(self.bits, self.codec.chosen.capabilities.coefficients)
-        self.options_form.show_codec(self.codec.chosen.name)
+        for form in (self.options_form, self.decoding_form):
+            form.show_codec(self.codec.chosen.name)
+        self.form.setRowVisible(self.samples, self.codec.chosen.capabilities.samples)
 
     @property
     def effort(self) -> int:
@@ -242,6 +259,8 @@ class CodecWidget(GlcWidget):
             distance=self.distance.value() if wish == "distance" else None,
             device=self.device.device,
             options=self.options_form.values(codec),
+            decoding=self.decoding_form.values(codec),
+            samples=self.samples.value() if self.codec.chosen.capabilities.samples else 1,
         )
 
     # -- coding -----------------------------------------------------------------------------------------------
@@ -277,13 +296,15 @@ class CodecWidget(GlcWidget):
                 progress=report,
                 importance=importance,
                 watch=Course(report, whole, keep) if self._optimising else None,
+                shown=report.show,
             )
 
-        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options)
+        restoring = codec_named(options.codec).options.made(options.codec, options.options).encoder != NONE
+        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options, restoring)
         self.course.begin()
         self.course.setVisible(self._optimising)
         title = f"Coding {run.name}"
-        self.start(work, title, lambda result: self._show(result, run), shown=lambda moment: self._follow(moment, run))
+        self.start(work, title, lambda result: self._show(result, run), shown=lambda what: self._follow(what, run))
 
     def _importance(self, layer: Any, plane: LayerPlane | None) -> NDArray[np.float32] | None:
         """Weights of the pixels of what is to be coded."""
@@ -292,8 +313,14 @@ class CodecWidget(GlcWidget):
             return None
         return mask_weights(region_mask(region, layer, None if plane is None else plane.index), self.weight.value)
 
-    def _follow(self, moment: Moment, run: _Run) -> None:
-        """Show how an optimisation goes."""
+    def _follow(self, what: Moment | NDArray[Any], run: _Run) -> None:
+        """Show how an optimisation goes, or what a decoder that works in steps has so far."""
+        if isinstance(what, Moment):
+            self._show_course(what, run)
+        elif run.layer in self.viewer.layers:
+            self._show_unfinished(what, run)
+
+    def _show_course(self, moment: Moment, run: _Run) -> None:
         self.course.add(moment)
         standing = moment.standing
         self.tell(
@@ -302,7 +329,11 @@ class CodecWidget(GlcWidget):
         )
         if moment.pixels is not None and run.plane is not None and run.layer in self.viewer.layers:
             pixels = moment.pixels if run.plane.rgb else from_plane(moment.pixels, ArrayKind.GREY8)
-            put_decoded(self._layers, run.layer, run.plane.restored(pixels), {"unfinished": True}, run.plane.index)
+            self._show_unfinished(run.plane.restored(pixels), run)
+
+    def _show_unfinished(self, pixels: Any, run: _Run) -> None:
+        facts = decoded_facts({"codec": run.options.codec, "unfinished": True})
+        put_decoded(self._layers, run.layer, pixels, facts, () if run.plane is None else run.plane.index)
 
     def keep(self) -> None:
         """End the optimisation under way; the best so far is the result."""
@@ -318,7 +349,10 @@ class CodecWidget(GlcWidget):
         words = run.notes(result)
         if run.layer in self.viewer.layers:
             index = () if run.plane is None else run.plane.index
-            put_decoded(self._layers, run.layer, result.pixels, decoded_facts(result.facts()), index)
+            facts = decoded_facts(result.facts())
+            put_decoded(self._layers, run.layer, result.pixels, facts, index)
+            if result.samples is not None:
+                put_samples(self._layers, run.layer, result.samples, facts, index)
             bits = bit_map(result) if self.bits.isChecked() and run.plane is not None else None
             if bits is not None and run.plane is not None:
                 put_bits(self._layers, run.plane, *bits)
@@ -371,6 +405,8 @@ def _rows(result: CodingResult, *, searched: bool) -> list[Row]:
         ("Model", result.model, f"Codec {result.codec}"),
         ("Device", result.device, "Where the networks ran; entropy coding always runs on the CPU"),
     ]
-    for field in codec_named(result.codec).options.fields():
-        rows.append((field.label, str(result.options[field.name]), field.knob.help))
+    entry, chosen = codec_named(result.codec), {**result.options, **result.decoding}
+    for field in (*entry.options.fields(), *entry.decoding.fields()):
+        if field.name in chosen:
+            rows.append((field.label.replace("&", ""), str(chosen[field.name]), field.knob.help))
     return rows

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QComboBox
 
 from ...codecs.entry import CodecEntry
 from ...codecs.options import OptionField
+from ...codecs.signature import OptionKind, options_of
 from .base import GlcWidget
 from .choices import narrow
 
@@ -30,6 +31,8 @@ class OptionForm(QObject):
         Whose form; its rows come next.
     codecs
         Whose options.
+    kind
+        Those for encoding or for decoding.
 
     Attributes
     ----------
@@ -39,13 +42,13 @@ class OptionForm(QObject):
 
     changed = Signal()
 
-    def __init__(self, widget: GlcWidget, codecs: Sequence[CodecEntry]) -> None:
+    def __init__(self, widget: GlcWidget, codecs: Sequence[CodecEntry], kind: OptionKind = "options") -> None:
         super().__init__(widget)
         self._widget = widget
         self._fields: dict[str, dict[str, ValueWidget[Any]]] = {}
         for entry in codecs:
             made = self._fields[entry.name] = {}
-            for field in entry.options.fields():
+            for field in options_of(entry, kind):
                 made[field.name] = self._add(field)
 
     def _add(self, field: OptionField) -> ValueWidget[Any]:
@@ -67,6 +70,10 @@ class OptionForm(QObject):
                 self._widget.form.setRowVisible(field.native, name == codec)
         self._widget.give_mnemonics()
 
+    def has(self, codec: str) -> bool:
+        """Whether there are options of a codec."""
+        return bool(self._fields.get(codec))
+
     def field(self, codec: str, option: str) -> ValueWidget[Any]:
         """The field of an option."""
         return self._fields[codec][option]
@@ -79,8 +86,12 @@ class OptionForm(QObject):
 def _made(field: OptionField) -> ValueWidget[Any]:
     """A field that allows what the option allows."""
     options: dict[str, Any] = {}
+    offered = field.knob.offered
     if field.choices:
         options["choices"] = field.choices
+    elif offered is not None:
+        # asked again whenever the list is filled: parts may be installed meanwhile
+        options["choices"] = lambda _: offered()
     elif field.type is int:
         low, high = field.knob.least, field.knob.most
         options |= {"min": int(-_MOST if low is None else low), "max": int(_MOST if high is None else high)}
@@ -88,6 +99,8 @@ def _made(field: OptionField) -> ValueWidget[Any]:
         low, high = field.knob.least, field.knob.most
         far = sys.float_info.max
         options |= {"min": -far if low is None else low, "max": far if high is None else high, "step": _step(field)}
+        if field.knob.slider:
+            options |= {"widget_type": "FloatSlider", "tracking": False}
     # without a name: a check box would put it beside its box
     made = create_widget(value=field.default, annotation=field.type, options=options)
     assert isinstance(made, ValueWidget)

@@ -120,10 +120,10 @@ def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, 
     _prepare_labels()
     picture = plane.picture()
     codec = cast("IndexMapped", loaded_codec(model, device))
-    same = kept.picture is not None and kept.model == model.sha256 and np.array_equal(kept.picture, picture)
+    same = kept.picture is not None and kept.model == model.key and np.array_equal(kept.picture, picture)
     if not same or kept.latent is None:
         latent = plane_latent(codec, picture, _part(report, 0, 0.2))
-        kept.picture, kept.model, kept.latent = picture, model.sha256, latent
+        kept.picture, kept.model, kept.latent = picture, model.key, latent
     assert kept.latent is not None
     found = map_of_latent(codec, kept.latent, level, plane.shape, _part(report, 0.2, 0.3))
     facts = {"model": model.name, "codewords": found.size, "level": level}

@@ -20,6 +20,7 @@ from ..common.choices import allow, choice_of
 from ..common.coding_fields import ModelChoice, QualityField, codecs_that, no_model_of
 from ..common.picking import Picked, picks
 from ..common.plot import Plot
+from .again_panel import AgainPanel
 from .layers import OF_LATENT, OVERLAYS, VIEWS, LatentLayers, Leading
 from .work import LatentRun, attend, inspect
 
@@ -79,6 +80,7 @@ class LatentWidget(GlcWidget):
             line.addWidget(box)
         self.add_row("&Position", both, "Latent position to look at: row and column, or click on the picture")
         both.setFocusProxy(self.row)
+        self.again = AgainPanel(self, self.source)
         self.numbers = _wrapped("Numbers of the picked position")
         self.numbers.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.body.addWidget(self.numbers)
@@ -127,6 +129,11 @@ class LatentWidget(GlcWidget):
         self.attention.blockSignals(blocked)
         self.attention_note.setText(kind.note)
         self.refresh()
+
+    def refresh(self) -> None:
+        """Enable what is possible."""
+        super().refresh()
+        self.again.refresh()
 
     def _on_overlay(self) -> None:
         if self._run is not None and self._source_is_there(self._run):
@@ -253,7 +260,7 @@ class LatentWidget(GlcWidget):
         """Show the attention of the picked position; a job under way is waited for, and only the last pick counts."""
         run, layer = self._run, self.attention.currentData()
         chosen = self.model.chosen
-        if run is None or chosen is None or not self.numbers.text() or run.model.sha256 != chosen.sha256:
+        if run is None or chosen is None or not self.numbers.text() or run.model.key != chosen.key:
             return
         if layer is None or layer < 0:
             self._layers.hide_attention(run.plane)

@@ -84,7 +84,7 @@ def inspect(
     pixels = plane.picture()
     if (
         before is not None
-        and (before.model.sha256, before.quality) == (model.sha256, quality)
+        and (before.model.key, before.quality) == (model.key, quality)
         and np.array_equal(before.pixels, pixels)
     ):
         return replace(before, plane=plane, source=None)

@@ -22,7 +22,7 @@ from ..common.choices import allow, choice_of
 from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, codecs_that, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
 from ..common.option_form import OptionForm
-from ..common.result_table import ResultTable
+from ..common.result_table import ResultTable, Row
 from .comparison import MODES, Comparison
 from .curve_panel import CurvePanel
 from .layers import RateLayers
@@ -33,6 +33,7 @@ from .work import (
     BaselinePicture,
     CurvePiece,
     Exploration,
+    NoiseCost,
     RequestQueue,
     SlowMeasure,
     StepRequest,
@@ -44,7 +45,7 @@ __all__ = ["RateWidget"]
 
 _HALLUCINATIONS = {"": "None", UNLIKE: "Unlike the original", BEYOND: "Beyond the preview"}
 _MadeWith = tuple[str, dict[str, Any]]
-"""Hash of a model, and options."""
+"""What tells a model from others, and options."""
 _TITLE = "Exploring the rate"
 _BITS, _HALLUCINATED = "bits", "hallucinated detail"
 
@@ -240,7 +241,7 @@ class RateWidget(GlcWidget):
         self._queue.clear()
         super().tell_error(error)
 
-    def _show(self, value: Analysed | StepResult | BaselinePicture | SlowMeasure | CurvePiece) -> None:
+    def _show(self, value: Analysed | StepResult | BaselinePicture | SlowMeasure | NoiseCost | CurvePiece) -> None:
         """Something arrived from the job; nothing of it counts if something else is explored meanwhile."""
         if self._exploration is None or self._at_work_on is not self._exploration:
             return
@@ -251,6 +252,9 @@ class RateWidget(GlcWidget):
         elif isinstance(value, SlowMeasure):
             if self._step is value.step:
                 self._tabulate(value.step, value.ms_ssim)
+        elif isinstance(value, NoiseCost):
+            if self._step is value.step:
+                self.table.show_rows((*self._rows, _noise_row(value)))
         elif isinstance(value, BaselinePicture):
             self._show_baseline(value)
         else:
@@ -264,7 +268,7 @@ class RateWidget(GlcWidget):
         if found.new:
             self.curves.clear(exploration.plane.name)
             self._curves_of.clear()
-        self._keep_curve(exploration.codec, (exploration.model.sha256, dict(exploration.options)))
+        self._keep_curve(exploration.codec, (exploration.model.key, dict(exploration.options)))
 
     def _keep_curve(self, codec: str, made_with: _MadeWith) -> None:
         """Keep the points of a codec if they were made with the same model and options."""
@@ -314,16 +318,15 @@ class RateWidget(GlcWidget):
         picture = step.pixels
         wait = min(picture.shape[:2]) > 160
         similarity = f"{ms_ssim:.4f}" if math.isfinite(ms_ssim) else "..." if wait else "picture too small"
-        self.table.show_rows(
-            (
-                ("Size", f"{step.size} bytes", "Of the whole file, headers included"),
-                ("Rate", f"{step.bpp:.4f} bpp", "Bits of the whole file per pixel"),
-                ("Ratio", f"1:{picture.nbytes / step.size:.0f}", "Bytes of the 8-bit pixels to bytes of the file"),
-                ("PSNR", f"{step.psnr:.2f} dB", "Peak signal-to-noise ratio against the original"),
-                ("MS-SSIM", similarity, "Multi-scale structural similarity, 0 to 1"),
-                ("Step", f"{1000 * step.seconds:.0f} ms", "Time from the quality to the decoded picture"),
-            )
+        self._rows: tuple[Row, ...] = (
+            ("Size", f"{step.size} bytes", "Of the whole file, headers included"),
+            ("Rate", f"{step.bpp:.4f} bpp", "Bits of the whole file per pixel"),
+            ("Ratio", f"1:{picture.nbytes / step.size:.0f}", "Bytes of the 8-bit pixels to bytes of the file"),
+            ("PSNR", f"{step.psnr:.2f} dB", "Peak signal-to-noise ratio against the original"),
+            ("MS-SSIM", similarity, "Multi-scale structural similarity, 0 to 1"),
+            ("Step", f"{1000 * step.seconds:.0f} ms", "Time from the quality to the decoded picture"),
         )
+        self.table.show_rows(self._rows)
         self.curves.plot.mark(step.bpp, step.psnr, ms_ssim)
 
     def _choose_mode(self) -> None:
@@ -398,13 +401,20 @@ class RateWidget(GlcWidget):
         self.tell(f"Saved {name}.")
 
 
+def _noise_row(cost: NoiseCost) -> Row:
+    """What is left out of a restored picture would have taken so much more."""
+    more = cost.size - cost.step.size
+    words = f"{more:+d} bytes ({100 * more / cost.step.size:+.0f} %)"
+    return "With the noise", words, f"The same quality through the model's own encoder takes {cost.size} bytes"
+
+
 def _defaults_of(codec: str) -> _MadeWith:
     """What the curve of a codec is made with that is not the chosen one; nothing for a classical codec."""
     entry = next((entry for entry in all_codecs() if entry.name == codec), None)
     if entry is None:
         return "", {}
     try:
-        model = model_of(codec, None).sha256
+        model = model_of(codec, None).key
     except (MissingModelError, ModelError):
         model = ""
     return model, entry.options().to_dict()

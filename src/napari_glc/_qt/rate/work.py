@@ -44,6 +44,7 @@ __all__ = [
     "BaselinePicture",
     "CurvePiece",
     "Exploration",
+    "NoiseCost",
     "RequestQueue",
     "SlowMeasure",
     "StepRequest",
@@ -141,6 +142,14 @@ class SlowMeasure:
 
     step: RateStep
     ms_ssim: float
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseCost:
+    """Bytes at the quality of the step shown last if nothing is left out of the picture."""
+
+    step: RateStep
+    size: int
 
 
 @dataclass(frozen=True)
@@ -244,6 +253,8 @@ def answer_requests(queue: RequestQueue, exploration: Exploration, session: Rate
     pieces: Iterator[RatePoint] = iter(())
     place = _Place()
     unmeasured: RateStep | None = None
+    uncounted: RateStep | None = None
+    noisy: RateSession | None = None
     while True:
         curves = queue.take_curves()
         if curves:
@@ -257,11 +268,20 @@ def answer_requests(queue: RequestQueue, exploration: Exploration, session: Rate
                 continue
             report.show(result)
             unmeasured = result.step
+            uncounted = result.step if session.model.parts else None
         elif (asked := queue.take_point()) is not None:
             report.show(BaselinePicture(asked, decoded_baseline(session.picture, asked.codec, int(asked.quality))[1]))
         elif unmeasured is not None:
             report.show(SlowMeasure(unmeasured, ms_ssim(session.picture, unmeasured.pixels)))
             unmeasured = None
+        elif uncounted is not None:
+            noisy = noisy or session.unrestored(report)
+            try:
+                cost = noisy.at(uncounted.quality, _giving_way(queue, report, place)).size
+            except _Superseded:
+                continue
+            report.show(NoiseCost(uncounted, cost))
+            uncounted = None
         else:
             point = next(pieces, None)
             if point is None:

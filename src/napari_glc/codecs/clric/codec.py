@@ -22,6 +22,7 @@ from ...errors import OptionError
 from ...models import ModelFile
 from ...networks.kl_config import KlConfig
 from ...networks.kl_network import kl_network
+from ...networks.unfilled import unfilled
 from ..base import Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from .fitting import ITERATIONS, fit
@@ -48,7 +49,7 @@ class ClricCodec:
 
     def __init__(self, model: ModelFile, device: str = "cpu") -> None:
         config = model.network_config(KlConfig)
-        with torch.device("meta"):
+        with unfilled():
             net = kl_network(config)
         net.load_state_dict(model.load(), strict=True, assign=True)
         net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -135,6 +136,7 @@ class ClricCodec:
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         """Pixels of a region; `cache` keeps latents of tiles. There is neither preview nor sample.
 
@@ -192,11 +194,6 @@ class ClricCodec:
             yield values.astype(np.int32)
         grids, _ = self._read(payload, self.area(coding.grid[tile]), coding.quality)
         yield from reversed(grids)
-
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of parameters, grids and the codec's own checksum in a tile."""
-        _, size = read_parameters(payload, self.config.latent_channels)
-        return {"parameters": size, "grids": len(payload) - size - 1, "checks": 1}
 
 
 def _pixels(reach: int | None, config: KlConfig) -> int | None:

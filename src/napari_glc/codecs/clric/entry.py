@@ -16,6 +16,7 @@ ENTRY = CodecEntry(
     options=ClricOptions,
     config="napari_glc.networks.kl_config:KlConfig",
     default_model="kl-small",
+    stream_sizes="napari_glc.codecs.clric.streams:stream_sizes",
     trainer="napari_glc.codecs.clric.trainer:ClricTrainer",
     checkpoints="napari_glc.codecs.clric.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#b3541e", "^", "--"),

@@ -15,5 +15,5 @@ class ClricOptions(CodecOptions):
     """The effort of the encoder, which no decoder needs to know: the file does not hold it."""
 
     effort: Annotated[
-        int, Knob("how long each tile is fitted: 0 not at all, 9 some minutes", least=0, most=9, stored=False)
+        int, Knob("how long each tile is fitted: 0 not at all, 9 some minutes", 0, 9, "E&ffort", stored=False)
     ] = 5

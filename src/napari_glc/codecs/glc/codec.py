@@ -17,15 +17,19 @@ from torch import Tensor, nn
 from ..._base.interruption import watch
 from ..._base.progress import Progress, shifted
 from ..._base.quality import MAX_STEPS, from_steps, steps
+from ..._base.threads import side_by_side
 from ...container import Box, TileGrid
 from ...errors import OptionError
 from ...models import ModelFile
 from ...networks.config import GlcConfig
 from ...networks.glc import GlcNetwork
+from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from ..transform_coded import CodedLatent
 from .effort import optimise
+from .generators import Generators
+from .streams import check_size
 from .symbols import RATE_STEPS, SymbolCoder, TileSymbols
 from .views import coded_latent, coefficient_bits
 
@@ -46,7 +50,7 @@ class GlcCodec:
     def __init__(self, model: ModelFile, device: str = "cpu") -> None:
         config = model.network_config(GlcConfig)
         # the weights replace whatever a constructor would draw at random
-        with torch.device("meta"):
+        with unfilled():
             net = GlcNetwork(config)
         net.load_state_dict(model.load(), strict=True, assign=True)
         self.config = config
@@ -55,6 +59,7 @@ class GlcCodec:
         watch(net)
         watch(self.coder.prior)
         self.net = net
+        self.generators = Generators(model, net)
         self.walk = BlockWalk(
             config.factor,
             config.hyper_factor,
@@ -160,14 +165,16 @@ class GlcCodec:
         self, y: Tensor, coding: PlaneCoding, progress: Progress, tiles: Sequence[int] | None = None
     ) -> list[tuple[bytes, TileSymbols]]:
         """Payload and symbols of every tile, or of some, from the coefficients of the rectangle they make up."""
-        coded, grid = [], coding.grid
+        grid = coding.grid
         wanted = range(len(grid)) if tiles is None else tiles
         canvas = self.area(grid.around(tiles))
-        for done, index in enumerate(wanted):
-            progress(done, len(wanted))
+
+        def written(index: int) -> tuple[bytes, TileSymbols]:
             part = y[(..., *self.area(grid[index]).relative_to(canvas).slices)]
-            coded.append(self.coder.write(part.contiguous(), self.hyper_indices(part), steps(coding.quality)))
-        return coded
+            return self.coder.write(part.contiguous(), self.hyper_indices(part), steps(coding.quality))
+
+        progress(0, len(wanted))
+        return side_by_side(written, wanted, lambda done: progress(done, len(wanted)))
 
     def _check_tiles(self, grid: TileGrid) -> None:
         if grid.tile % self.walk.step:
@@ -196,6 +203,7 @@ class GlcCodec:
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         """Pixels of a region.
 
@@ -215,6 +223,8 @@ class GlcCodec:
             Of no effect: there is one picture.
         cache
             Coefficients of tiles decoded before, of this plane and of previews or not.
+        decoding
+            See :class:`~napari_glc.codecs.glc.options.GlcDecoding`.
 
         Returns
         -------
@@ -238,27 +248,42 @@ class GlcCodec:
         for index in tiles:
             if index not in known:
                 area, payloads[index] = self.area(grid[index]), read_chunk(index)
-                self.coder.check_size(payloads[index], area.height, area.width)
+                check_size(self.config, payloads[index], area.height, area.width)
 
         canvas = seen.divided(self.config.factor)
-        y_hat = torch.zeros(1, self.config.channels, canvas.height, canvas.width)
-        for done, index in enumerate(tiles):
-            progress(done, total)
-            area = self.area(grid[index])
-            part = known.get(index)
-            if part is None:
-                part = self._tile_coefficients(payloads[index], area, coding.quality, preview=preview)
-                if cache is not None:
-                    cache[index] = part
-            common = area.cut(canvas)
-            y_hat[(..., *common.relative_to(canvas).slices)] = part[(..., *common.relative_to(area).slices)]
 
-        pixels = self.render(y_hat, canvas, coding.quality, box, grid, shifted(progress, len(tiles), total))
+        def read(index: int) -> Tensor:
+            area = self.area(grid[index])
+            return self._tile_coefficients(payloads[index], area, coding.quality, preview=preview)
+
+        progress(len(known), total)
+        decoded = side_by_side(read, payloads, lambda done: progress(len(known) + done, total))
+        for index, part in zip(payloads, decoded, strict=True):
+            known[index] = part
+            if cache is not None:
+                cache[index] = part
+        y_hat = torch.zeros(1, self.config.channels, canvas.height, canvas.width)
+        for index in tiles:
+            area = self.area(grid[index])
+            common = area.cut(canvas)
+            y_hat[(..., *common.relative_to(canvas).slices)] = known[index][(..., *common.relative_to(area).slices)]
+
+        painting = shifted(progress, len(tiles), total)
+        pixels = self.render(y_hat, canvas, coding.quality, box, grid, painting, self.generators.chosen(decoding))
         progress(total, total)
         return pixels
 
     @torch.no_grad()
-    def render(self, y_hat: Tensor, canvas: Box, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+    def render(
+        self,
+        y_hat: Tensor,
+        canvas: Box,
+        quality: float,
+        box: Box,
+        grid: TileGrid,
+        progress: Progress,
+        generator: nn.Module | None = None,
+    ) -> Plane:
         """Pixels of a region from the dequantised coefficients of all it depends on.
 
         Parameters
@@ -273,13 +298,16 @@ class GlcCodec:
             The region, and the tiles of the plane.
         progress
             See :data:`~napari_glc._base.progress.Progress`.
+        generator
+            The one that paints; ``None`` for the model's own.
         """
         position = _position(quality, self.config)
+        paint = self.generators.chosen(None) if generator is None else generator
         return self.walk.synthesise(
             box,
             grid.plane,
             lambda area: y_hat[(..., *area.relative_to(canvas).slices)],
-            lambda part: self.net.generate(self.net.synthesise_latent(part, position)),
+            lambda part: paint(self.net.synthesise_latent(part, position)),
             progress,
         )
 
@@ -299,13 +327,6 @@ class GlcCodec:
         yield read.hyper_indices.astype(np.uint16)
         for symbols, _ in read.parts:
             yield symbols.astype(np.int16)
-
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of hyper indices, symbols and the codec's own checksum in a tile."""
-        area = self.area(box)
-        self.coder.check_size(payload, area.height, area.width)
-        hyper = self.coder.hyper_size(area.height, area.width)
-        return {"hyper": hyper, "symbols": len(payload) - hyper - 1, "checks": 1}
 
     # -- rate exploration and views ---------------------------------------------------------------------
 

@@ -21,14 +21,15 @@ from torch import Tensor
 from ..._base.quality import MAX_STEPS
 from ...container.bytesio import check8
 from ...entropy.gaussian import MAX_SYMBOL, GaussianReader, write_gaussian
-from ...entropy.packed import packed_size, read_packed, write_packed
+from ...entropy.packed import read_packed, write_packed
 from ...entropy.scales import SKIPPED_LEVEL, level_thresholds
-from ...errors import DamagedFileError, SymbolMismatchError
+from ...errors import SymbolMismatchError
 from ...networks.fixed_arithmetic import EIGHT_BITS, SIXTEEN_BITS, from_fixed
 from ...networks.fixed_prior import FixedPrior
 from ...networks.glc import GlcNetwork
 from ...networks.prior import PriorParameters
 from ...networks.quadtree import step_quarters
+from .streams import check_size, hyper_size
 
 __all__ = ["Rounding", "SymbolCoder", "TileSymbols", "to_nearest"]
 
@@ -146,7 +147,7 @@ class SymbolCoder:
         """
         hyper_indices = self.read_hyper(payload, height, width)
         parameters = self.parameters(hyper_indices, rate)
-        reader = GaussianReader(payload[self.hyper_size(height, width) : -1])
+        reader = GaussianReader(payload[hyper_size(self.config, height, width) : -1])
         parts: list[Part] = []
 
         def code(step: int, scale: Tensor, mean: Tensor) -> Tensor:
@@ -164,21 +165,6 @@ class SymbolCoder:
             )
         return TileSymbols(hyper_indices, tuple(parts), self._dequantise(y_hat, parameters))
 
-    def hyper_size(self, height: int, width: int) -> int:
-        """Bytes of the hyper stream of a tile."""
-        return packed_size((height // 4) * (width // 4), self.config.hyper_codewords)
-
-    def check_size(self, payload: bytes, height: int, width: int) -> None:
-        """Refuse a payload too short for a tile of `height` x `width` latent positions.
-
-        Raises
-        ------
-        DamagedFileError
-            If it cannot even hold the hyper stream and the checksum.
-        """
-        if len(payload) < self.hyper_size(height, width) + 1:
-            raise DamagedFileError(f"a tile of {len(payload)} bytes is shorter than its hyper stream")
-
     def read_hyper(self, payload: bytes, height: int, width: int) -> NDArray[np.int64]:
         """Hyper indices ``(h/4, w/4)`` from the beginning of a payload.
 
@@ -187,8 +173,8 @@ class SymbolCoder:
         DamagedFileError
             If the payload is too short.
         """
-        self.check_size(payload, height, width)
-        packed = payload[: self.hyper_size(height, width)]
+        check_size(self.config, payload, height, width)
+        packed = payload[: hyper_size(self.config, height, width)]
         indices = read_packed(packed, (height // 4) * (width // 4), self.config.hyper_codewords)
         return indices.reshape(height // 4, width // 4)
 

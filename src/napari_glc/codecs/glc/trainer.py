@@ -17,6 +17,7 @@ from ...training.steering import RateSteering
 from ...training.trainer import Trainer
 from .code_predictor import CodePredictor
 from .differentiable import Coded, code_latent
+from .eight_bits import eight_bit_prior
 
 __all__ = ["GlcStage", "GlcTrainer"]
 
@@ -66,8 +67,13 @@ class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
     """Trains a ``glc`` model; options are those of :class:`~napari_glc.training.trainer.Trainer`."""
 
     stage_config = GlcStage
-    # the prior keeps half precision: symbols follow from it
+    # the prior has its own way: symbols follow from it
     eight_bit_parts = ("vqgan.encoder.", "vqgan.generator.")
+
+    @classmethod
+    def exact_tensors(cls, weights: dict[str, Tensor], network: GlcConfig) -> dict[str, Tensor]:
+        """The prior's weights as the integers they are evaluated with."""
+        return eight_bit_prior(weights, network)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

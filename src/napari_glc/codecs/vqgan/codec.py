@@ -7,17 +7,20 @@ each tile is coded by itself.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..._base.interruption import watch
+from ..._base.interruption import checkpoint, watch
 from ..._base.progress import Progress, no_progress, shifted
+from ..._base.threads import side_by_side
 from ...container import Box, TileGrid
 from ...errors import DamagedFileError, ModelError, TruncatedFileError
 from ...models import ModelFile
@@ -25,12 +28,14 @@ from ...networks.config import VqganConfig
 from ...networks.fixed_point import to_fixed_point
 from ...networks.index_map import IndexMapNetwork
 from ...networks.index_transformer import IndexTransformer
+from ...networks.narrow_floats import narrowed
+from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from ..index_mapped import DamagedMap, IndexMap
 from .effort import optimised_map
 from .filling import fill_map, methods_of
-from .index_coders import AdaptiveCoder, DeflateCoder, FixedCoder, IndexCoder, TransformerCoder, check_streams
+from .index_coders import AdaptiveCoder, DeflateCoder, FixedCoder, IndexCoder, Tick, TransformerCoder, check_streams
 from .options import AUTO, INDEX_CODERS
 from .packets import packet_map
 from .views import histogram_bits
@@ -40,6 +45,8 @@ if TYPE_CHECKING:
     from ...recovery.transformer import Shown
 
 __all__ = ["VqganCodec"]
+
+_R = TypeVar("_R")
 
 
 class VqganCodec:
@@ -55,7 +62,7 @@ class VqganCodec:
 
     def __init__(self, model: ModelFile, device: str = "cpu") -> None:
         config = model.network_config(VqganConfig)
-        with torch.device("meta"):
+        with unfilled():
             net = IndexMapNetwork(config)
         net.load_state_dict(model.load(), strict=True, assign=True)
         self.config: VqganConfig = config
@@ -64,6 +71,9 @@ class VqganCodec:
         self.transformer = net.transformer
         net.transformer = None
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.autoencoder.kind == "compact":
+            net.generator = narrowed(net.generator, device)
+            watch(net.generator)
         self.net = net
         margins = [
             None if reach is None else config.factor * reach
@@ -195,22 +205,22 @@ class VqganCodec:
         names = self._candidates(options.index_coder)
         boxes = [grid[tile] for tile in (range(len(grid)) if tiles is None else tiles)]
         canvas = self._area(grid.around(tiles))
-        total = len(names) * len(boxes)
-        level, done = self.level(coding.quality), 0
+        level = self.level(coding.quality)
+
+        def written(coder: IndexCoder, tile: Box, tick: Tick) -> list[bytes]:
+            area = self._area(tile)
+            packet = packet_map(area.height, area.width, coding.packets)
+            return coder.write(indices[area.relative_to(canvas).slices], packet, coding.packets, level, tick)
+
+        pieces = [partial(written, self.coder(name), tile) for name in names for tile in boxes]
+        found = _side_by_side(pieces, progress)
         smallest: list[bytes] | None = None
-        for name in names:
-            coder, chunks = self.coder(name), list[bytes]()
-            for tile in boxes:
-                progress(done, total)
-                area = self._area(tile)
-                packet = packet_map(area.height, area.width, coding.packets)
-                part = indices[area.relative_to(canvas).slices]
-                chunks += coder.write(part, packet, coding.packets, level, _ticking(progress, done, total))
-                done += 1
+        for number, name in enumerate(names):
+            of_name = found[number * len(boxes) : (number + 1) * len(boxes)]
+            chunks = [chunk for of_tile in of_name for chunk in of_tile]
             if smallest is None or sum(map(len, chunks)) < sum(map(len, smallest)):
                 smallest, options = chunks, replace(options, index_coder=name)
         assert smallest is not None
-        progress(total, total)
         return Encoded(options, smallest)
 
     @torch.inference_mode()
@@ -264,6 +274,7 @@ class VqganCodec:
         preview: bool = False,
         sample: int = 0,
         cache: TileCache | None = None,
+        decoding: Any = None,
     ) -> Plane:
         """Pixels of a region of an intact file.
 
@@ -281,6 +292,8 @@ class VqganCodec:
             Of no effect: an index map has no coarse part, and there is one picture.
         cache
             Indices of tiles decoded before, of this plane.
+        decoding
+            Of no effect: the codec has no options for decoding.
 
         Raises
         ------
@@ -350,15 +363,19 @@ class VqganCodec:
             parts.append((tile, streams))
 
         indices = np.full((area.height, area.width), -1, np.int64)
-        for done, (tile, streams) in enumerate(parts):
-            progress(done, len(parts))
+
+        def read(tile: int, streams: Sequence[bytes | None], tick: Tick) -> IndexMap:
+            if tile in known:
+                there: IndexMap = known[tile]
+                return there
             of_tile = self._area(grid[tile])
-            part = known.get(tile)
-            if part is None:
-                packet = packet_map(of_tile.height, of_tile.width, packets)
-                part = coder.read(streams, packet, level, _ticking(progress, done, len(parts)))
-                if cache is not None and strict:
-                    cache[tile] = part
+            return coder.read(streams, packet_map(of_tile.height, of_tile.width, packets), level, tick)
+
+        found = _side_by_side([partial(read, *each) for each in parts], progress)
+        for (tile, _), part in zip(parts, found, strict=True):
+            if cache is not None and strict and tile not in known:
+                cache[tile] = part
+            of_tile = self._area(grid[tile])
             common = of_tile.cut(area)
             indices[common.relative_to(area).slices] = part[common.relative_to(of_tile).slices]
         return DamagedMap(area, indices, len(tiles) * packets, tuple(lost))
@@ -393,11 +410,6 @@ class VqganCodec:
     ) -> Iterator[NDArray[np.integer[Any]]]:
         """The indices of a tile as uint16 in row-major order."""
         yield self.read_map(read_chunk, coding, coding.grid[tile], progress, strict=True).indices.astype(np.uint16)
-
-    def stream_sizes(self, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-        """Bytes of the indices in a packet, and of the coder's own checksum."""
-        checks = 1 if coding.options.index_coder == "transformer" else 0
-        return {"indices": len(payload) - checks, "checks": checks}
 
     # -- lost packets -----------------------------------------------------------------------------------
 
@@ -448,5 +460,20 @@ def _packet_counts(area: Box, packets: int) -> list[int]:
     return [int(n) for n in np.bincount(packet_map(area.height, area.width, packets).ravel(), minlength=packets)]
 
 
-def _ticking(progress: Progress, done: int, total: int) -> Callable[[], None]:
-    return lambda: progress(done, total)
+def _side_by_side(pieces: Sequence[Callable[[Tick], _R]], progress: Progress) -> list[_R]:
+    """Results of pieces of work; whatever `progress` raises stops them wherever they are."""
+    done, one_at_a_time = 0, threading.Lock()
+
+    def tick() -> None:
+        checkpoint()
+        with one_at_a_time:
+            progress(done, len(pieces))
+
+    def ended(count: int) -> None:
+        nonlocal done
+        with one_at_a_time:
+            done = count
+            progress(done, len(pieces))
+
+    progress(0, len(pieces))
+    return side_by_side(lambda piece: piece(tick), pieces, ended)

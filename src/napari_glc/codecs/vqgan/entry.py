@@ -16,6 +16,7 @@ ENTRY = CodecEntry(
     options=VqganOptions,
     config="napari_glc.networks.config:VqganConfig",
     default_model="vqgan-small",
+    stream_sizes="napari_glc.codecs.vqgan.streams:stream_sizes",
     trainer="napari_glc.codecs.vqgan.trainer:VqganTrainer",
     checkpoints="napari_glc.codecs.vqgan.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#d1792c", "s", "--"),

@@ -25,7 +25,7 @@ from ...networks.fixed_attention import MASKED, exponentials
 from ...networks.index_transformer import IndexTransformer
 from ...networks.index_waves import IndexWaves, wave_order
 
-__all__ = ["AdaptiveCoder", "DeflateCoder", "FixedCoder", "IndexCoder", "TransformerCoder"]
+__all__ = ["AdaptiveCoder", "DeflateCoder", "FixedCoder", "IndexCoder", "Tick", "TransformerCoder"]
 
 IndexMap = NDArray[np.int64]
 Tick = Callable[[], None]

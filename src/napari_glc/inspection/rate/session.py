@@ -14,6 +14,7 @@ The bytes and pixels of a step are those of :func:`napari_glc.encode` and :func:
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -155,6 +156,22 @@ class RateSession:
         """Pixels per latent position and direction."""
         return self.coder.factor
 
+    def unrestored(self, progress: Progress | None = None) -> RateSession:
+        """The same picture through the model's own encoder, which leaves nothing out; for what noise costs.
+
+        Parameters
+        ----------
+        progress
+            See :class:`RateSession`.
+        """
+        other = copy.copy(self)
+        other._job = replace(self._job, model=self.model.plain)
+        other.model = other._job.model
+        other.coder = cast("RateSteps", loaded_codec(other.model, self.device))
+        other._analysed = other.coder.analyse(self._plane, self.grid, progress or no_progress)
+        other._levels = {}
+        return other
+
     @property
     def qualities(self) -> tuple[float, ...]:
         """Qualities worth a point of a curve: nine where the rate is continuous, else one for each level."""
@@ -184,7 +201,7 @@ class RateSession:
         header = job.header(found.encoded.options)
         return RateStep(
             header=header,
-            data=pack(header, found.encoded.chunks),
+            data=pack(header, found.encoded.chunks, job.restoration),
             payload=sum(map(len, found.encoded.chunks)),
             pixels=pixels,
             psnr=psnr(self.picture, pixels),

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from ..._base.config import Config
 from ..._base.places import found_at
 from ...errors import ModelError, OptionError
+from ...networks.unfilled import unfilled
 from ..file import ModelFile
 from .checking import checked_tensors
 from .kinds import Checkpoint, Kind
@@ -118,7 +118,7 @@ def _of_kind(codec: str, kind: Kind, checkpoint: Checkpoint, state: Mapping[str,
     looks = f"{path} looks like a {kind.title}"
     try:
         config: Config = kind.configure(checkpoint).checked()
-        with torch.device("meta"):
+        with unfilled():
             network = build(config)
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error

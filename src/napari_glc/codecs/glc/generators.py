@@ -1,0 +1,71 @@
+"""Generators that take the place of a model's own: mixed from both, and kept while somebody looks at one picture."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+from cachetools import LRUCache
+from torch import nn
+
+from ..._base.interruption import watch
+from ...models import ModelFile
+from ...networks.glc import GlcNetwork
+from ...networks.narrow_floats import narrowed
+from ..part_names import NONE
+from ..parts import fitting_part
+from .options import GlcDecoding
+from .parts import DECODER
+
+__all__ = ["Generators"]
+
+_KEPT = 2
+"""Mixtures in memory, 16 MB each with the embedded model: the one that is looked at, and the one before."""
+
+
+class Generators:
+    """The generators of one codec.
+
+    Parameters
+    ----------
+    model, net
+        The model and its network, ready to decode.
+    """
+
+    def __init__(self, model: ModelFile, net: GlcNetwork) -> None:
+        self._model, self._net = model, net
+        self._kept: LRUCache[str, nn.Module] = LRUCache(_KEPT)
+        self._own = self._quick(net.vqgan.generator)
+
+    def _quick(self, generator: nn.Module) -> nn.Module:
+        """For pixels alone; the network's own stays as precise as gradients need it."""
+        if self._net.config.autoencoder.kind != "compact":
+            return generator
+        found = narrowed(generator, next(generator.parameters()).device.type)
+        watch(found)
+        return found
+
+    def chosen(self, decoding: GlcDecoding | None) -> nn.Module:
+        """The generator that options for decoding ask for.
+
+        Raises
+        ------
+        OptionError
+            If there is no such style.
+        ModelError
+            If it does not fit the model, or its file is damaged.
+        """
+        if decoding is None or decoding.style == NONE or decoding.strength == 0:
+            return self._own
+        own = self._net.vqgan.generator
+        part = fitting_part(self._model, decoding.style, "decoder", DECODER)
+        part = replace(part, strength=decoding.strength)
+        found = self._kept.get(part.key)
+        if found is None:
+            found = copy.deepcopy(own)
+            (prefix,) = DECODER
+            weights = {prefix + name: value for name, value in own.state_dict().items()}
+            weights |= part.tensors_for(weights)
+            found.load_state_dict({name.removeprefix(prefix): value for name, value in weights.items()})
+            self._kept[part.key] = found = self._quick(found)
+        return found
