@@ -112,10 +112,9 @@ class _Optimisation:
 
     def _smallest(self) -> tuple[IndexCoder, list[int]]:
         """The coder that is smallest for the nearest codewords, and bytes of the tiles."""
-        tried = []
-        for self.coder in self.codec.coders(self.coding.options.index_coder):
-            tried.append((self.coder, [self._size(area, self.indices, self.level) for area in self.areas]))
-        return min(tried, key=lambda one: sum(one[1]))
+        coders = self.codec.coders(self.coding.options.index_coder)
+        tried = [[self._size(area, self.indices, self.level, coder) for area in self.areas] for coder in coders]
+        return min(zip(coders, tried, strict=True), key=lambda one: sum(one[1]))
 
     def _area(self, box: Box) -> Box:
         return box.divided(self.codec.config.factor)
@@ -129,11 +128,11 @@ class _Optimisation:
     def _place(self, area: Box) -> tuple[slice, slice]:
         return area.relative_to(self.canvas).slices
 
-    def _size(self, area: Box, indices: IndexMap, level: int) -> int:
+    def _size(self, area: Box, indices: IndexMap, level: int, coder: IndexCoder | None = None) -> int:
         """True bytes of a tile."""
-        count = self.coding.packets
+        count, coder = self.coding.packets, coder or self.coder
         packets = packet_map(area.height, area.width, count)
-        return sum(map(len, self.coder.write(indices[self._place(area)], packets, count, level, checkpoint)))
+        return sum(map(len, coder.write(indices[self._place(area)], packets, count, level, checkpoint)))
 
     def run(self) -> IndexMap:
         left, unseen = self.goal.most_bytes, sum(self.sizes)
