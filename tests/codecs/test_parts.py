@@ -212,3 +212,18 @@ def test_an_encoder_may_change_without_changing_what_files_name(tmp_path, tensor
     bare = tmp_path / "bare.safetensors"
     write_model(bare, tensors, name="bare", codec="glc", config=BASE.config, description="")
     assert read_model(bare).sha256 == read_model(bare).digest
+
+
+def test_a_part_is_imported_and_removed_by_command(tmp_path, tensors, monkeypatch, capsys):
+    from napari_glc.cli import main
+
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "models"))
+    path = _write(tmp_path / "moved.safetensors", _encoder(tensors, 0.1))
+    assert main(["models", "import", str(path)]) == 0
+    assert "moved" in {part.name for part in installed_parts()}
+    assert main(["models", "import", str(path)]) == 1
+    assert "already" in capsys.readouterr().err
+    assert main(["models", "remove", "moved"]) == 0
+    assert "moved" not in {part.name for part in installed_parts()}
+    assert main(["models", "remove", "denoise"]) == 1
+    assert "ships with the package" in capsys.readouterr().err

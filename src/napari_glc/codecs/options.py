@@ -197,6 +197,11 @@ class CodecOptions(OptionSet):
         """Those a file says."""
         return {field.name: getattr(self, field.name) for field in self.fields() if field.knob.stored}
 
+    def asked(self) -> dict[str, Any]:
+        """Those for the encoder alone that are not what they are by themselves."""
+        alone = (field for field in self.fields() if not field.knob.stored)
+        return {f.name: value for f in alone if (value := getattr(self, f.name)) != f.default}
+
     def pack(self) -> bytes:
         """The option bytes of a file; empty if all stored options have the value a decoder takes without any."""
         return b""

@@ -281,7 +281,7 @@ def _there_and_back(
         codec=file.codec,
         model=job.model.name,
         device=device,
-        options=job.options.to_dict() | file.options.facts(),
+        options=job.options.asked() | file.options.facts(),
         decoding=file.decoding.to_dict(),
         quality=file.quality,
         bpp=file.bpp,

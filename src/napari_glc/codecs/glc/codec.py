@@ -302,7 +302,7 @@ class GlcCodec:
             The one that paints; ``None`` for the model's own.
         """
         position = _position(quality, self.config)
-        paint = self.net.generate if generator is None else generator
+        paint = self.generators.chosen(None) if generator is None else generator
         return self.walk.synthesise(
             box,
             grid.plane,

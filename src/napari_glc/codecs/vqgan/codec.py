@@ -28,6 +28,7 @@ from ...networks.config import VqganConfig
 from ...networks.fixed_point import to_fixed_point
 from ...networks.index_map import IndexMapNetwork
 from ...networks.index_transformer import IndexTransformer
+from ...networks.narrow_floats import narrowed
 from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
@@ -69,6 +70,9 @@ class VqganCodec:
         self.transformer = net.transformer
         net.transformer = None
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.autoencoder.kind == "compact":
+            net.generator = narrowed(net.generator, device)
+            watch(net.generator)
         self.net = net
         margins = [
             None if reach is None else config.factor * reach
