@@ -127,5 +127,23 @@ def test_weights_need_an_encoder_that_can_weigh(picture):
     mask = np.ones((64, 64), bool)
     with pytest.raises(OptionError, match="effort of at least 1"):
         napari_glc.encode(picture, importance=mask)
-    with pytest.raises(OptionError, match="'vqgan' cannot weigh pixels; importance is for glc"):
-        napari_glc.encode(picture, codec="vqgan", importance=mask)
+
+
+def test_codewords_are_chosen_by_what_the_generator_makes_of_them(picture):
+    told = []
+    options = {"codec": "vqgan", "index_coder": "transformer"}
+    data = napari_glc.encode(picture, effort=4, watch=lambda standing: told.append(standing), **options)
+    first, last = told[0], told[-1]
+    assert first.best_bytes == len(napari_glc.encode(picture, **options)) - 20
+    assert last.best_distance < first.best_distance
+    np.testing.assert_array_equal(napari_glc.decode(data), last.picture())
+
+
+def test_codewords_in_packets_and_tiles_with_weights(picture):
+    wide = np.concatenate((picture, picture[:, ::-1]), axis=1)
+    weights = np.ones(wide.shape[:2])
+    weights[:, 64:] = 9
+    options = {"codec": "vqgan", "effort": 3, "tile": 64, "packets": 2}
+    data = napari_glc.encode(wide, importance=weights, **options)
+    assert data != napari_glc.encode(wide, **options)
+    assert napari_glc.decode(data).shape == wide.shape

@@ -14,7 +14,16 @@ from torch import Tensor
 
 from .layout import CONTEXTS, GRIDS, HIDDEN, OFFSETS, Parameters
 
-__all__ = ["LOG_SCALES", "Grids", "TorchParameters", "as_tensors", "grid_bits", "laplace_bits", "latent_of", "upsampled"]
+__all__ = [
+    "LOG_SCALES",
+    "Grids",
+    "TorchParameters",
+    "as_tensors",
+    "grid_bits",
+    "laplace_bits",
+    "latent_of",
+    "upsampled",
+]
 
 Grids = list[Tensor]
 """Values of each grid, ``(C, rows, columns)``, the finest first."""

@@ -37,9 +37,7 @@ class LatentCrops:
         Of the whole sequence.
     """
 
-    def __init__(
-        self, pictures: list[NDArray[np.uint8]], net: KlAutoencoder, size: int, batch: int, seed: int
-    ) -> None:
+    def __init__(self, pictures: list[NDArray[np.uint8]], net: KlAutoencoder, size: int, batch: int, seed: int) -> None:
         self.pictures, self.net, self.size, self.batch, self.seed = pictures, net, size, batch, seed
         self._order = np.random.default_rng((seed, len(pictures))).permutation(len(pictures))
         self._known: dict[int, Tensor] = {}

@@ -212,6 +212,29 @@ class TransformerCoder:
             bits.ravel()[positions[known]] = spent
         return bits
 
+    def option_bits(
+        self, indices: IndexMap, options: IndexMap, packet: IndexMap, count: int, level: int, tick: Tick
+    ) -> NDArray[np.float64]:
+        """Bits of what a position could hold instead ``(H, W, k)``, all other positions as they are.
+
+        Parameters
+        ----------
+        indices, packet, count, level, tick
+            See :meth:`IndexCoder.write`.
+        options
+            Indices ``(H, W, k)``.
+        """
+        own = [packet == number for number in range(count)]
+        maps = torch.from_numpy(np.stack([np.where(mine, indices, -1) for mine in own]))
+        bits = np.empty(options.shape)
+        for positions, logits in self._all_logits(maps, level):
+            tick()
+            weights = self._weights(logits[packet.ravel()[positions], np.arange(len(positions))])
+            wanted = options.reshape(-1, options.shape[-1])[positions]
+            spent = np.log2(weights.sum(-1, keepdims=True) / np.take_along_axis(weights, wanted, -1))
+            bits.reshape(-1, options.shape[-1])[positions] = spent
+        return bits
+
     def _all_logits(self, maps: Tensor, level: int) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Positions and logits wave by wave when all indices are known; the same integers either way."""
         _, height, width = maps.shape
