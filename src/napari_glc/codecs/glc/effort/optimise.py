@@ -51,6 +51,8 @@ _MARGIN = 4
 """Latent positions around a block that are seen with it, a multiple of a hyper index."""
 _RING = 2
 """Latent positions around a block in which its picture is still looked at."""
+_TURNS = 4
+"""Iterations for each way of looking at a picture, at least: to prepare one takes a third of an iteration."""
 _SEED = 0
 
 
@@ -239,6 +241,7 @@ class _Optimisation:
             seen,
             self.surroundings[(..., *seen.relative_to(self.canvas).slices)].to(self.codec.walk.device),
             self._distortion(area, seen),
+            views=max(1, self.plan.iterations // _TURNS),
         )
         pixels = self._pixels(area)
         bit = self.price / pixels
