@@ -371,5 +371,5 @@ def _cut(parameters: PriorParameters, place: Any) -> PriorParameters:
 
 
 def _looks(plan: Plan) -> set[int]:
-    """After which iterations the true bytes are taken: the last, and some evenly before it from the middle on."""
-    return {round(plan.iterations * (0.5 + 0.5 * (look + 1) / plan.looks)) for look in range(plan.looks)}
+    """After which iterations the true bytes are taken: the last, and some evenly before it, not too early."""
+    return {round(plan.iterations * (0.3 + 0.7 * (look + 1) / plan.looks)) for look in range(plan.looks)}
