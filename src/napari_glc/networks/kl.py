@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .function import FunctionNetwork
 from .kl_config import KlConfig
 
 __all__ = ["KlAutoencoder", "KlEncoder", "KlGenerator"]
@@ -108,6 +109,8 @@ class KlAutoencoder(nn.Module):
         Of each channel over the training pictures, ``(1, C, 1, 1)``.
     latent_deviation
         Root mean square of what remains, over all channels, ``(1, 1, 1, 1)``.
+    function
+        Networks that fitted functions of the latent share, or ``None``.
     """
 
     latent_mean: Tensor
@@ -120,6 +123,9 @@ class KlAutoencoder(nn.Module):
         self.generator = KlGenerator(config)
         self.register_buffer("latent_mean", torch.zeros(1, config.latent_channels, 1, 1))
         self.register_buffer("latent_deviation", torch.ones(1, 1, 1, 1))
+        self.function: FunctionNetwork | None = None
+        if config.function is not None:
+            self.function = FunctionNetwork(config.latent_channels, config.function)
 
     def moments(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the posterior, before scaling: ``(B, C, H/8, W/8)`` each.

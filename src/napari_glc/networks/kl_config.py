@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from .._base.config import Config, Count, Size
+from .function_config import FunctionConfig
 
 __all__ = ["SDXL_SCALING", "SD_SCALING", "KlConfig"]
 
@@ -40,6 +41,8 @@ class KlConfig(Config, frozen=True, kw_only=True):
     scaling
         ``published`` only: what the posterior's mean is multiplied by to make the latent; `SD_SCALING` or
         `SDXL_SCALING`. No tensor tells it.
+    function
+        ``local`` only: the networks fitted functions of its latent share, ``None`` if there are none.
     """
 
     kind: Literal["local", "published"] = "local"
@@ -54,6 +57,7 @@ class KlConfig(Config, frozen=True, kw_only=True):
     blocks: Count = 2
     quant_conv: bool = True
     scaling: Annotated[float, Meta(gt=0, le=100)] = SD_SCALING
+    function: FunctionConfig | None = None
 
     @property
     def factor(self) -> int:

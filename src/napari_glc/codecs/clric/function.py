@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .layout import CONTEXTS, GRIDS, HIDDEN, OFFSETS, Parameters
 
-__all__ = ["LOG_SCALES", "Grids", "TorchParameters", "as_tensors", "grid_bits", "latent_of", "upsampled"]
+__all__ = ["LOG_SCALES", "Grids", "TorchParameters", "as_tensors", "grid_bits", "laplace_bits", "latent_of", "upsampled"]
 
 Grids = list[Tensor]
 """Values of each grid, ``(C, rows, columns)``, the finest first."""
@@ -86,10 +86,10 @@ def grid_bits(grids: Grids, parameters: TorchParameters) -> Tensor:
     out = out + linear.view(2, CONTEXTS) @ contexts
     log_scale = (out[1] + _scale_bias(grids, bias)).clamp(*LOG_SCALES)
     values = torch.cat([grid.flatten() for grid in grids])
-    return _laplace_bits((values - out[0]).abs(), torch.exp2(-log_scale)).sum()
+    return laplace_bits((values - out[0]).abs(), torch.exp2(-log_scale)).sum()
 
 
-def _laplace_bits(distance: Tensor, rate: Tensor) -> Tensor:
+def laplace_bits(distance: Tensor, rate: Tensor) -> Tensor:
     """Bits of an interval of width 1 whose middle is that far from the mean of a Laplace distribution; rate 1/scale."""
     tail = 1 + (distance - 0.5) * rate / math.log(2) - torch.log2(-torch.expm1(-rate))
     inside = distance.clamp(max=0.5)

@@ -20,7 +20,7 @@ from ...entropy.laplace import LEVELS, LOWEST_LEVEL, LaplaceReader, write_laplac
 from ...errors import DamagedFileError, SymbolMismatchError
 from .layout import CONTEXTS, GRIDS, HIDDEN, OFFSETS, Parameters, grid_sizes
 
-__all__ = ["Symbols", "read_grids", "write_grids"]
+__all__ = ["Symbols", "checked", "read_grids", "write_grids"]
 
 Symbols = Sequence[NDArray[np.int16]]
 """Values of each grid, ``(C, rows, columns)``, the finest first."""
@@ -120,7 +120,7 @@ def write_grids(grids: Symbols, parameters: Parameters) -> bytes:
         means.append(mean)
         levels.append(level)
     stream = write_laplace(np.concatenate(symbols), np.concatenate(means), np.concatenate(levels))
-    return stream + _check(grids)
+    return stream + checked(grids)
 
 
 def read_grids(data: bytes, parameters: Parameters, channels: int, height: int, width: int) -> Symbols:
@@ -150,12 +150,13 @@ def read_grids(data: bytes, parameters: Parameters, channels: int, height: int, 
             contexts[:, -1] = above[begin:end]
             flat[order.places[begin:end]] = reader.read(*model(contexts, bias[begin:end]))
         grids.insert(0, padded[1:, 2:, 2:-1].astype(np.int16))
-    if _check(grids) != data[-1:]:
+    if checked(grids) != data[-1:]:
         raise SymbolMismatchError("a tile does not decode to the values its encoder knew")
     return grids
 
 
-def _check(grids: Symbols) -> bytes:
+def checked(grids: Symbols) -> bytes:
+    """A byte that tells whether grids are what their encoder knew."""
     found = 0
     for grid in reversed(grids):
         found = crc32(grid.astype("<i2").tobytes(), found)

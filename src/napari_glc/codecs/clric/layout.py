@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log2, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "CONTEXTS",
@@ -19,6 +23,7 @@ __all__ = [
     "HIDDEN",
     "OFFSETS",
     "TAPS",
+    "WORTHS",
     "Parameters",
     "Part",
     "grid_sizes",
@@ -26,6 +31,7 @@ __all__ = [
     "parts",
     "start_parameters",
     "trade_off",
+    "worth_at",
 ]
 
 GRIDS = 7
@@ -38,6 +44,9 @@ HIDDEN = 8
 """Width of the autoregressive model."""
 TAPS = 4
 """Different taps of the symmetric upsampling kernel of twice as many."""
+
+WORTHS = (2.0, 0.01)
+"""Least and best rate the shared networks know: squared error of a latent value that a bit for it is worth."""
 
 Parameters = dict[str, NDArray[np.float64]]
 """By name: ``arm_weight`` (first layer, second layer, the linear part beside them), ``arm_bias`` (first layer, second
@@ -66,6 +75,12 @@ def parts(channels: int) -> Iterator[Part]:
     yield Part("kernel", TAPS)
     yield Part("mix_weight", 4 * channels * channels)
     yield Part("mix_bias", 3 * channels)
+
+
+def worth_at(position: Tensor) -> Tensor:
+    """What a bit is worth at positions of 0 to 1 on the range the shared networks know."""
+    low, high = WORTHS
+    return low * (high / low) ** position
 
 
 def trade_off(quality: float) -> float:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from ...errors import ModelError
+from ...models import ModelFile
+
 from ...networks.kl import KlAutoencoder
 from ...networks.kl_config import KlConfig
 from ...training.config import StageConfig, Weight
+from ...training.rate import round_straight_through
 from ...training.trainer import Trainer
+from .function import LOG_SCALES, laplace_bits
+from .layout import worth_at
+from .latent_crops import LatentCrops
 
 __all__ = ["ClricStage", "ClricTrainer"]
 
@@ -26,14 +34,15 @@ class ClricStage(StageConfig, frozen=True, kw_only=True):
     Parameters
     ----------
     name
-        ``autoencoder``: everything; ``generator``: the decoder alone, the latent stays what it is.
+        ``autoencoder``: autoencoder; ``generator``: its decoder alone, the latent stays what it is; ``function``: the
+        networks that fitted functions share, everything else stays what it is.
     kl
         Weight of the posterior's divergence from a standard normal, mean over the latent, in nats.
     noise
         Greatest deviation of the noise that half of the crops get on their latent, in deviations of the latent.
     """
 
-    name: Literal["autoencoder", "generator"]
+    name: Literal["autoencoder", "generator", "function"]
     kl: Weight = 0.0
     noise: Weight = 0.0
 
@@ -42,7 +51,9 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
     """See :class:`~napari_glc.training.trainer.Trainer`.
 
     Stage ``autoencoder`` learns everything; ``generator`` goes on with the decoder on the averaged encoder's latent,
-    which from then on stays what it is, so that codecs of that latent can be trained meanwhile.
+    which from then on stays what it is, so that codecs of that latent can be trained meanwhile. Stage ``function`` learns,
+    on crops of latents and at all prices of a bit, to guess grids, to say how probable they are and to make the latent
+    of them.
 
     The divergence is the rate of a channel that carries the latent to within its posterior, so its weight decides how
     much of the latent's variance goes to what matters: the higher it is, the fewer bits a coded latent takes and the
@@ -55,13 +66,35 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
 
     def build(self) -> KlAutoencoder:
         """The network with random weights."""
+        return KlAutoencoder(self._network)
+
+    def batches(self, stage: ClricStage, seed: int) -> Callable[[int], Tensor]:
+        """Crops of the pictures; of their latents where nothing else is learned from."""
+        if stage.name != "function":
+            return super().batches(stage, seed)
+        return LatentCrops(self.pictures, self.net, stage.crop // self._network.factor, stage.batch, seed)
+
+    def _start_from(self, model: ModelFile) -> None:
+        """The start may be a model without shared networks: they begin at random then."""
+        if self.net.function is None or model.network_config(KlConfig).function is not None:
+            super()._start_from(model)
+            return
+        if model.network_config(KlConfig) != self._network.replaced(function=None):
+            raise ModelError(f"{model.path} holds another autoencoder than the one this configuration trains")
+        ours = {key: value for key, value in self.net.state_dict().items() if key.startswith("function.")}
+        self.net.load_state_dict(model.load() | ours, strict=True)
+
+    @property
+    def _network(self) -> KlConfig:
         assert isinstance(self.config.network, KlConfig)
-        return KlAutoencoder(self.config.network)
+        return self.config.network
 
     def learning(self, stage: ClricStage) -> list[nn.Parameter]:
         """Enter a stage: which parameters learn in it."""
-        self.net.requires_grad_(True)
+        self.net.requires_grad_(stage.name != "function")
         self.net.encoder.requires_grad_(stage.name == "autoencoder")
+        if self.net.function is not None:
+            self.net.function.requires_grad_(stage.name == "function")
         return [p for p in self.net.parameters() if p.requires_grad]
 
     def copied(self, net: KlAutoencoder) -> list[Tensor]:
@@ -69,7 +102,9 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
         return [net.latent_mean, net.latent_deviation]
 
     def loss(self, stage: ClricStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Loss of a batch of pictures and its parts."""
+        """Loss of a batch of pictures, or of latents, and its parts."""
+        if stage.name == "function":
+            return self._function_loss(batch)
         with torch.set_grad_enabled(stage.name == "autoencoder"), self.autocast():
             moments = self.net.moments(batch)
         mean, log_variance = (moment.float() for moment in moments)
@@ -90,6 +125,37 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
         }
         weight = stage.kl * min(1.0, self.step / (RISE * stage.steps))
         return loss + weight * divergence, record | parts
+
+    def _function_loss(self, latent: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Squared error plus what the bits are worth, each crop at a rate of its own."""
+        net = self.net.function
+        assert net is not None
+        position = torch.rand(len(latent)).to(latent.device)
+        real: dict[int, Tensor] = {}
+
+        def quantise(k: int, grid: Tensor) -> Tensor:
+            real[k] = grid
+            return round_straight_through(grid)
+
+        grids, made = net.guessed(latent, position, quantise)
+        bits = latent.new_zeros(len(latent))
+        for k, (mean, log_scale) in enumerate(net.model(grids, position)):
+            rate = torch.exp2(-log_scale.clamp(*LOG_SCALES))
+            true = laplace_bits((grids[k].detach() - mean).abs(), rate)
+            # rounding has no gradient: that of uniform noise takes its place
+            noise = torch.rand(grids[k].shape).to(latent.device) - 0.5
+            noisy = laplace_bits((real[k] + noise - mean.detach()).abs(), rate.detach())
+            bits = bits + (true + noisy - noisy.detach()).flatten(1).sum(1)
+        error = (made - latent).square().flatten(1).sum(1)
+        worth = worth_at(position)
+        per_value = latent[0].numel()
+        # errors grow with the price of a bit; every rate shall be heard
+        loss = ((error + worth * bits) / worth.pow(0.6)).mean() / per_value
+        bits_a_pixel = bits.detach() / (latent[0, 0].numel() * self._network.factor**2)
+        return loss, {
+            "error": float(error.detach().mean()) / per_value,
+            "bpp": float(bits_a_pixel.mean()),
+        }
 
     def _noise(self, stage: ClricStage, latent: Tensor) -> Tensor:
         """Noise for every other crop; weak noise is more frequent than strong."""

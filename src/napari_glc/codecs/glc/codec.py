@@ -352,6 +352,15 @@ class GlcCodec:
         """See :func:`napari_glc.codecs.glc.views.coded_latent`."""
         return coded_latent(self, plane, quality, tile, progress)
 
+    @torch.inference_mode()
+    def bits_of(self, read_chunk: ReadChunk, coding: PlaneCoding) -> NDArray[np.float64]:
+        """Bits at each latent position ``(h, w)`` of a plane that is coded already."""
+        tiles = []
+        for number, box in enumerate(coding.grid):
+            area = self.area(box)
+            tiles.append(self.coder.read(read_chunk(number), area.height, area.width, steps(coding.quality)))
+        return coefficient_bits(self, coding.grid, tiles)
+
 
 def _position(quality: float, config: GlcConfig) -> float:
     return steps(quality) / RATE_STEPS * (config.rate_points - 1)
