@@ -89,6 +89,13 @@ class PercoConfig(Config, frozen=True, kw_only=True):
     embedding: Size = 128
     guidance: Annotated[float, Meta(gt=0, le=10)] = 2.0
 
+    def sampled_like(self, other: PercoConfig) -> PercoConfig:
+        """The same networks, their sampler set as another configuration says, if it has as many rates."""
+        if len(self.rates) != len(other.rates):
+            return self
+        rates = tuple(mine.replaced(steps=its.steps) for mine, its in zip(self.rates, other.rates, strict=True))
+        return self.replaced(rates=rates, guidance=other.guidance)
+
     @property
     def factor(self) -> int:
         """Pixels per latent position in each direction, f."""

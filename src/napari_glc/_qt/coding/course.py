@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ _SECONDS = 0.15
 """Least time between two points of the curve."""
 _PICTURES = (1.0, 3.0, 7.0, 15.0, 30.0)
 """Seconds after which what there is is shown, the next time it becomes better."""
+_MEAN_OF = 8
 _BYTES, _DISTANCE = "#2f9e8f", "#c45a86"
 
 
@@ -80,7 +82,7 @@ class Course:
 class CoursePlot(Plot):
     """Bytes and distance of what there is, over seconds.
 
-    Lines of points are estimates of the moment, thick lines what would be kept.
+    Thin lines are estimates of the last moments, thick lines what would be kept.
 
     Parameters
     ----------
@@ -117,9 +119,9 @@ class CoursePlot(Plot):
         seconds = [moment.seconds for moment in self.moments]
         told = [moment.standing for moment in self.moments]
         values: tuple[list[float], ...] = (
-            [standing.bytes for standing in told],
+            _smooth([standing.bytes for standing in told]),
             [standing.best_bytes for standing in told],
-            [standing.distance for standing in told],
+            _smooth([standing.distance for standing in told]),
             [standing.best_distance for standing in told],
         )
         for line, numbers in zip(self._lines, values, strict=True):
@@ -141,3 +143,8 @@ class CoursePlot(Plot):
         for spine in far.spines.values():
             spine.set_color(self.ink)
         self.draw_idle()
+
+
+def _smooth(values: list[float]) -> list[float]:
+    """Means over the last few: the picture is looked at in another way each time, and rounded at random."""
+    return [fmean(values[max(0, place - _MEAN_OF + 1) : place + 1]) for place in range(len(values))]

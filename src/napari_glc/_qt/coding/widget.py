@@ -179,7 +179,7 @@ class CodecWidget(GlcWidget):
         self.keep_button.setToolTip("End the optimisation here; the best so far is the result")
         self.keep_button.clicked.connect(self.keep)
         self.keep_button.setVisible(False)
-        self.run_line.addWidget(self.keep_button, 1)
+        self.add_below_run(self.keep_button)
         for button in (self.save_button, self.release_button, self.keep_button):
             button.setAccessibleName(button.text().replace("&", ""))
         buttons = QHBoxLayout()

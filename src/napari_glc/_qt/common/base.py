@@ -115,7 +115,7 @@ class GlcWidget(QWidget):
         self.status.setAccessibleName("Status")
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.run_line = buttons = QHBoxLayout()
+        buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 2)
         buttons.addWidget(self.cancel_button, 1)
 
@@ -145,6 +145,12 @@ class GlcWidget(QWidget):
         # an empty form counts as false
         (self.form if form is None else form).addRow(label, field)
         return field
+
+    def add_below_run(self, button: QPushButton) -> None:
+        """Put a button on a line of its own below Run and Cancel."""
+        lines = self.layout()
+        assert isinstance(lines, QVBoxLayout)
+        lines.insertWidget(lines.indexOf(self.progress), button)
 
     def give_mnemonics(self) -> None:
         """Give every visible label of the main form that lacks one a key of its own, if a letter is left."""

@@ -81,6 +81,8 @@ class Block:
         Dequantised coefficients of `seen`, ``(1, N, h, w)``.
     distortion
         Of the picture of `seen`.
+    views
+        In how many ways it is looked at in turns.
     """
 
     def __init__(
@@ -92,9 +94,10 @@ class Block:
         seen: Box,
         surroundings: Tensor,
         distortion: Distortion,
+        views: int = len(VIEWS),
     ) -> None:
         self.net, self.position, self.parameters, self.distortion = net, position, parameters, distortion
-        self._turn = 0
+        self._turn, self._views = 0, VIEWS[:views]
         self.place = coded.relative_to(seen)
         self.surroundings = surroundings.clone()
         self.surroundings[(..., *self.place.slices)] = 0
@@ -119,11 +122,11 @@ class Block:
         """
         y_hat, bits = self.code(quantise)
         picture = self._render(y_hat * self.parameters.quant_step)
-        distance, look = self.distortion(picture, VIEWS[self._turn % len(VIEWS)])
+        distance, look = self.distortion(picture, self._views[self._turn % len(self._views)])
         self._turn += 1
         return distance, look, bits
 
-    def slopes(self, symbols: list[Tensor], price: float) -> Slopes:
+    def slopes(self, symbols: list[Tensor], price: float, *, needed: bool = True) -> Slopes:
         """What symbols cost, and how the cost of everything else changes with each of them.
 
         Parameters
@@ -132,6 +135,8 @@ class Block:
             Whole numbers, ``(1, N/4, h, w)`` for each coding step.
         price
             Of a bit.
+        needed
+            Whether the slopes are, which take twice the time of the rest; else they are 0.
         """
         variables = [part.detach().clone().requires_grad_() for part in symbols]
         deviations: list[Tensor] = []
@@ -146,11 +151,12 @@ class Block:
             means.append(mean.detach())
             return spread_quarters(taken + mean, mask)
 
-        with torch.enable_grad():
+        with torch.set_grad_enabled(needed):
             picture = self._render(self._run(visit) * self.parameters.quant_step)
             distance, look = self.distortion(picture)
             bits = torch.stack(own).sum()
-            (distance + price * bits).backward()
+            if needed:
+                (distance + price * bits).backward()
         gradients = [torch.zeros_like(v) if v.grad is None else v.grad for v in variables]
         return Slopes(float(distance.detach()), look, float(bits.detach()), gradients, deviations, means)
 

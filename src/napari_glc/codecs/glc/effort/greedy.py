@@ -53,7 +53,7 @@ def lessened(
     for number in range(passes):
         changes = _changes(now, symbols, free, price, share)
         trial = [symbol + change for symbol, change in zip(symbols, changes, strict=True)]
-        then = block.slopes(trial, price)
+        then = block.slopes(trial, price, needed=number + 1 < passes)
         if then.distance + price * then.bits < now.distance + price * now.bits:
             symbols, now = trial, then
             for part, symbol, mean in zip(parts, symbols, now.means, strict=True):

@@ -51,6 +51,8 @@ _MARGIN = 4
 """Latent positions around a block that are seen with it, a multiple of a hyper index."""
 _RING = 2
 """Latent positions around a block in which its picture is still looked at."""
+_TURNS = 4
+"""Iterations for each way of looking at a picture, at least: to prepare one takes a third of an iteration."""
 _SEED = 0
 
 
@@ -239,6 +241,7 @@ class _Optimisation:
             seen,
             self.surroundings[(..., *seen.relative_to(self.canvas).slices)].to(self.codec.walk.device),
             self._distortion(area, seen),
+            views=max(1, self.plan.iterations // _TURNS),
         )
         pixels = self._pixels(area)
         bit = self.price / pixels
@@ -368,5 +371,5 @@ def _cut(parameters: PriorParameters, place: Any) -> PriorParameters:
 
 
 def _looks(plan: Plan) -> set[int]:
-    """After which iterations the true bytes are taken: the last, and some evenly before it from the middle on."""
-    return {round(plan.iterations * (0.5 + 0.5 * (look + 1) / plan.looks)) for look in range(plan.looks)}
+    """After which iterations the true bytes are taken: the last, and some evenly before it, not too early."""
+    return {round(plan.iterations * (0.3 + 0.7 * (look + 1) / plan.looks)) for look in range(plan.looks)}

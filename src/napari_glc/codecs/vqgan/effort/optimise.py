@@ -45,9 +45,11 @@ _LARGEST, _BLOCK = 48, 32
 _MARGIN = 8
 """Positions around a block that are generated with it."""
 _CANDIDATES = 6
-_ITERATIONS = (0, 4, 6, 10, 20, 36, 60, 100, 160, 240)
+_ITERATIONS = (0, 2, 3, 5, 12, 30, 55, 90, 140, 230)
 """By effort."""
-_RATES = (0.0, 0.5, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.12, 0.1)
+_RATES = (0.0, 0.6, 0.5, 0.45, 0.3, 0.25, 0.2, 0.15, 0.12, 0.1)
+_TURNS = 4
+"""Iterations for each way of looking at a picture, at least."""
 _REFRESHED = 12
 """Iterations after which the bits of candidates are computed anew: they depend on the choices around them."""
 
@@ -177,7 +179,8 @@ class _Optimisation:
 
         vectors = self.latent[(..., *self._place(area))].to(around.device)[0].flatten(1).T
         candidates = Candidates.nearest(vectors, book.embedding.weight.detach(), _CANDIDATES)
-        turn = 0
+        iterations = _ITERATIONS[self.coding.effort]
+        turn, views = 0, VIEWS[: max(1, iterations // _TURNS)]
 
         def distortion_of_mixture(words: Tensor) -> tuple[Tensor, float]:
             nonlocal turn
@@ -188,10 +191,9 @@ class _Optimisation:
                 picture = self.codec.net.generate(shown, self.level)
             if picture.requires_grad:
                 picture.register_hook(_look_up)
-            return distortion(picture, VIEWS[turn % len(VIEWS)])
+            return distortion(picture, views[turn % len(views)])
 
         costs = _Costs(lambda choices: self._candidate_bits(tile, area, candidates, choices))
-        iterations = _ITERATIONS[self.coding.effort]
         others = best.bytes - float(costs(candidates.indices.new_zeros(len(vectors)))[:, 0].sum()) / 8
         price = aim.price(bit, 8 * others, iterations)
         looks = {iterations, iterations - iterations // 5}
