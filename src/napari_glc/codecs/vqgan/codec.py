@@ -212,11 +212,13 @@ class VqganCodec:
             packet = packet_map(area.height, area.width, coding.packets)
             return coder.write(indices[area.relative_to(canvas).slices], packet, coding.packets, level, tick)
 
-        pieces = [partial(written, self.coder(name), tile) for name in names for tile in boxes]
+        # the last one takes longest, so it begins first
+        pieces = [partial(written, self.coder(name), tile) for name in reversed(names) for tile in boxes]
         found = _side_by_side(pieces, progress)
         smallest: list[bytes] | None = None
         for number, name in enumerate(names):
-            of_name = found[number * len(boxes) : (number + 1) * len(boxes)]
+            first = (len(names) - 1 - number) * len(boxes)
+            of_name = found[first : first + len(boxes)]
             chunks = [chunk for of_tile in of_name for chunk in of_tile]
             if smallest is None or sum(map(len, chunks)) < sum(map(len, smallest)):
                 smallest, options = chunks, replace(options, index_coder=name)
