@@ -35,10 +35,10 @@ def test_samples_their_mean_and_where_they_differ(viewer, dock, finish, small_pa
     finish(widget)
     file = GlcFile(widget._last[0].data)
     pictures = file.samples(3)
-    shown = viewer.layers["parrots decoded (painted)"]
+    shown = viewer.layers["parrots decoded (invented)"]
     np.testing.assert_array_equal(shown.data, pictures[0])
     assert "all detail is invented" in shown.metadata["glc"]["warning"]
-    stack = viewer.layers["parrots samples (painted)"]
+    stack = viewer.layers["parrots samples (invented)"]
     np.testing.assert_array_equal(stack.data, pictures)
     np.testing.assert_array_equal(stack.scale, (1, *layer.scale))
     assert stack.axis_labels[0] == "sample"
@@ -52,7 +52,7 @@ def test_samples_their_mean_and_where_they_differ(viewer, dock, finish, small_pa
     widget.source.layer = viewer.layers["stack"]
     widget.run_button.click()
     finish(widget)
-    assert viewer.layers["stack samples (painted)"].data.shape == (3, 1, *small_parrots.shape[:2])
+    assert viewer.layers["stack samples (invented)"].data.shape == (3, 1, *small_parrots.shape[:2])
     assert viewer.layers["stack deviation of samples"].data.shape == (1, *small_parrots.shape[:2])
     # another codec has one picture
     widget.codec.setCurrentIndex(widget.codec.findData(napari_glc.codecs.registry.DEFAULT_CODEC))
@@ -84,5 +84,5 @@ def test_the_picture_is_seen_while_it_is_painted(viewer, dock, finish, small_par
 
 
 def _shown(viewer):
-    layer = viewer.layers["parrots decoded (painted)"]
+    layer = viewer.layers["parrots decoded (invented)"]
     return np.array(layer.data), dict(layer.metadata["glc"])

@@ -15,6 +15,7 @@ from napari_glc.codecs import registry
 from napari_glc.codecs.perco.entry import ENTRY
 from napari_glc.codecs.perco.latent_crops import LatentCrops
 from napari_glc.codecs.training import embedded_config, make_trainer, read_config
+from napari_glc.errors import ModelError
 from napari_glc.models import find_model, read_model
 from napari_glc.networks.perco_config import PercoConfig
 from napari_glc.training.config import TrainingConfig
@@ -99,6 +100,28 @@ def test_a_batch_may_lack_rates(config, tmp_path):
     loss.backward()
     assert np.isfinite(list(record.values())).all()
     assert bool(trainer.net.residual_deviation.isfinite().all())
+
+
+def test_few_steps_are_learned_from_what_they_paint(material, tmp_path, parrots):
+    out, words = tmp_path / "run", ["train", "--data", str(material), "--smoke", "--device", "cpu", "--name", "x"]
+    assert main([*words[:1], "perco-small", *words[1:], "--out", str(out)]) == 0
+    base = out / "model.safetensors"
+    assert main([*words[:1], "perco-few", *words[1:], "--out", str(tmp_path / "few"), "--start", str(base)]) == 0
+    few = tmp_path / "few" / "model.safetensors"
+    first, then = read_model(base).load(), read_model(few).load()
+    moved = {key.split(".")[0] for key, value in then.items() if not torch.equal(value, first[key])}
+    assert moved == {"denoiser"}
+    (record,) = [json.loads(line) for line in (tmp_path / "few" / "log.jsonl").read_text().splitlines()]
+    assert {"l1", "feature", "discriminator", "painted_in"} < set(record)
+    assert all(np.isfinite(value) for value in record.values())
+    data = napari_glc.encode(parrots[:64, :64], codec="perco", model=few, quality=0)
+    told: list[int] = []
+    napari_glc.GlcFile(data, model=read_model(few)).read(progress=lambda done, total: told.append(total))
+    assert set(told) == {1 + 4 + 1}
+    config = read_config(embedded_config("perco-few"), material)
+    narrow = dataclasses.replace(config, network=config.network.replaced(embedding=16))
+    with pytest.raises(ModelError, match="another network"):
+        make_trainer(narrow, tmp_path / "other", start=read_model(base))
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(config, tmp_path):

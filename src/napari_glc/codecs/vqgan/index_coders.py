@@ -21,7 +21,8 @@ from ...entropy.categorical import LEAST_BITS, CategoricalReader, CategoricalWri
 from ...entropy.deflated import read_deflated, write_deflated
 from ...entropy.packed import packed_size, read_packed, write_packed
 from ...errors import DamagedFileError, SymbolMismatchError
-from ...networks.fixed_attention import MASKED, exponentials
+from ...networks.fixed_attention import exponentials
+from ...networks.fixed_waves import fixed_waves
 from ...networks.index_transformer import IndexTransformer
 from ...networks.index_waves import IndexWaves, wave_order
 
@@ -242,10 +243,11 @@ class TransformerCoder:
             for positions, logits in IndexWaves(self.fixed, maps, level):
                 yield positions.numpy(), logits
             return
-        features = self.fixed.map_features(maps, level, masked=MASKED).flatten(1, 2)
+        waves = fixed_waves(self.fixed)
+        features = waves.map_features(self.fixed, maps, level).flatten(1, 2)
         for positions in wave_order(height, width, self.reach):
             if len(positions):
-                yield positions.numpy(), self.fixed.logits(features[:, positions], level)
+                yield positions.numpy(), waves.logits(features[:, positions], level)
 
     def read(self, streams: Sequence[bytes | None], packet: IndexMap, level: int, tick: Tick) -> IndexMap:
         """See :meth:`IndexCoder.read`.
