@@ -51,7 +51,7 @@ def test_index_maps_keep_grey_and_their_options(vqgan, embryo):
     result = code_plane(picture, options)
     assert result.pixels.shape == (128, 192)
     assert result.options == {"index_coder": "zip", "packets": 3}
-    assert napari_glc.GlcFile(result.data).options.to_dict() == result.options
+    assert napari_glc.GlcFile(result.data).options.facts() == result.options
     assert result.raw_bytes == 128 * 192
     assert np.isnan(result.ms_ssim)
 

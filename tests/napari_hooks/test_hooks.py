@@ -340,3 +340,16 @@ def test_every_menu_is_one_that_napari_shows():
     assert {item.submenu for item in placed if hasattr(item, "submenu")} == submenus
     widgets = {widget.command for widget in contributions.widgets}
     assert {item.command for item in placed if hasattr(item, "command")} == widgets
+
+
+def test_the_effort_of_the_preferences_is_used_when_saving(motocross, tmp_path, monkeypatch):
+    from napari_glc._napari import settings, writer
+
+    picture = np.ascontiguousarray(motocross[190:254, 380:444])
+    meta = {"name": "moto", "rgb": True}
+    wishes = {("writer", "quality"): 30.0, ("writer", "effort"): 2, ("runtime", "device"): "cpu"}
+    monkeypatch.setattr(settings, "plugin_setting", lambda group, name: wishes[group, name])
+    (worked,) = writer.write_image(str(tmp_path / "a.glc"), picture, meta)
+    wishes["writer", "effort"] = 0
+    (plain,) = writer.write_image(str(tmp_path / "b.glc"), picture, meta)
+    assert Path(worked).stat().st_size < Path(plain).stat().st_size

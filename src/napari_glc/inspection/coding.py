@@ -59,7 +59,7 @@ class CodingOptions:
         Name, hash prefix or path, or a model that is at hand; ``None`` for the codec's default.
     quality
         0 to 100; not used with what follows.
-    bpp, size, distance
+    bpp, most_bytes, distance
         At most one of them is not ``None``: wanted bits per pixel, most bytes of the whole file, greatest distance of
         features; see :func:`napari_glc.encode_to_bpp` and its neighbours.
     device
@@ -74,7 +74,7 @@ class CodingOptions:
     model: str | Path | ModelFile | None = None
     quality: float = 50.0
     bpp: float | None = None
-    size: int | None = None
+    most_bytes: int | None = None
     distance: float | None = None
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -273,8 +273,8 @@ def _there_and_back(
     encoding = part(_LOADED, _ENCODED)
     if options.bpp is not None:
         data = encoded_to_bpp(job, options.bpp, device, encoding).data
-    elif options.size is not None:
-        data = encoded_to_bytes(job, options.size, device, encoding).data
+    elif options.most_bytes is not None:
+        data = encoded_to_bytes(job, options.most_bytes, device, encoding).data
     elif options.distance is not None:
         data = encoded_to_distance(job, options.distance, device, encoding).data
     else:

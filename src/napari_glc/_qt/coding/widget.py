@@ -62,7 +62,7 @@ class _Run:
     @property
     def searched(self) -> bool:
         """Whether something else than a quality was asked for."""
-        return (self.options.bpp, self.options.size, self.options.distance) != (None, None, None)
+        return (self.options.bpp, self.options.most_bytes, self.options.distance) != (None, None, None)
 
     def notes(self, result: CodingResult) -> list[str]:
         """What a user should know of a result."""
@@ -255,7 +255,7 @@ class CodecWidget(GlcWidget):
             model=self.model.chosen,
             quality=self.quality.value,
             bpp=self.bpp.value() if wish == "bpp" else None,
-            size=self.bytes.value() if wish == "bytes" else None,
+            most_bytes=self.bytes.value() if wish == "bytes" else None,
             distance=self.distance.value() if wish == "distance" else None,
             device=self.device.device,
             options=self.options_form.values(codec),

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,7 +36,7 @@ from .annealing import Annealing, anneal
 from .block import Block, prior_parameters
 from .greedy import lessened
 from .schedule import Plan, bit_price, plan_of
-from .trimming import trimmed
+from .trimming import trimmed, with_threshold
 
 if TYPE_CHECKING:
     from ...base import Plane, PlaneCoding
@@ -51,6 +52,8 @@ _MARGIN = 4
 """Latent positions around a block that are seen with it, a multiple of a hyper index."""
 _RING = 2
 """Latent positions around a block in which its picture is still looked at."""
+_CALM = (0.6, 0.75, 0.95)
+"""Thresholds of rounding that are tried for what is least important."""
 _TURNS = 4
 """Iterations for each way of looking at a picture, at least: to prepare one takes a third of an iteration."""
 _SEED = 0
@@ -269,6 +272,8 @@ class _Optimisation:
                 self.surroundings[(..., *tile.area.relative_to(self.canvas).slices)] = symbols.y_hat
             return found
 
+        calm = self._calm(tile.area)
+        thresholds = with_threshold(calm)
         plan, looks = self.plan, _looks(self.plan)
         price = aim.price(bit, self._fixed_bits(tile, block, parts), plan.iterations)
         if plan.warmth:
@@ -283,7 +288,11 @@ class _Optimisation:
             if step.iteration in looks:
                 found = taken()
                 if last:
-                    trimmed(taken, found, aim)
+                    trimmed(taken, found, aim, thresholds)
+                    if calm is not None:
+                        # what the rest can do without, if the region is to have it
+                        for threshold in _CALM:
+                            taken(thresholds(threshold))
             self._tell(others + step.bits / 8, step.distance, best, pixels, improved=best is not before, step=True)
             if self.stopped:
                 if step.iteration not in looks:
@@ -292,6 +301,17 @@ class _Optimisation:
         self.iterations += 1
         self.tally.add(best.distance, pixels)
         tile.coefficients = tile.symbols.y_hat
+
+    def _calm(self, area: Box) -> Tensor | None:
+        """How unimportant the positions of a tile are ``(h, w)``, 0 to 1; ``None`` if all are alike."""
+        if self.goal.importance is None:
+            return None
+        factor = self.codec.config.factor
+        box = self._in_pixels(area)
+        inside = self.goal.importance[box.cut(self.grid.plane).slices]
+        weights = np.pad(inside, ((0, box.height - inside.shape[0]), (0, box.width - inside.shape[1])), mode="edge")
+        means = weights.reshape(area.height, factor, area.width, factor).mean((1, 3))
+        return torch.from_numpy(1 - means / max(float(self.goal.importance.max()), 1e-12))
 
     def _found(self, block: Block, payload: bytes, symbols: TileSymbols, inner: Any) -> Found:
         return Found(len(payload), *block.judged(symbols.y_hat[inner]))

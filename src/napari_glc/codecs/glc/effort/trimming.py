@@ -12,21 +12,38 @@ from ..symbols import Rounding
 
 __all__ = ["trimmed", "with_threshold"]
 
-_LEAST, _MOST = 0.1, 1.2
+Thresholds = Callable[[float], Rounding]
+"""A rounding from a threshold; 0.5 rounds to the nearest."""
+
+_LEAST, _MOST = 0.1, 1.5
 """Thresholds between which is searched: below, nearly every symbol would be one larger, above, hardly any is left."""
 _TRIES = 7
 
 
-def with_threshold(threshold: float) -> Rounding:
-    """Rounding away from zero from this remainder on; 0.5 rounds to the nearest."""
+def with_threshold(calm: Tensor | None) -> Thresholds:
+    """Rounding away from zero from some remainder on.
 
-    def rounding(residual: Tensor, levels: Tensor) -> Tensor:
-        return torch.sign(residual) * torch.floor(residual.abs() + (1 - threshold)).clamp_min(0)
+    Parameters
+    ----------
+    calm
+        How far the threshold holds at each position of a tile ``(h, w)``, 0 to 1: where it is 0, every symbol is
+        rounded to the nearest. ``None`` for 1 everywhere.
+    """
 
-    return rounding
+    def of(threshold: float) -> Rounding:
+        def rounding(residual: Tensor, levels: Tensor) -> Tensor:
+            if calm is None:
+                up: Tensor | float = 1 - threshold
+            else:
+                up = 0.5 - (threshold - 0.5) * calm.double().flatten().repeat(len(residual) // calm.numel())
+            return torch.sign(residual) * torch.floor(residual.abs() + up).clamp_min(0)
+
+        return rounding
+
+    return of
 
 
-def trimmed(write: Callable[[Rounding], Found], found: Found, aim: Aim) -> None:
+def trimmed(write: Callable[[Rounding], Found], found: Found, aim: Aim, thresholds: Thresholds) -> None:
     """Search the threshold at which an aim is met, by bisection.
 
     Parameters
@@ -37,6 +54,8 @@ def trimmed(write: Callable[[Rounding], Found], found: Found, aim: Aim) -> None:
         What rounding to the nearest gave.
     aim
         What is wanted.
+    thresholds
+        From :func:`with_threshold`.
     """
     low, high, threshold = _LEAST, _MOST, 0.5
     for _ in range(_TRIES):
@@ -45,4 +64,4 @@ def trimmed(write: Callable[[Rounding], Found], found: Found, aim: Aim) -> None:
             return
         low, high = (low, threshold) if wanted > 0 else (threshold, high)
         threshold = (low + high) / 2
-        found = write(with_threshold(threshold))
+        found = write(thresholds(threshold))
