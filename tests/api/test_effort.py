@@ -77,10 +77,10 @@ def test_a_stack_of_16_bits_with_tiles_and_weights_for_each_plane(picture):
     stack = np.stack([picture[..., 0], picture[::-1, :, 1]]).astype(np.uint16) * 100
     stack = np.concatenate((stack, stack[..., ::-1]), axis=-1)
     weights = np.ones(stack.shape, np.float32)
-    weights[0, :, :64], weights[1, :, 64:] = 6, 6
+    weights[0, :, :64], weights[1, :, 64:] = 9, 9
     sizes = []
     for importance in (weights, weights[::-1]):
-        data = napari_glc.encode(stack, axes="ZYX", tile=64, effort=3, importance=importance)
+        data = napari_glc.encode(stack, axes="ZYX", quality=30, tile=64, effort=2, importance=importance)
         file = napari_glc.GlcFile(data)
         assert file.read().dtype == np.uint16
         sizes.append([len(file.chunk(number)) for number in range(4)])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import threading
 from dataclasses import replace
 
 from cachetools import LRUCache
 from torch import nn
 
 from ..._base.interruption import watch
-from ...models import ModelFile
+from ...models import ModelFile, PartFile
 from ...networks.glc import GlcNetwork
 from ...networks.narrow_floats import narrowed
 from ..part_names import NONE
@@ -34,6 +35,7 @@ class Generators:
 
     def __init__(self, model: ModelFile, net: GlcNetwork) -> None:
         self._model, self._net = model, net
+        self._lock = threading.Lock()
         self._kept: LRUCache[str, nn.Module] = LRUCache(_KEPT)
         self._own = self._quick(net.vqgan.generator)
 
@@ -57,11 +59,15 @@ class Generators:
         """
         if decoding is None or decoding.style == NONE or decoding.strength == 0:
             return self._own
-        own = self._net.vqgan.generator
         part = fitting_part(self._model, decoding.style, "decoder", DECODER)
         part = replace(part, strength=decoding.strength)
+        with self._lock:
+            return self._mixed(part)
+
+    def _mixed(self, part: PartFile) -> nn.Module:
         found = self._kept.get(part.key)
         if found is None:
+            own = self._net.vqgan.generator
             found = copy.deepcopy(own)
             (prefix,) = DECODER
             weights = {prefix + name: value for name, value in own.state_dict().items()}
