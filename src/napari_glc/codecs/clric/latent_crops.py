@@ -20,8 +20,8 @@ _FIRST, _MORE = 64, 2
 class LatentCrops:
     """Endless random crops of pictures' latents, reproducible from a seed and a step number.
 
-    Every picture is encoded once, when it is first drawn, and kept in half precision. Pictures come in little by little,
-    so that learning begins before all are encoded.
+    Every picture is encoded once, when it is first drawn, and kept in half precision. Pictures come in little by
+    little, so that learning begins before all are encoded.
 
     Parameters
     ----------
@@ -37,9 +37,7 @@ class LatentCrops:
         Of the whole sequence.
     """
 
-    def __init__(
-        self, pictures: list[NDArray[np.uint8]], net: KlAutoencoder, size: int, batch: int, seed: int
-    ) -> None:
+    def __init__(self, pictures: list[NDArray[np.uint8]], net: KlAutoencoder, size: int, batch: int, seed: int) -> None:
         self.pictures, self.net, self.size, self.batch, self.seed = pictures, net, size, batch, seed
         self._order = np.random.default_rng((seed, len(pictures))).permutation(len(pictures))
         self._known: dict[int, Tensor] = {}
