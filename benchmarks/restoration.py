@@ -157,13 +157,13 @@ def measure(kind: str, options: argparse.Namespace) -> None:
     else:
         options.out.write_text(",".join(FIELDS) + "\n")
     for name, level, make in works:
-        keys = {(m, q): (name, f"{level:g}", m, f"{q:g}") for m in options.methods for q in QUALITIES}
+        keys = {(m, q): (name, f"{level:g}", m, f"{q:g}") for m in options.methods for q in options.qualities}
         if all(key in known for key in keys.values()):
             continue
         made = make()
         given = {method: made.without_noise(REMOVERS[method]) for method in options.methods if method in REMOVERS}
         given["clean"] = made.clean_samples if isinstance(made, Camera) else made.clean
-        for quality in QUALITIES:
+        for quality in options.qualities:
             ours = (name, f"{level:g}", "ours", f"{quality:g}")
             for method in sorted(options.methods, key=lambda m: m != "ours"):
                 if keys[method, quality] in known:
@@ -225,6 +225,7 @@ def main() -> None:
         one.add_argument("features", type=Path)
         one.add_argument("out", type=Path)
         one.add_argument("--methods", nargs="+", default=["ours", "noisy", "same-quality", "nlm"])
+        one.add_argument("--qualities", nargs="+", type=float, default=QUALITIES)
         one.add_argument("--sigmas", nargs="+", type=float, default=[20, 35])
         one.add_argument("--photons", nargs="+", type=float, default=[10, 30])
     kinds.add_parser("summary").add_argument("out", type=Path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from napari_glc.codecs.glc.eight_bits import eight_bit_prior
@@ -25,6 +26,8 @@ def main() -> None:
     model = find_model(options.model)
     config: GlcConfig = model.network_config(GlcConfig).replaced(prior_weight_bits=8)
     tensors = load_file(model.path) | eight_bit_prior(model.load(), config)
+    with safe_open(model.path, "pt") as stored:
+        encoder = tuple((stored.metadata() or {}).get("encoder", "").split())
     write_model(
         options.target,
         tensors,
@@ -32,6 +35,7 @@ def main() -> None:
         codec=model.codec,
         config=config.to_json(),
         description=model.description,
+        encoder=encoder,
     )
     print(f"{options.target}: {options.target.stat().st_size} bytes")
 

@@ -27,6 +27,7 @@ PAGES = [
     "docs/how-to/see-the-index-map.md",
     "docs/how-to/look-into-the-latent.md",
     "docs/how-to/stacks-and-slides.md",
+    "docs/how-to/restore-and-paint.md",
 ]
 
 

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from npe2 import PluginManifest
 
 from napari_glc._qt.common.jobs import wait_for_jobs
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _manifests_stay(screen) -> Iterator[None]:
+    """Read the manifests of plugins once, not for every viewer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "_from_entrypoint", cache(PluginManifest._from_entrypoint))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _modules_stay(screen) -> None:
     """Keep what is loaded by now out of the collections around each viewer, which would walk through it every time."""
+    import napari_glc.codecs.glc.codec
+    import napari_glc.codecs.vqgan.codec  # noqa: F401
+
     gc.collect()
     gc.freeze()
 

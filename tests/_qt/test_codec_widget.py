@@ -419,3 +419,72 @@ def test_works_through_napari_own_proxy(make_napari_viewer_proxy, small_parrots,
     assert time.monotonic() - started < 60
     assert [layer.name for layer in viewer.layers] == ["parrots", "parrots decoded"]
     assert isinstance(viewer.layers[1], Image)
+
+
+def _with_effort(widget, effort: int) -> None:
+    widget.options_form.field("glc", "effort").value = effort
+
+
+def test_an_optimisation_shows_its_course_and_the_region_it_is_for(viewer, dock, finish, small_parrots):
+    crop = np.ascontiguousarray(small_parrots[:64, :96])
+    viewer.add_image(crop, rgb=True, name="parrot")
+    labels = np.zeros((64, 96), int)
+    labels[:, :32] = 1
+    viewer.add_labels(labels, name="beak")
+    widget = _opened(dock)
+    assert not widget.form.isRowVisible(widget.region)
+    _with_effort(widget, 2)
+    assert widget.form.isRowVisible(widget.region)
+    assert not widget.form.isRowVisible(widget.weight.native)
+    sizes = {}
+    for layer in (None, viewer.layers["beak"]):
+        widget.region.layer = layer
+        widget.bits.setChecked(True)
+        widget.run()
+        assert not widget.keep_button.isHidden()
+        finish(widget)
+        assert widget.keep_button.isHidden()
+        standings = [moment.standing for moment in widget.course.moments]
+        assert standings[0].iteration == 0
+        assert widget.table.value("Effort") == "2"
+        bits = viewer.layers["parrot bits"].data
+        assert bits.shape == (4, 8)
+        sizes[layer] = bits[:, :2].sum() / bits.sum()
+    assert widget.form.isRowVisible(widget.weight.native)
+    assert len(_decoded(viewer)) == 1
+
+
+def test_what_there_is_can_be_kept(viewer, layer, dock, finish, qtbot, small_parrots):
+    widget = _opened(dock)
+    _with_effort(widget, 9)
+    widget.run()
+    qtbot.waitUntil(lambda: len(widget.course.moments) > 2, timeout=60_000)
+    widget.keep_button.click()
+    finish(widget)
+    last = widget.course.moments[-1].standing
+    assert last.iteration < last.total - 1
+    assert _decoded(viewer)[0].data.shape == small_parrots.shape
+    assert widget.save_button.isEnabled()
+
+
+def test_an_optimisation_is_cancelled_soon(viewer, layer, dock, qtbot):
+    widget = _opened(dock)
+    _with_effort(widget, 9)
+    widget.run()
+    qtbot.waitUntil(lambda: len(widget.course.moments) > 2, timeout=60_000)
+    began = time.monotonic()
+    widget.cancel()
+    qtbot.waitUntil(lambda: not widget.busy, timeout=5000)
+    assert time.monotonic() - began < 2
+    assert not _decoded(viewer)
+
+
+def test_bytes_are_a_target(viewer, layer, dock, finish):
+    widget = _opened(dock)
+    widget.rate_by.setCurrentIndex(widget.rate_by.findData("bytes"))
+    assert widget.form.isRowVisible(widget.bytes)
+    widget.bytes.setValue(500)
+    widget.run()
+    finish(widget)
+    size = int(widget.table.value("Bytes").replace(",", ""))
+    assert 0.97 * 500 <= size <= 500

@@ -7,6 +7,7 @@ import pytest
 
 import napari_glc
 from napari_glc import GlcFile
+from napari_glc._base import onlooking
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc.codecs import registry
 from napari_glc.codecs.perco.entry import ENTRY
@@ -34,10 +35,10 @@ def test_samples_their_mean_and_where_they_differ(viewer, dock, finish, small_pa
     finish(widget)
     file = GlcFile(widget._last[0].data)
     pictures = file.samples(3)
-    shown = viewer.layers["parrots decoded (painted)"]
+    shown = viewer.layers["parrots decoded (invented)"]
     np.testing.assert_array_equal(shown.data, pictures[0])
     assert "all detail is invented" in shown.metadata["glc"]["warning"]
-    stack = viewer.layers["parrots samples (painted)"]
+    stack = viewer.layers["parrots samples (invented)"]
     np.testing.assert_array_equal(stack.data, pictures)
     np.testing.assert_array_equal(stack.scale, (1, *layer.scale))
     assert stack.axis_labels[0] == "sample"
@@ -51,9 +52,37 @@ def test_samples_their_mean_and_where_they_differ(viewer, dock, finish, small_pa
     widget.source.layer = viewer.layers["stack"]
     widget.run_button.click()
     finish(widget)
-    assert viewer.layers["stack samples (painted)"].data.shape == (3, 1, *small_parrots.shape[:2])
+    assert viewer.layers["stack samples (invented)"].data.shape == (3, 1, *small_parrots.shape[:2])
     assert viewer.layers["stack deviation of samples"].data.shape == (1, *small_parrots.shape[:2])
     # another codec has one picture
     widget.codec.setCurrentIndex(widget.codec.findData(napari_glc.codecs.registry.DEFAULT_CODEC))
     assert not widget.form.isRowVisible(widget.samples)
     assert widget.options().samples == 1
+
+
+def test_the_picture_is_seen_while_it_is_painted(viewer, dock, finish, small_parrots, monkeypatch):
+    monkeypatch.setattr(onlooking, "_SECONDS", 0.0)
+    viewer.add_image(small_parrots, rgb=True, name="parrots")
+    states = []
+
+    class Watched(CodecWidget):
+        def _show_unfinished(self, *args):
+            super()._show_unfinished(*args)
+            states.append(_shown(self.viewer))
+
+    widget = dock(Watched)
+    widget.codec.setCurrentIndex(widget.codec.findData("perco"))
+    widget.decoding_form.field("perco", "steps").value = 30
+    widget.run_button.click()
+    finish(widget)
+    assert len(states) == 30
+    assert all(facts["unfinished"] for _, facts in states)
+    pixels, facts = _shown(viewer)
+    assert "unfinished" not in facts
+    assert facts["steps"] == 30
+    assert np.abs(pixels.astype(float) - states[0][0]).mean() > np.abs(pixels.astype(float) - states[-1][0]).mean()
+
+
+def _shown(viewer):
+    layer = viewer.layers["parrots decoded (invented)"]
+    return np.array(layer.data), dict(layer.metadata["glc"])

@@ -17,35 +17,35 @@ from napari_glc.interop.zarr_codec import GlcZarrCodec
 
 @pytest.fixture(scope="module")
 def picture(motocross: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(motocross[200:264, 300:364])
+    return np.ascontiguousarray(motocross[190:254, 380:444])
 
 
 @pytest.fixture(scope="module")
 def worked(picture) -> bytes:
-    return napari_glc.encode(picture, effort=3)
+    return napari_glc.encode(picture, quality=30, effort=2)
 
 
 def test_more_effort_is_another_file_that_says_nothing_of_it(picture, worked):
-    plain = napari_glc.encode(picture)
-    assert napari_glc.encode(picture, effort=0) == plain
+    plain = napari_glc.encode(picture, quality=30)
+    assert napari_glc.encode(picture, quality=30, effort=0) == plain
     assert worked != plain
     assert worked[:8] == plain[:8]
     assert napari_glc.decode(worked).shape == picture.shape
 
 
 def test_every_door_leads_to_the_same_file(picture, worked, tmp_path: Path):
-    napari_glc.imwrite(tmp_path / "a.glc", picture, effort=3)
+    napari_glc.imwrite(tmp_path / "a.glc", picture, quality=30, effort=2)
     assert (tmp_path / "a.glc").read_bytes() == worked
-    assert iio.imwrite("<bytes>", picture, extension=".glc", effort=3) == worked
-    codec = GlcZarrCodec(rgb=True, effort=3)
-    assert codec.to_dict()["configuration"]["effort"] == 3
+    assert iio.imwrite("<bytes>", picture, extension=".glc", quality=30, effort=2) == worked
+    codec = GlcZarrCodec(rgb=True, quality=30, effort=2)
+    assert codec.to_dict()["configuration"]["effort"] == 2
     assert codec.options.encode(picture) == worked
 
 
 def test_folders_in_several_processes(picture, worked, tmp_path: Path):
     for name in "ab":
         iio.imwrite(tmp_path / f"{name}.png", picture)
-    report = encode_folder(tmp_path, tmp_path / "out", workers=2, options={"effort": 3})
+    report = encode_folder(tmp_path, tmp_path / "out", workers=2, options={"quality": 30, "effort": 2})
     assert not report.failed
     assert [path.read_bytes() for path in sorted(report.done)] == [worked, worked]
 
@@ -77,11 +77,11 @@ def test_a_stack_of_16_bits_with_tiles_and_weights_for_each_plane(picture):
     stack = np.stack([picture[..., 0], picture[::-1, :, 1]]).astype(np.uint16) * 100
     stack = np.concatenate((stack, stack[..., ::-1]), axis=-1)
     weights = np.ones(stack.shape, np.float32)
-    weights[0, :, :64], weights[1, :, 64:] = 6, 6
+    weights[0, :, :64], weights[1, :, 64:] = 9, 9
     sizes = []
     for importance in (weights, weights[::-1]):
-        data = napari_glc.encode(stack, axes="ZYX", tile=64, effort=3, importance=importance)
-        file = napari_glc.files.opened.GlcFile(data)
+        data = napari_glc.encode(stack, axes="ZYX", quality=30, tile=64, effort=2, importance=importance)
+        file = napari_glc.GlcFile(data)
         assert file.read().dtype == np.uint16
         sizes.append([len(file.chunk(number)) for number in range(4)])
     assert sizes[0][0] >= sizes[1][0]
@@ -127,5 +127,23 @@ def test_weights_need_an_encoder_that_can_weigh(picture):
     mask = np.ones((64, 64), bool)
     with pytest.raises(OptionError, match="effort of at least 1"):
         napari_glc.encode(picture, importance=mask)
-    with pytest.raises(OptionError, match="'vqgan' cannot weigh pixels; importance is for glc"):
-        napari_glc.encode(picture, codec="vqgan", importance=mask)
+
+
+def test_codewords_are_chosen_by_what_the_generator_makes_of_them(picture):
+    told = []
+    options = {"codec": "vqgan", "index_coder": "transformer"}
+    data = napari_glc.encode(picture, effort=4, watch=lambda standing: told.append(standing), **options)
+    first, last = told[0], told[-1]
+    assert first.best_bytes == len(napari_glc.GlcFile(napari_glc.encode(picture, **options)).chunk(0))
+    assert last.best_distance < first.best_distance
+    np.testing.assert_array_equal(napari_glc.decode(data), last.picture())
+
+
+def test_codewords_in_packets_and_tiles_with_weights(picture):
+    wide = np.concatenate((picture, picture[:, ::-1]), axis=1)
+    weights = np.ones(wide.shape[:2])
+    weights[:, 64:] = 9
+    options = {"codec": "vqgan", "effort": 3, "tile": 64, "packets": 2}
+    data = napari_glc.encode(wide, importance=weights, **options)
+    assert data != napari_glc.encode(wide, **options)
+    assert napari_glc.decode(data).shape == wide.shape

@@ -81,11 +81,10 @@ def test_what_there_is_can_be_kept_at_any_time(codec, picture, plain):
 
 
 def test_important_tiles_get_more_of_the_bytes(codec, picture):
-    weights = np.full((128, 128), 0.25, np.float32)
+    weights = np.full((64, 128), 0.25, np.float32)
     weights[:, :64] = 1.75
     sizes = []
     for importance in (weights, weights[:, ::-1].copy()):
-        coding = replace(_coding(4, importance=importance), grid=TileGrid(128, 128, 64))
-        sizes.append([len(chunk) for chunk in _encoded(codec, picture, coding)])
-    left, right = (sum(size[::2]) / sum(size[1::2]) for size in sizes)
-    assert left > right
+        coding = replace(_coding(4, importance=importance), grid=TileGrid(64, 128, 64))
+        sizes.append([len(chunk) for chunk in _encoded(codec, picture[:64], coding)])
+    assert sizes[0][0] / sizes[0][1] > sizes[1][0] / sizes[1][1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from napari_glc import GlcFile
 from napari_glc.codecs.glc.parts import DECODER, ENCODER
 from napari_glc.codecs.loading import release_models
 from napari_glc.codecs.parts import parts_of
-from napari_glc.errors import ModelError, OptionError
+from napari_glc.errors import Cancelled, ModelError, OptionError
 from napari_glc.models import find_model, installed_parts, read_model, write_model, write_part
 from napari_glc.models.part import read_part
 from napari_glc.models.registry import FOLDER_VARIABLE
@@ -93,6 +95,36 @@ def test_a_style_mixes_with_the_plain_decoder_and_is_never_there_unasked(folder,
     assert painted.decoded_tiles == file.decoded_tiles == 1
     painted.verify()
     np.testing.assert_array_equal(file.read(), plain)
+
+
+@pytest.mark.parametrize("work", ["restore", "paint"])
+def test_it_can_be_stopped(folder, tensors, parrots, work):
+    _write(folder / "moved.safetensors", _encoder(tensors, 0.1))
+    _write(folder / "bright.safetensors", _painter(tensors, 0.1), kind="decoder")
+    data = napari_glc.encode(parrots, quality=0)
+    calls = []
+
+    def stop(done: int, total: int) -> None:
+        calls.append(done)
+        raise Cancelled("enough")
+
+    restore = partial(napari_glc.encode, parrots, restore="moved")
+    paint = partial(napari_glc.decode, data, style="bright")
+    with pytest.raises(Cancelled):
+        (restore if work == "restore" else paint)(progress=stop)
+    assert len(calls) == 1
+
+
+def test_threads_may_paint_in_different_styles_at_once(folder, tensors, parrots):
+    for name, change in (("one", 0.1), ("two", -0.1), ("three", 0.3)):
+        _write(folder / f"{name}.safetensors", _painter(tensors, change), kind="decoder")
+    data = napari_glc.encode(parrots[:64, :128])
+    styles = ["one", "two", "three", "none"] * 3
+    alone = {style: napari_glc.decode(data, style=style) for style in set(styles)}
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda style: napari_glc.decode(data, style=style), styles))
+    for style, pixels in zip(styles, found, strict=True):
+        np.testing.assert_array_equal(pixels, alone[style])
 
 
 def test_a_style_leaves_no_seams_between_blocks(folder, tensors, parrots):
@@ -212,3 +244,18 @@ def test_an_encoder_may_change_without_changing_what_files_name(tmp_path, tensor
     bare = tmp_path / "bare.safetensors"
     write_model(bare, tensors, name="bare", codec="glc", config=BASE.config, description="")
     assert read_model(bare).sha256 == read_model(bare).digest
+
+
+def test_a_part_is_imported_and_removed_by_command(tmp_path, tensors, monkeypatch, capsys):
+    from napari_glc.cli import main
+
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "models"))
+    path = _write(tmp_path / "moved.safetensors", _encoder(tensors, 0.1))
+    assert main(["models", "import", str(path)]) == 0
+    assert "moved" in {part.name for part in installed_parts()}
+    assert main(["models", "import", str(path)]) == 1
+    assert "already" in capsys.readouterr().err
+    assert main(["models", "remove", "moved"]) == 0
+    assert "moved" not in {part.name for part in installed_parts()}
+    assert main(["models", "remove", "denoise"]) == 1
+    assert "ships with the package" in capsys.readouterr().err

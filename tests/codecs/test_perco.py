@@ -13,6 +13,7 @@ import torch
 
 import napari_glc
 from napari_glc import GlcFile
+from napari_glc._base import onlooking
 from napari_glc._base.interruption import interruptible
 from napari_glc._napari.reader import read_layers
 from napari_glc.cli import main
@@ -28,8 +29,12 @@ from napari_glc.codecs.perco.sampling import noise_levels
 from napari_glc.codecs.perco.windows import OVERLAP, SIDE, used, weights, windows
 from napari_glc.container import Box, TileGrid
 from napari_glc.errors import DamagedFileError, GlcError, OptionError, UnsupportedVersionError
+from napari_glc.evaluation.rates import evaluate_folder
 from napari_glc.files.damaging import DAMAGES, damage
+from napari_glc.inspection.rate.curves import rate_curve
+from napari_glc.inspection.rate.session import RateSession
 from napari_glc.inspection.samples import spread
+from napari_glc.interop.numcodecs_codec import GlcNumcodec
 from napari_glc.models import find_model
 from napari_glc.models.registry import FOLDER_VARIABLE
 from napari_glc.networks.scalar_quantizer import ScalarQuantizer
@@ -408,9 +413,58 @@ def test_layers_say_that_they_are_painted(motocross, tmp_path):
     path = tmp_path / "bike.glc"
     napari_glc.imwrite(path, motocross[:64, :64], codec="perco", quality=0)
     ((_, options, _),) = read_layers(str(path))
-    assert options["name"] == "bike (painted)"
+    assert options["name"] == "bike (invented)"
     assert "all detail is invented" in options["metadata"]["glc"]["warning"]
     napari_glc.imwrite(path, motocross[:64, :64], quality=0)
     ((_, options, _),) = read_layers(str(path))
     assert options["name"] == "bike"
     assert "not for measurements" in options["metadata"]["glc"]["warning"]
+
+
+def test_states_of_the_picture_are_shown_while_it_is_painted(motocross, monkeypatch):
+    monkeypatch.setattr(onlooking, "_SECONDS", 0.0)
+    data = napari_glc.encode(motocross[:80, :120, 0], codec="perco", quality=0)
+    seen: list[np.ndarray] = []
+    final = GlcFile(data).read(shown=seen.append)
+    assert len(seen) == 3
+    assert {each.shape for each in seen} == {final.shape}
+    distances = [np.abs(each.astype(float) - final).mean() for each in seen]
+    assert distances[-1] < distances[0]
+    np.testing.assert_array_equal(final, GlcFile(data).read())
+    assert len(seen) == 3
+
+
+def test_pictures_agree_on_any_number_of_threads(motocross, two_threads, without_onednn):
+    data = napari_glc.encode(motocross[:160, :200], codec="perco", quality=50)
+    alone = napari_glc.decode(data).astype(int)
+    for elsewhere in (two_threads, without_onednn):
+        with elsewhere():
+            assert np.abs(napari_glc.decode(data) - alone).max() <= 2
+            assert napari_glc.encode(motocross[:160, :200], codec="perco", quality=50) == data
+
+
+# -- everywhere -------------------------------------------------------------------------------------------
+
+
+def test_it_is_explored_evaluated_and_has_a_curve(motocross, tmp_path):
+    picture = motocross[:192, :192]
+    iio.imwrite(tmp_path / "a.png", picture)
+    rows = evaluate_folder(tmp_path, [0, 100], codec="perco")
+    assert [row["quality"] for row in rows] == [0, 100]
+    assert rows[0]["bytes"] < rows[1]["bytes"]
+    session = RateSession(picture, codec="perco")
+    points = list(rate_curve(session, session.qualities))
+    assert [point.quality for point in points] == [0, 50, 100]
+    step = session.at(50)
+    assert step.data == napari_glc.encode(picture, codec="perco", quality=50)
+    np.testing.assert_array_equal(step.pixels, napari_glc.decode(step.data))
+
+
+def test_it_is_an_array_codec(motocross):
+    codec = GlcNumcodec(codec="perco", quality=50, noise_seed=3)
+    chunk = np.ascontiguousarray(motocross[:64, :96, 0])
+    assert codec.get_config()["noise_seed"] == 3
+    found = np.frombuffer(codec.decode(codec.encode(chunk)), np.uint8).reshape(chunk.shape)
+    np.testing.assert_array_equal(
+        found, napari_glc.decode(napari_glc.encode(chunk, codec="perco", quality=50, noise_seed=3))
+    )

@@ -82,7 +82,7 @@ def test_style_is_what_occurs_together_and_content_where_it_is(parrots):
     content, style, _ = loss(one, one)
     assert float(content) == float(style) == 0
     content_turned, style_turned, _ = loss(one, upside_down)
-    _content_other, style_other, _ = loss(one, other)
+    _, style_other, _ = loss(one, other)
     assert float(style_turned) < 0.3 * float(style_other)
     assert float(content_turned) > 0.3
 

@@ -135,7 +135,7 @@ def test_a_training_file_says_what_to_train(tmp_path):
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
-    config = read_config(embedded_config("glc-small"), material).shortened(steps=4)
+    config = read_config(embedded_config("glc-small"), material).shortened(steps=2)
 
     def weights(folder: Path, interrupt_after: int | None) -> dict[str, torch.Tensor]:
         trainer = make_trainer(config, folder)
@@ -145,7 +145,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
                 return weights(folder, None)
         return trainer.net.state_dict()
 
-    whole, resumed = weights(tmp_path / "a", None), weights(tmp_path / "b", 6)
+    whole, resumed = weights(tmp_path / "a", None), weights(tmp_path / "b", 3)
     for name, value in whole.items():
         assert torch.allclose(value, resumed[name], rtol=1e-4, atol=1e-6), name
 

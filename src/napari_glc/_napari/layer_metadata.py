@@ -220,7 +220,7 @@ def decoded_facts(facts: dict[str, Any], path: Path | None = None) -> dict[str, 
 
 
 def marked(name: str, codec: str) -> str:
-    """The name of a decoded layer, with the codec's mark where it has one: ``"parrots (painted)"``."""
+    """The name of a decoded layer, with the codec's mark where it has one: ``"parrots (invented)"``."""
     entry = _entry(codec)
     return f"{name} ({entry.mark})" if entry is not None and entry.mark else name
 

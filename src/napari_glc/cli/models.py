@@ -34,8 +34,11 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
     taken = actions.add_parser(
         "import",
-        help="a checkpoint as its authors publish it",
-        description="Turn a checkpoint that others published into a model (glc models list --published).",
+        help="a checkpoint as its authors publish it, or a part for a model",
+        description=(
+            "Turn a checkpoint that others published into a model (glc models list --published), or copy a part for a "
+            "model, as glc train makes them, into the model folder."
+        ),
     )
     taken.add_argument("file", type=Path, metavar="FILE", help="what the authors publish, as it is")
     _add_naming(taken)
@@ -149,7 +152,11 @@ def _show(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     from ..codecs.importing import import_checkpoint
+    from ..models.importing.storing import store_part
 
+    if options.file.suffix == ".safetensors" and options.name is None and _is_part(options.file):
+        print(_part_line(store_part(options.file, replace=options.replace)).strip())
+        return 0
     model = import_checkpoint(
         options.file,
         options.name,
@@ -160,6 +167,16 @@ def _import(options: argparse.Namespace) -> int:
     )
     _tell(model)
     return 0
+
+
+def _is_part(path: Path) -> bool:
+    from ..errors import ModelError
+    from ..models.part import read_part
+
+    try:
+        return read_part(path) is not None
+    except ModelError:
+        return False
 
 
 def _tell(model: ModelFile) -> None:
@@ -195,9 +212,10 @@ def _pull(options: argparse.Namespace) -> int:
 
 
 def _remove(options: argparse.Namespace) -> int:
-    from ..models import find_model, remove_model
+    from ..models import find_model, installed_parts, remove_model
 
-    model = find_model(options.model)
+    parts = [part for part in installed_parts() if part.name == options.model]
+    model: ModelFile | PartFile = parts[0] if parts else find_model(options.model)
     remove_model(model)
     print(f"{model.name} ({model.sha256[:12]}) is gone")
     return 0

@@ -12,7 +12,7 @@ from .._base.progress import Progress
 from ..container import Box
 from ..entropy.packed import index_bits
 from ..entropy.scales import SCALES
-from .base import Codec, Plane
+from .base import Codec, Plane, PlaneCoding, ReadChunk
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,4 +90,8 @@ class TransformCoded(Codec, Protocol):
 
     def coded_latent(self, plane: Plane, quality: float, tile: int, progress: Progress) -> CodedLatent:
         """Code a plane and take the stream apart again: what a decoder reads from the bytes."""
+        ...
+
+    def bits_of(self, read_chunk: ReadChunk, coding: PlaneCoding) -> NDArray[np.float64]:
+        """Bits at each latent position ``(h, w)`` of a plane that is coded already."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from .._base.caching import ByteCache, DecodedTiles
+from .._base.onlooking import looking_on
 from .._base.progress import Progress, no_progress
 from ..container import Box, Container, parse_head, read_chunk
 from ..container.limits import beyond, get_limits
@@ -432,6 +433,7 @@ class GlcFile:
         progress: Progress | None = None,
         level: int = 0,
         sample: int = 0,
+        shown: Callable[[NDArray[Any]], None] | None = None,
     ) -> NDArray[Any]:
         """Decode the array or a region of it.
 
@@ -449,6 +451,9 @@ class GlcFile:
             the level.
         sample
             Which of the pictures the same bytes stand for, where the codec has several.
+        shown
+            Called now and then with the array as it is expected to become, where the codec works in steps and the file
+            holds one plane.
 
         Returns
         -------
@@ -482,7 +487,10 @@ class GlcFile:
             part = partial(_nth_part, report, done, total)
             return self.plane_pixels(number, level, wanted.box, part, preview=preview, sample=sample)
 
-        return assembled(self.layout, wanted, plane)
+        if shown is None or self.layout.planes > 1:
+            return assembled(self.layout, wanted, plane)
+        with looking_on(lambda pixels: shown(assembled(self.layout, wanted, lambda *_: pixels))):
+            return assembled(self.layout, wanted, plane)
 
     def samples(
         self,

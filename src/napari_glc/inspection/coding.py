@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,14 @@ from ..codecs.loading import choose_device, loaded_codec
 from ..codecs.registry import DEFAULT_CODEC
 from ..files.encoding import encoded_parts, prepared_array
 from ..files.opened import GlcFile
-from ..files.target_rate import encoded_to_bpp
+from ..files.target_rate import encoded_to_bpp, encoded_to_bytes, encoded_to_distance
 from ..imaging.scaling import to_bytes
 from ..metrics import Fidelity, compare
 
 if TYPE_CHECKING:
     from .._base.progress import Progress
+    from ..codecs.goals import Watch
+    from ..codecs.transform_coded import TransformCoded
     from ..models import ModelFile
 
 __all__ = ["UNITS", "CodingOptions", "CodingResult", "code_plane", "code_stack"]
@@ -56,9 +58,10 @@ class CodingOptions:
     model
         Name, hash prefix or path, or a model that is at hand; ``None`` for the codec's default.
     quality
-        0 to 100; not used with `bpp`.
-    bpp
-        Wanted bits per pixel of the whole file, or ``None``.
+        0 to 100; not used with what follows.
+    bpp, size, distance
+        At most one of them is not ``None``: wanted bits per pixel, most bytes of the whole file, greatest distance of
+        features; see :func:`napari_glc.encode_to_bpp` and its neighbours.
     device
         ``"auto"`` or a torch device.
     options, decoding
@@ -71,6 +74,8 @@ class CodingOptions:
     model: str | Path | ModelFile | None = None
     quality: float = 50.0
     bpp: float | None = None
+    size: int | None = None
+    distance: float | None = None
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     decoding: Mapping[str, Any] = field(default_factory=dict)
@@ -105,7 +110,7 @@ class CodingResult:
     ms_ssim
         0 to 1, of a stack the mean over its planes; NaN if a side is shorter than 161 pixels or nothing was decoded.
     encode_seconds, decode_seconds
-        Wall-clock time without loading the model. With a wanted rate, `encode_seconds` is that of the whole search.
+        Wall-clock time without loading the model. Of a search, `encode_seconds` is that of all of it.
         `decode_seconds` is NaN if nothing was decoded.
     planes
         Planes of the file; every channel has its own.
@@ -198,6 +203,9 @@ def code_stack(
     limits: tuple[float, float] | None = None,
     metadata: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    importance: Any = None,
+    watch: Watch | None = None,
+    shown: Callable[[NDArray[Any]], None] | None = None,
 ) -> CodingResult:
     """Encode an array of planes, decode the file again and compare.
 
@@ -211,6 +219,10 @@ def code_stack(
         See :func:`code_plane`.
     limits
         The values that become 0 and 255; ``None`` takes uint8 as it is and of other types the least and the greatest.
+    importance, watch
+        See :func:`napari_glc.encode`.
+    shown
+        See :meth:`napari_glc.GlcFile.read`.
 
     Raises
     ------
@@ -219,7 +231,8 @@ def code_stack(
     MissingDependencyError
         If the result is larger than 256 MiB and dask is not installed.
     """
-    return _there_and_back(data, axes, options or CodingOptions(), limits, metadata, progress)
+    chosen = options or CodingOptions()
+    return _there_and_back(data, axes, chosen, limits, metadata, progress, importance, watch, shown)
 
 
 def _there_and_back(
@@ -229,6 +242,9 @@ def _there_and_back(
     limits: tuple[float, float] | None,
     metadata: dict[str, Any] | None,
     progress: Progress | None,
+    importance: Any = None,
+    watch: Watch | None = None,
+    shown: Callable[[NDArray[Any]], None] | None = None,
 ) -> CodingResult:
     def report(units: int) -> None:
         if progress is not None:
@@ -246,6 +262,8 @@ def _there_and_back(
         axes=axes,
         metadata=metadata,
         value_range=limits,
+        importance=importance,
+        watch=watch,
         **options.options,
     )
     device = choose_device(options.device)
@@ -253,17 +271,21 @@ def _there_and_back(
     report(_LOADED)
     began = time.perf_counter()
     encoding = part(_LOADED, _ENCODED)
-    if options.bpp is None:
-        data = b"".join(encoded_parts(job, device, encoding))
-    else:
+    if options.bpp is not None:
         data = encoded_to_bpp(job, options.bpp, device, encoding).data
+    elif options.size is not None:
+        data = encoded_to_bytes(job, options.size, device, encoding).data
+    elif options.distance is not None:
+        data = encoded_to_distance(job, options.distance, device, encoding).data
+    else:
+        data = b"".join(encoded_parts(job, device, encoding))
     encoded = time.perf_counter()
     file = GlcFile(data, device=device, model=job.model, **options.decoding)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None
     samples: NDArray[Any] | None = None
     if math.prod(file.shape) * file.dtype.itemsize <= _DECODED_BYTES:
         single = _ENCODED + (_DECODED - _ENCODED) // options.samples
-        decoded = file.read(progress=part(_ENCODED, single))
+        decoded = file.read(progress=part(_ENCODED, single), shown=shown)
         seconds = time.perf_counter() - encoded
         if options.samples > 1:
             samples = _more_samples(file, decoded, options.samples, part(single, _DECODED))
@@ -302,6 +324,19 @@ def _more_samples(file: GlcFile, first: NDArray[Any], count: int, progress: Prog
 def _part(progress: Progress, done: int, count: int) -> Progress:
     """Of one of several equal parts of the work."""
     return lambda n, of: progress(done * of + n, count * of)
+
+
+def bit_map(result: CodingResult) -> tuple[NDArray[np.float64], int] | None:
+    """Where the bits of a result's first plane went: bits of positions ``(h, w)``, and pixels a position and side.
+
+    ``None`` if the codec cannot say.
+    """
+    file = GlcFile(result.data, device=result.device)
+    if not file.entry.capabilities.coefficients:
+        return None
+    codec: TransformCoded = file.decoder  # type: ignore[assignment]
+    first = file.container.first_chunk(0)
+    return codec.bits_of(lambda tile: file.chunk(first + tile), file.coding()), codec.factor
 
 
 def _fidelity(file: GlcFile, image: Any, decoded: NDArray[Any], progress: Progress) -> Fidelity:

@@ -15,6 +15,7 @@ from .part import PartFile, read_part
 __all__ = [
     "FOLDER_VARIABLE",
     "embedded_models",
+    "embedded_parts",
     "find_model",
     "find_model_by_hash",
     "find_part",
@@ -77,9 +78,14 @@ def _parts_in(folder: Path) -> list[PartFile]:
     return parts
 
 
+def embedded_parts() -> list[PartFile]:
+    """Parts for models that ship with the package."""
+    return _parts_in(_EMBEDDED)
+
+
 def installed_parts() -> list[PartFile]:
-    """All parts for models at hand, those that ship with the package first."""
-    return _parts_in(_EMBEDDED) + _parts_in(model_folder())
+    """All parts for models at hand, the embedded ones first."""
+    return embedded_parts() + _parts_in(model_folder())
 
 
 def embedded_models() -> list[ModelFile]:

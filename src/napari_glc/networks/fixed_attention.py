@@ -29,6 +29,7 @@ __all__ = [
     "FixedTokens",
     "exponentials",
     "head_root",
+    "look_up",
 ]
 
 MASKED = -float(1 << 22)
@@ -63,6 +64,11 @@ def _gelu() -> Tensor:
     arguments = [k / ONE for k in range(-half, half)]
     values = [float(round(x * 0.5 * (1 + math.erf(x / math.sqrt(2))) * ONE)) for x in arguments]
     return torch.tensor(values, dtype=torch.float64)
+
+
+def look_up(table: Tensor, at: Tensor) -> Tensor:
+    """Entries of a table at integer-valued places of any shape; a third of the time of brackets."""
+    return table.index_select(0, at.flatten().int()).view(at.shape)
 
 
 class FixedLinear(nn.Module):
@@ -161,6 +167,6 @@ class FixedAttend(nn.Module):
         root = head_root(query.shape[-1])
         scores = rescale(scores * root, ROOT_BITS).clamp_(-SCORE_LIMIT, SCORE_LIMIT) + bias
         distance = scores.amax(-1, keepdim=True) - scores
-        weights = self.table[distance.clamp_(0, len(self.table) - 1).long()]
+        weights = look_up(self.table, distance.clamp_(0, len(self.table) - 1))
         total = weights @ snap(value)
         return (total / weights.sum(-1, keepdim=True)).round()

@@ -224,7 +224,8 @@ class FixedPrior(nn.Module):
             high = min(low + 1, self.config.rate_points - 1)
             gain = self.gains[low] * (rate_steps - fraction) + self.gains[high] * fraction
             # integers below 2**53 throughout; the added half unit keeps the quotient off rounding borders
-            features = torch.floor((features.double() * gain + 0.5) / (self.form.one * rate_steps)).int()
+            scaled = features.double().mul_(gain).add_(0.5).div_(self.form.one * rate_steps)
+            features = scaled.floor_().int()
         quant_step, scale, mean, context = self._run("fuse", features)
         return PriorParameters(quant_step.clamp_min(round(MIN_QUANT_STEP * self.form.one)), scale, mean, context)
 
@@ -244,7 +245,9 @@ class FixedPrior(nn.Module):
     def _run(self, stage: str, *planes: Tensor, factor: int = 1, **options: int) -> tuple[Tensor, ...]:
         """A stage in bands of rows side by side; `factor` is how much higher its output is than its input."""
         height, reach = planes[0].shape[2], self._reaches[stage]
-        count = max(1, min(threads(), height // (_LEAST_BAND * reach)))
+        # stages of eight-bit products are so short that waiting for one another takes longer than they do
+        alone = self.form.weight_bits == 8 and self.arithmetic == "int8"
+        count = 1 if alone else max(1, min(threads(), height // (_LEAST_BAND * reach)))
         # bands begin on even rows, so that each has the cells of the coding steps as the plane has them
         borders = [height * number // count // 2 * 2 for number in range(count)] + [height]
 

@@ -18,6 +18,7 @@ from .fixed_arithmetic import FRACTION_BITS, ONE, SIXTEEN_BITS, power_of_two
 from .fixed_attention import (
     CENTRED_LIMIT,
     EPSILON,
+    MASKED,
     ROOT_BITS,
     SCORE_LIMIT,
     FixedAttend,
@@ -26,6 +27,7 @@ from .fixed_attention import (
     FixedLinear,
     FixedTokens,
     head_root,
+    look_up,
 )
 from .fixed_products import peak, products
 from .index_transformer import Block, IndexTransformer
@@ -112,13 +114,8 @@ class _Gelu:
         assert self.table[-1] == self.half - 1
 
     def __call__(self, x: Tensor) -> Tensor:
-        found = _look_up(self.table, x.clamp(-self.half, self.half - 1).add_(self.half))
+        found = look_up(self.table, x.clamp(-self.half, self.half - 1).add_(self.half))
         return found.add_(x.sub(self.half - 1).clamp_min_(0))
-
-
-def _look_up(table: Tensor, at: Tensor) -> Tensor:
-    """Entries of a table; a third of the time of brackets."""
-    return table.index_select(0, at.flatten().int()).view(at.shape)
 
 
 class FixedWaveLayer:
@@ -156,7 +153,7 @@ class FixedWaveLayer:
         scores = scores.add_(_rounding(FRACTION_BITS)).floor_().clamp_(-_LIMIT, _LIMIT)
         scores = scores.mul_(root).add_(_rounding(ROOT_BITS)).floor_().clamp_(-SCORE_LIMIT, SCORE_LIMIT).add_(bias)
         distance = scores.amax(0) - scores
-        weights = _look_up(self.table, distance.clamp_max_(len(self.table) - 1))
+        weights = look_up(self.table, distance.clamp_max_(len(self.table) - 1))
         total: Tensor = (value * weights.unflatten(0, key.shape[:2]).unsqueeze(-1)).sum((0, 1))
         return total.div_(weights.sum(0).unsqueeze(-1)).round_()
 
@@ -189,7 +186,8 @@ class FixedWaves:
     """
 
     def __init__(self, transformer: IndexTransformer) -> None:
-        self.layers = [FixedWaveLayer(block) for block in transformer.blocks if isinstance(block, Block)]
+        self.blocks = [block for block in transformer.blocks if isinstance(block, Block)]
+        self.layers = [FixedWaveLayer(block) for block in self.blocks]
         self.norm, self.tokens, self.vocabulary = _Norm(transformer.ln_f), transformer.tok_emb, transformer.vocabulary
         self.tables: dict[int, _Sums] = {}
         self.known: tuple[tuple[int, int], tuple[Tensor, Tensor]] | None = None
@@ -201,6 +199,23 @@ class FixedWaves:
             found = embedded(transformer, self.layers[0].project, level, direction)
             self.known = known = (level, direction), found
         return known[1]
+
+    def map_features(self, transformer: IndexTransformer, indices: Tensor, level: int) -> Tensor:
+        """Residual stream ``(B, H, W, C)`` that predicts each index of known maps ``(B, H, W)``; -1 is unknown.
+
+        What :meth:`IndexTransformer.map_features` computes, before its last normalisation, with the products of waves.
+        """
+        rows, _ = self.tokens_of(transformer, level, 0)
+        slots = transformer.slots(indices, level) - self.vocabulary.first(level)
+        x = rows.index_select(0, slots.flatten())
+        for block, layer in zip(self.blocks, self.layers, strict=True):
+            projected = layer.project(x).view(*slots.shape, 3, block.heads, -1)
+            query, key, value = (part.transpose(2, 3) for part in projected.unbind(3))
+            bias = block.band_bias(slots.shape[1], slots.shape[2], MASKED)
+            attended = block.attn.attend(query, block.band(key), block.band(value), bias)
+            x = layer.finish(x, attended.transpose(2, 3).reshape(x.shape))
+        found: Tensor = x.view(*slots.shape, -1)[:, :, :-1]
+        return found
 
     def logits(self, features: Tensor, level: int) -> Tensor:
         """``(..., K)`` of the codewords of a codebook."""

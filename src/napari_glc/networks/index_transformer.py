@@ -141,9 +141,9 @@ class Block(nn.Module):
         normed, slots = self.ln1(x), x.shape[2]
         query, key, value = (self.split(part(normed)) for part in (self.attn.query, self.attn.key, self.attn.value))
         bias = self.band_bias(x.shape[1], slots, masked)
-        return self.finish(x, self.attn.attend(query, self._band(key), self._band(value), bias))
+        return self.finish(x, self.attn.attend(query, self.band(key), self.band(value), bias))
 
-    def _band(self, x: Tensor) -> Tensor:
+    def band(self, x: Tensor) -> Tensor:
         """Rows ``(B, H, heads, S, d)`` to bands of rows ``(B, H, heads, (reach + 1) S, d)``."""
         height = x.shape[1]
         padded = torch.cat((x.new_zeros(x.shape[0], self.reach, *x.shape[2:]), x), dim=1)

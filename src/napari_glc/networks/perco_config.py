@@ -76,8 +76,8 @@ class PercoConfig(Config, frozen=True, kw_only=True):
         Rate(stride=8, levels=(8, 5, 5, 5)),
         Rate(stride=4, levels=(4, 4, 4)),
         Rate(stride=4, levels=(8, 5, 5, 5)),
-        Rate(stride=2, levels=(5, 5)),
-        Rate(stride=2, levels=(8, 5, 5, 5)),
+        Rate(stride=2, levels=(5, 5), steps=5),
+        Rate(stride=2, levels=(8, 5, 5, 5), steps=5),
     )
     describers: Size = 32
     encoder_widths: tuple[Size, Size, Size, Size] = (64, 128, 192, 192)
@@ -87,7 +87,14 @@ class PercoConfig(Config, frozen=True, kw_only=True):
     denoiser_widths: tuple[Size, Size, Size] = (64, 128, 224)
     denoiser_depths: tuple[Count, Count, Count] = (1, 2, 4)
     embedding: Size = 128
-    guidance: Annotated[float, Meta(gt=0, le=10)] = 1.0
+    guidance: Annotated[float, Meta(gt=0, le=10)] = 2.0
+
+    def sampled_like(self, other: PercoConfig) -> PercoConfig:
+        """The same networks, their sampler set as another configuration says, if it has as many rates."""
+        if len(self.rates) != len(other.rates):
+            return self
+        rates = tuple(mine.replaced(steps=its.steps) for mine, its in zip(self.rates, other.rates, strict=True))
+        return self.replaced(rates=rates, guidance=other.guidance)
 
     @property
     def factor(self) -> int:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._napari.layer_metadata import marked
-from ..._napari.layer_planes import source_of_layer
+from ..._napari.layer_planes import LayerPlane, source_of_layer
 from ...inspection.samples import spread
 from ..common.own_layers import OwnLayers
 
-__all__ = ["put_decoded", "put_samples"]
+__all__ = ["put_bits", "put_decoded", "put_samples"]
 
 
 def put_decoded(
@@ -111,3 +111,15 @@ def _placed(original: Any, plane: tuple[int, ...]) -> dict[str, Any]:
         "units": original.units,
         "axis_labels": original.axis_labels,
     }
+
+
+def put_bits(layers: OwnLayers, plane: LayerPlane, bits: NDArray[np.float64], factor: int) -> Any:
+    """Show where the bits of a file went: an element for `factor` x `factor` pixels."""
+    options = {
+        "rgb": False,
+        "contrast_limits": (0.0, max(float(bits.max()), 1e-6)),
+        **plane.coarse_placement(factor),
+    }
+    return layers.put(
+        "image", plane, "bits", bits, {"plane": plane.index}, options, first={"colormap": "inferno", "opacity": 0.7}
+    )

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import gc
 import math
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+from magicgui.widgets import FloatSlider
+from napari.layers import Labels, Shapes
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox
 
 from ..._base.atomic import write_atomically
 from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
 from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
+from ..._napari.regions import region_mask
 from ...codecs.loading import release_models
 from ...codecs.part_names import NONE
 from ...codecs.registry import all_codecs, codec_named
+from ...container import ArrayKind
 from ...errors import UnsupportedArrayError
-from ...inspection.coding import CodingOptions, CodingResult, code_stack
+from ...imaging.importance import MASK_WEIGHT, mask_weights
+from ...imaging.planes import from_plane
+from ...inspection.coding import CodingOptions, CodingResult, bit_map, code_stack
 from ..common.base import GlcWidget
 from ..common.choices import allow, choice_of
 from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, no_model_of, quality_tip
@@ -29,7 +36,8 @@ from ..common.option_form import OptionForm
 from ..common.own_layers import OwnLayers
 from ..common.paths import path_to_save, suggested_name
 from ..common.result_table import ResultTable, Row
-from .layers import put_decoded, put_samples
+from .course import Course, CoursePlot, Moment
+from .layers import put_bits, put_decoded, put_samples
 
 __all__ = ["CodecWidget"]
 
@@ -48,14 +56,20 @@ class _Run:
     dtype: np.dtype[Any]
     plane: LayerPlane | None
     limits: tuple[float, float] | None
-    bpp: float | None
+    options: CodingOptions
     restoring: bool = False
+
+    @property
+    def searched(self) -> bool:
+        """Whether something else than a quality was asked for."""
+        return (self.options.bpp, self.options.size, self.options.distance) != (None, None, None)
 
     def notes(self, result: CodingResult) -> list[str]:
         """What a user should know of a result."""
         words = []
-        if self.bpp is not None and abs(result.bpp - self.bpp) > _MISSED * self.bpp:
-            words.append(f"The model comes no nearer to {self.bpp:g} bpp with this picture.")
+        bpp = self.options.bpp
+        if bpp is not None and abs(result.bpp - bpp) > _MISSED * bpp:
+            words.append(f"The model comes no nearer to {bpp:g} bpp with this picture.")
         if self.plane is not None and self.plane.index:
             words.append(f"Plane {', '.join(map(str, self.plane.index))} of the stack was coded.")
         if self.plane is None:
@@ -91,6 +105,7 @@ class CodecWidget(GlcWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Encode and decode")
         self._last: tuple[CodingResult, str] | None = None
+        self._optimising = False
         self._layers = OwnLayers(napari_viewer)
         self.source = self.add_layer_choice("&Layer", "The image layer to code")
         self.part = choice_of({"plane": "Plane on display", "layer": "Whole layer"})
@@ -101,8 +116,10 @@ class CodecWidget(GlcWidget):
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
         self.device = DeviceChoice()
         self.add_row("&Device", self.device, "Where the networks run; its list says why a device cannot be chosen")
-        self.rate_by = choice_of({"quality": "Quality", "bpp": "Target bpp"})
-        self.add_row("&Rate by", self.rate_by, "Set the quality, or search the one that comes nearest to a rate")
+        self.rate_by = choice_of(
+            {"quality": "Quality", "bpp": "Target bpp", "bytes": "Target bytes", "distance": "Target distance"}
+        )
+        self.add_row("&Rate by", self.rate_by, "Set the quality, or say what is wanted and let it be searched")
         self.quality = QualityField()
         self.add_row("&Quality", self.quality, quality_tip(self.codec.chosen))
         self.bpp = QDoubleSpinBox()
@@ -111,12 +128,32 @@ class CodecWidget(GlcWidget):
         self.bpp.setSingleStep(0.005)
         self.bpp.setValue(0.03)
         self.add_row("&Target bpp", self.bpp, "Wanted bits per pixel of the whole file; takes about nine encodings")
+        self.bytes = QSpinBox()
+        self.bytes.setRange(40, 100_000_000)
+        self.bytes.setSingleStep(500)
+        self.bytes.setValue(3000)
+        self.add_row("Target b&ytes", self.bytes, "Most bytes of the whole file, layer metadata included")
+        self.distance = QDoubleSpinBox()
+        self.distance.setRange(0.05, 5)
+        self.distance.setSingleStep(0.05)
+        self.distance.setValue(1.5)
+        self.add_row(
+            "Target &distance", self.distance, "The smallest file that looks as near, by squeezenet's features"
+        )
         self.options_form = OptionForm(self, all_codecs())
         self.decoding_form = OptionForm(self, all_codecs(), "decoding")
         self.samples = QSpinBox()
         self.samples.setRange(1, _MOST_SAMPLES)
         tip = "How many of the pictures the bytes stand for are decoded; where they differ, detail is made up"
         self.add_row("Sa&mples", self.samples, tip)
+        self.options_form.changed.connect(self._show_rows)
+        tip = "Shapes or labels whose pixels count more: bits move there"
+        self.region = self.add_layer_choice("Re&gion", tip, kinds=(Shapes, Labels), nothing="none")
+        self.weight = FloatSlider(value=MASK_WEIGHT, min=1, max=32, step=0.5)
+        tip = "How many times more a pixel of the region counts than another"
+        self.add_row("Region &weight", self.weight.native, tip)
+        self.bits = QCheckBox("as a layer")
+        self.add_row("&Bit map", self.bits, "Show where the bits of the file went")
 
         self.table = ResultTable("Results of the last run")
         self.table.setToolTip("Select cells and press Ctrl+C to copy them")
@@ -126,6 +163,10 @@ class CodecWidget(GlcWidget):
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.notes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.notes.setVisible(False)
+        self.course = CoursePlot(napari_viewer)
+        self.on_release(self.course.detach)
+        self.course.setVisible(False)
+        self.body.addWidget(self.course)
         self.body.addWidget(self.table)
         self.body.addWidget(self.notes)
         self.save_button = QPushButton("&Save as .glc ...")
@@ -133,7 +174,13 @@ class CodecWidget(GlcWidget):
         self.release_button = QPushButton("Rel&ease models")
         self.release_button.setToolTip("Free the memory of loaded models; the next run loads them again")
         self.release_button.clicked.connect(self.release)
-        for button in (self.save_button, self.release_button):
+        self._keep = threading.Event()
+        self.keep_button = QPushButton("&Keep what there is")
+        self.keep_button.setToolTip("End the optimisation here; the best so far is the result")
+        self.keep_button.clicked.connect(self.keep)
+        self.keep_button.setVisible(False)
+        self.add_below_run(self.keep_button)
+        for button in (self.save_button, self.release_button, self.keep_button):
             button.setAccessibleName(button.text().replace("&", ""))
         buttons = QHBoxLayout()
         buttons.addWidget(self.save_button)
@@ -153,17 +200,27 @@ class CodecWidget(GlcWidget):
         self.model.show_codecs([entry])
         self.quality.name("Quality", quality_tip(entry))
         costly = f"Codec {entry.name} optimises for every picture; a search would do that about nine times"
-        allow(self.rate_by, "bpp", costly if entry.capabilities.encode_cost == "fit" else "")
+        for wish in ("bpp", "bytes", "distance"):
+            allow(self.rate_by, wish, costly if entry.capabilities.encode_cost == "fit" else "")
         self._show_rows()
         self.refresh()
 
     def _show_rows(self) -> None:
-        by_bpp = self.rate_by.currentData() == "bpp"
-        self.form.setRowVisible(self.quality, not by_bpp)
-        self.form.setRowVisible(self.bpp, by_bpp)
+        rows = {"quality": self.quality, "bpp": self.bpp, "bytes": self.bytes, "distance": self.distance}
+        for wish, field in rows.items():
+            self.form.setRowVisible(field, self.rate_by.currentData() == wish)
+        self.form.setRowVisible(self.region, self.effort > 0)
+        self.form.setRowVisible(self.weight.native, self.effort > 0 and self.region.layer is not None)
+        self.form.setRowVisible(self.bits, self.codec.chosen.capabilities.coefficients)
         for form in (self.options_form, self.decoding_form):
             form.show_codec(self.codec.chosen.name)
         self.form.setRowVisible(self.samples, self.codec.chosen.capabilities.samples)
+
+    @property
+    def effort(self) -> int:
+        """Effort of an encoder that can optimise; 0 for others."""
+        entry = self.codec.chosen
+        return int(self.options_form.values(entry.name)["effort"]) if entry.capabilities.effort else 0
 
     def obstacle(self) -> str:
         """Why Run is not possible now; empty if it is."""
@@ -180,6 +237,8 @@ class CodecWidget(GlcWidget):
         self.form.setRowVisible(self.part, layer is not None and layer.ndim > 2)
         self.save_button.setEnabled(self._last is not None and not self.busy)
         self.release_button.setEnabled(not self.busy)
+        self.keep_button.setVisible(self.busy and self._optimising)
+        self.form.setRowVisible(self.weight.native, self.effort > 0 and self.region.layer is not None)
         if self._last is None:
             self.save_button.setToolTip("Run first")
         else:
@@ -190,12 +249,14 @@ class CodecWidget(GlcWidget):
 
     def options(self) -> CodingOptions:
         """What the fields say."""
-        codec = self.codec.chosen.name
+        codec, wish = self.codec.chosen.name, self.rate_by.currentData()
         return CodingOptions(
             codec=codec,
             model=self.model.chosen,
             quality=self.quality.value,
-            bpp=self.bpp.value() if self.rate_by.currentData() == "bpp" else None,
+            bpp=self.bpp.value() if wish == "bpp" else None,
+            size=self.bytes.value() if wish == "bytes" else None,
+            distance=self.distance.value() if wish == "distance" else None,
             device=self.device.device,
             options=self.options_form.values(codec),
             decoding=self.decoding_form.values(codec),
@@ -218,21 +279,73 @@ class CodecWidget(GlcWidget):
         limits, metadata = coded_range(layer, np.dtype(data.dtype)), metadata_of_layer(layer, plane)
         axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb) if plane is None else plane.axes
 
+        importance = self._importance(layer, plane)
+        keep = self._keep = threading.Event()
+        whole = None if plane is None else plane.shape
+        self._optimising = self.effort > 0
+
         def work(report: Report) -> CodingResult:
             # here and not before, since reading may take long and fail in any way
             samples = data if plane is None else plane.read()
-            return code_stack(samples, axes, options, limits=limits, metadata=metadata, progress=report)
+            return code_stack(
+                samples,
+                axes,
+                options,
+                limits=limits,
+                metadata=metadata,
+                progress=report,
+                importance=importance,
+                watch=Course(report, whole, keep) if self._optimising else None,
+                shown=report.show,
+            )
 
         restoring = codec_named(options.codec).options.made(options.codec, options.options).encoder != NONE
-        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options.bpp, restoring)
-        self.start(work, f"Coding {run.name}", lambda result: self._show(result, run))
+        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options, restoring)
+        self.course.begin()
+        self.course.setVisible(self._optimising)
+        title = f"Coding {run.name}"
+        self.start(work, title, lambda result: self._show(result, run), shown=lambda what: self._follow(what, run))
+
+    def _importance(self, layer: Any, plane: LayerPlane | None) -> NDArray[np.float32] | None:
+        """Weights of the pixels of what is to be coded."""
+        region = self.region.layer
+        if region is None or not self.effort:
+            return None
+        return mask_weights(region_mask(region, layer, None if plane is None else plane.index), self.weight.value)
+
+    def _follow(self, what: Moment | NDArray[Any], run: _Run) -> None:
+        """Show how an optimisation goes, or what a decoder that works in steps has so far."""
+        if isinstance(what, Moment):
+            self._show_course(what, run)
+        elif run.layer in self.viewer.layers:
+            self._show_unfinished(what, run)
+
+    def _show_course(self, moment: Moment, run: _Run) -> None:
+        self.course.add(moment)
+        standing = moment.standing
+        self.tell(
+            f"Coding {run.name}: {standing.best_bytes:,} bytes at distance {standing.best_distance:.4f} "
+            f"after {moment.seconds:.0f} s ..."
+        )
+        if moment.pixels is not None and run.plane is not None and run.layer in self.viewer.layers:
+            pixels = moment.pixels if run.plane.rgb else from_plane(moment.pixels, ArrayKind.GREY8)
+            self._show_unfinished(run.plane.restored(pixels), run)
+
+    def _show_unfinished(self, pixels: Any, run: _Run) -> None:
+        facts = decoded_facts({"codec": run.options.codec, "unfinished": True})
+        put_decoded(self._layers, run.layer, pixels, facts, () if run.plane is None else run.plane.index)
+
+    def keep(self) -> None:
+        """End the optimisation under way; the best so far is the result."""
+        self._keep.set()
+        self.tell("Keeping what there is ...")
 
     def _whole(self, layer: Any) -> bool:
         return bool(layer.ndim > 2 and self.part.currentData() == "layer")
 
     def _show(self, result: CodingResult, run: _Run) -> None:
         self._last = (result, run.name)
-        self.table.show_rows(_rows(result, searched=run.bpp is not None))
+        self.table.show_rows(_rows(result, searched=run.searched))
         words = run.notes(result)
         if run.layer in self.viewer.layers:
             index = () if run.plane is None else run.plane.index
@@ -240,6 +353,9 @@ class CodecWidget(GlcWidget):
             put_decoded(self._layers, run.layer, result.pixels, facts, index)
             if result.samples is not None:
                 put_samples(self._layers, run.layer, result.samples, facts, index)
+            bits = bit_map(result) if self.bits.isChecked() and run.plane is not None else None
+            if bits is not None and run.plane is not None:
+                put_bits(self._layers, run.plane, *bits)
         else:
             words.append("Its layer was removed meanwhile, so no layer was added; the result can be saved.")
         # the status line may have to say what hinders the next run

@@ -146,6 +146,12 @@ class GlcWidget(QWidget):
         (self.form if form is None else form).addRow(label, field)
         return field
 
+    def add_below_run(self, button: QPushButton) -> None:
+        """Put a button on a line of its own below Run and Cancel."""
+        lines = self.layout()
+        assert isinstance(lines, QVBoxLayout)
+        lines.insertWidget(lines.indexOf(self.progress), button)
+
     def give_mnemonics(self) -> None:
         """Give every visible label of the main form that lacks one a key of its own, if a letter is left."""
         labels = []

@@ -24,6 +24,8 @@ class LayerChoice(QComboBox):
         Qt parent.
     kinds
         Layer classes to list.
+    nothing
+        Words of a first item for no layer, which is chosen until somebody chooses another; empty for none.
 
     Attributes
     ----------
@@ -33,10 +35,12 @@ class LayerChoice(QComboBox):
 
     changed = Signal()
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None, kinds: tuple[type, ...] = (Image,)) -> None:
+    def __init__(
+        self, viewer: Any, parent: QWidget | None = None, kinds: tuple[type, ...] = (Image,), nothing: str = ""
+    ) -> None:
         super().__init__(parent)
-        self._viewer, self._kinds = viewer, kinds
-        self._layers: list[Any] = []
+        self._viewer, self._kinds, self._nothing = viewer, kinds, nothing
+        self._layers: list[Any] = [None] if nothing else []
         # long names must not widen the dock
         narrow(self)
         self._events = viewer.layers.events
@@ -67,13 +71,16 @@ class LayerChoice(QComboBox):
         # a widget that opens looks at pictures, not at what another widget made of them
         pictures = [layer for layer in layers if not _is_result(layer)] or layers
         latest = pictures[-1] if pictures else None
+        if self._nothing:
+            layers = [None, *layers]
+            pictures, latest = [], None
         wanted = before if before in layers else active if active in pictures else latest
         blocked = self.blockSignals(True)
         self.clear()
         self._layers = layers
         for layer in layers:
-            self.addItem(layer.name)
-        self.setCurrentIndex(layers.index(wanted) if wanted is not None else -1)
+            self.addItem(self._nothing if layer is None else layer.name)
+        self.setCurrentIndex(layers.index(wanted) if wanted in layers else -1)
         self.blockSignals(blocked)
         if wanted is not before:
             self.changed.emit()

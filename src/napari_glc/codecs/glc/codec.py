@@ -302,7 +302,7 @@ class GlcCodec:
             The one that paints; ``None`` for the model's own.
         """
         position = _position(quality, self.config)
-        paint = self.net.generate if generator is None else generator
+        paint = self.generators.chosen(None) if generator is None else generator
         return self.walk.synthesise(
             box,
             grid.plane,
@@ -351,6 +351,15 @@ class GlcCodec:
     def coded_latent(self, plane: Plane, quality: float, tile: int, progress: Progress) -> CodedLatent:
         """See :func:`napari_glc.codecs.glc.views.coded_latent`."""
         return coded_latent(self, plane, quality, tile, progress)
+
+    @torch.inference_mode()
+    def bits_of(self, read_chunk: ReadChunk, coding: PlaneCoding) -> NDArray[np.float64]:
+        """Bits at each latent position ``(h, w)`` of a plane that is coded already."""
+        tiles = []
+        for number, box in enumerate(coding.grid):
+            area = self.area(box)
+            tiles.append(self.coder.read(read_chunk(number), area.height, area.width, steps(coding.quality)))
+        return coefficient_bits(self, coding.grid, tiles)
 
 
 def _position(quality: float, config: GlcConfig) -> float:

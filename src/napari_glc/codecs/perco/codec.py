@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..._base.interruption import checkpoint, watch
-from ..._base.progress import Progress, shifted
+from ..._base.onlooking import offer
+from ..._base.progress import Progress, no_progress, shifted
 from ...container import Box, TileGrid
 from ...entropy.packed import read_packed, write_packed
 from ...errors import DamagedFileError, OptionError
@@ -255,27 +256,36 @@ class PercoCodec:
         each = 1 + chosen.steps
         total = each * len(todo) + len(self._painting.blocks(self._painting.aligned(box)))
         latent = torch.zeros(1, self.config.latent_channels, seen.height, seen.width)
+
+        def show(expected: Callable[[], Tensor]) -> None:
+            if len(todo) == 1:
+                offer(lambda: self._pixels(expected().cpu(), todo[0][1], box, grid, no_progress))
+
         for done, (number, window) in enumerate(todo):
             report = shifted(progress, each * done, total)
             key = (number, chosen)
             part = None if cache is None else cache.get(key)
             if part is None:
-                part = self._window(read_chunk, coding, window, chosen, sample, cache, report)
+                part = self._window(read_chunk, coding, window, chosen, sample, cache, report, show)
                 if cache is not None:
                     cache[key] = part
             common = window.cut(seen)
             share = torch.from_numpy(weights(window, whole.height, whole.width)[common.relative_to(window).slices])
             inside = part[(..., *common.relative_to(window).slices)]
             latent[(..., *common.relative_to(seen).slices)] += share * inside
-        pixels = self._painting.synthesise(
-            box,
-            grid.plane,
-            lambda area: latent[(..., *area.relative_to(seen).slices)],
-            self.autoencoder.generate,
-            shifted(progress, each * len(todo), total),
-        )
+        pixels = self._pixels(latent, seen, box, grid, shifted(progress, each * len(todo), total))
         progress(total, total)
         return pixels
+
+    def _pixels(self, latent: Tensor, area: Box, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+        """Pixels of a region from the latent of all that they depend on."""
+        return self._painting.synthesise(
+            box,
+            grid.plane,
+            lambda part: latent[(..., *part.relative_to(area).slices)],
+            self.autoencoder.generate,
+            progress,
+        )
 
     def _chosen(self, coding: PlaneCoding, decoding: Any, preview: bool) -> PercoDecoding:
         """Steps and guidance, all defaults replaced by what they stand for; no steps for a preview."""
@@ -294,6 +304,7 @@ class PercoCodec:
         sample: int,
         cache: TileCache | None,
         progress: Progress,
+        show: Callable[[Callable[[], Tensor]], None],
     ) -> Tensor:
         """The latent of a window, ``(1, C, h, w)`` on the CPU."""
         progress(0, chosen.steps)
@@ -313,6 +324,7 @@ class PercoCodec:
             steps=chosen.steps,
             guidance=chosen.guidance,
             progress=lambda done, _: progress(1 + done, chosen.steps),
+            show=show,
         )
         return latent.cpu()
 

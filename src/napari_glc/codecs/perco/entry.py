@@ -23,7 +23,7 @@ ENTRY = CodecEntry(
         "Painted by a diffusion model from a few hundred bytes: layout and colours are of the original, all detail "
         "is invented. Never for measurements, evidence or diagnosis."
     ),
-    mark="painted",
+    mark="invented",
     plot=PlotStyle("#7a3b8f", "s", ":"),
     capabilities=Capabilities(rate="levels", preview=True, samples=True, rate_steps=True),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,6 +23,10 @@ def noise_levels(steps: int) -> list[float]:
     return [_FIRST * (1 - step / steps) for step in range(steps)] + [0.0]
 
 
+def _nobody(_: Callable[[], Tensor]) -> None:
+    pass
+
+
 def painted(
     net: PercoNetwork,
     conditions: Conditions,
@@ -31,6 +37,7 @@ def painted(
     steps: int,
     guidance: float,
     progress: Progress,
+    show: Callable[[Callable[[], Tensor]], None] = _nobody,
 ) -> Tensor:
     """A latent ``(1, C, h, w)`` that fits the conditions.
 
@@ -55,6 +62,8 @@ def painted(
         How much the description counts.
     progress
         Called before each step.
+    show
+        Called in each step with a function that gives the latent as it is expected to become.
     """
     guided = guidance != 1
     hints = net.denoiser.hints(conditions, description)
@@ -73,5 +82,13 @@ def painted(
         if guided:
             told, untold = velocity.chunk(2)
             velocity = torch.lerp(untold, told, guidance)
+        show(partial(_latent, net, conditions, rate, residual, velocity, now))
         residual = math.cos(now - then) * residual - math.sin(now - then) * velocity
-    return conditions.mean + net.residual_deviation[rate] * residual
+    return _latent(net, conditions, rate, residual, residual, 0.0)
+
+
+def _latent(
+    net: PercoNetwork, conditions: Conditions, rate: int, residual: Tensor, velocity: Tensor, t: float
+) -> Tensor:
+    """The latent, all noise taken out at once."""
+    return conditions.mean + net.residual_deviation[rate] * (math.cos(t) * residual - math.sin(t) * velocity)

@@ -5,18 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...errors import ModelError
+from ...models import ModelFile, find_model
+from ...networks.kl import KlAutoencoder
+from ...networks.kl_config import KlConfig
+from ...networks.kl_network import kl_network
+from ...networks.kl_published import PublishedKlAutoencoder
 from ...networks.perco import Conditions, PercoNetwork
 from ...networks.perco_config import PercoConfig
 from ...training.config import Positive, Share, StageConfig
 from ...training.trainer import Trainer
 from .index_coder import count_levels, level_weights
 from .latent_crops import LatentCrops
+from .sampling import noise_levels
 
 __all__ = ["PercoStage", "PercoTrainer"]
 
@@ -32,22 +40,25 @@ _LEVEL = (-0.3, 1.3)
 
 
 class PercoStage(StageConfig, frozen=True, kw_only=True):
-    """One stage; see also :class:`~napari_glc.training.config.StageConfig`, whose weights of picture losses are unused.
+    """One stage; see also :class:`~napari_glc.training.config.StageConfig`. Weights of picture losses serve ``few``.
 
     Parameters
     ----------
     name
         ``hyper``: hyper-encoder and hyper-decoder, by the squared error of the predicted mean alone; ``diffusion``:
-        everything.
+        everything; ``few``: the denoiser alone, by the pictures that a few steps paint.
     latents
         How many crops are encoded, once for all stages.
     unknown
         How often the denoiser does not know the description.
+    most_steps
+        Of stage ``few``: pictures are painted in one to so many steps.
     """
 
-    name: Literal["hyper", "diffusion"]
+    name: Literal["hyper", "diffusion", "few"]
     latents: Positive = 12000
     unknown: Share = 0.1
+    most_steps: Positive = 4
 
     def shortened(self, steps: int) -> PercoStage:
         """See the base class; few latents as well."""
@@ -69,6 +80,11 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
     The predicted mean learns by its squared error, that of each rate in units of what is left at that rate, so low
     rates do not outweigh high ones. The denoiser paints what is left, in the same units; its gradients reach the
     hyper-encoder through the features and the description, not through the residual.
+
+    In stage ``few`` the denoiser learns to end in few steps. It is led along its own way, up to a step at which its
+    expectation is decoded and compared with what the true latent decodes to, by absolute error, features and an
+    adversary: a blur, which is what an expectation looks like early on, does not please the last two. Gradients go
+    through that one step (as in Yin et al. 2024, DMD2, section 4.5, where the student's own way is taken too).
     """
 
     stage_config = PercoStage
@@ -78,6 +94,14 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
         """The network with random weights."""
         assert isinstance(self.config.network, PercoConfig)
         return PercoNetwork(self.config.network)
+
+    def _start_from(self, model: ModelFile) -> None:
+        """Start from a model whose sampler may be set otherwise."""
+        assert isinstance(self.config.network, PercoConfig)
+        wanted = self.config.network
+        if model.network_config(PercoConfig).sampled_like(wanted) != wanted:
+            raise ModelError(f"{model.path} holds another network than the one this configuration trains")
+        self.net.load_state_dict(model.load(), strict=True)
 
     def batches(self, stage: PercoStage, seed: int) -> Callable[[int], Tensor]:
         """Crops of latents, encoded at the first time."""
@@ -96,8 +120,8 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
 
     def learning(self, stage: PercoStage) -> list[nn.Parameter]:
         """Enter a stage: which parameters learn in it."""
-        self.net.requires_grad_(True)
-        self.net.denoiser.requires_grad_(stage.name == "diffusion")
+        self.net.requires_grad_(stage.name != "few")
+        self.net.denoiser.requires_grad_(stage.name != "hyper")
         return [p for p in self.net.parameters() if p.requires_grad]
 
     def copied(self, net: PercoNetwork) -> list[Tensor]:
@@ -106,6 +130,8 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
 
     def loss(self, stage: PercoStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch of latents and its parts."""
+        if stage.name == "few":
+            return self._painted_loss(stage, batch)
         with self.autocast():
             coded = self._code(batch)
         left = batch - coded.conditions.mean
@@ -125,6 +151,8 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
         rates = torch.arange(len(latent), device=latent.device) * len(net.quantizers) // len(latent)
         parts = []
         for rate, quantizer in enumerate(net.quantizers):
+            if not (rates == rate).any():
+                continue
             mine = {stride: feature[rates == rate] for stride, feature in features.items()}
             parts.append(net.hyper_decoder(quantizer(net.hyper_encoder.hyper_latent(mine, rate).float()), rate))
         mean = torch.cat([part.mean for part in parts]).float()
@@ -134,11 +162,11 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
         return _Coded(Conditions(mean, (eighth, sixteenth, half)), description, rates)
 
     def _errors(self, left: Tensor, rates: Tensor) -> Tensor:
-        """Mean squared error of each rate."""
+        """Mean squared error of each rate; what it was so far of one that the batch lacks."""
         each = left.square().mean((1, 2, 3))
-        count = len(self.net.quantizers)
-        sums = torch.zeros(count, device=left.device).index_add(0, rates, each)
-        return sums / torch.bincount(rates, minlength=count)
+        sums = torch.zeros(len(self.net.quantizers), device=left.device).index_add(0, rates, each)
+        counts = torch.bincount(rates, minlength=len(sums))
+        return torch.where(counts > 0, sums / counts.clamp_min(1), self.net.residual_deviation.square())
 
     @torch.no_grad()
     def _follow_deviation(self, errors: Tensor) -> Tensor:
@@ -169,9 +197,50 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
         }
         return error.mean(), record
 
+    def _painted_loss(self, stage: PercoStage, latent: Tensor) -> tuple[Tensor, dict[str, float]]:
+        net, count = self.net, len(latent)
+        with torch.no_grad(), self.autocast():
+            coded = self._code(latent)
+        # drawn on the CPU: the same numbers on every device
+        steps = int(torch.randint(1, stage.most_steps + 1, ()))
+        last = int(torch.randint(steps, ()))
+        residual = torch.randn(latent.shape).to(latent.device).contiguous(memory_format=torch.channels_last)
+        unknown = (torch.rand(count, 1, 1, 1) < stage.unknown).to(latent.device)
+        description = torch.where(unknown, net.denoiser.unknown, coded.description)
+        levels = noise_levels(steps)
+
+        def turned(residual: Tensor, now: float, then: float) -> Tensor:
+            with self.autocast():
+                t = torch.full((count,), now, device=latent.device)
+                velocity = net.velocity(residual, coded.conditions, description, t, coded.rates).float()
+            return math.cos(now - then) * residual - math.sin(now - then) * velocity
+
+        with torch.no_grad():
+            for now, then in zip(levels[:last], levels[1:], strict=False):
+                residual = turned(residual, now, then)
+        deviation = net.residual_deviation[coded.rates][:, None, None, None]
+        expected = coded.conditions.mean + deviation * turned(residual, levels[last], 0.0)
+        with self.autocast():
+            with torch.no_grad():
+                picture = self._autoencoder.generate(latent).float().clamp(-1, 1)
+            restored = self._autoencoder.generate(expected)
+        loss, record = self.compare(stage, picture, restored)
+        return loss, record | {"painted_in": steps, "compared_at": levels[last]}
+
+    @cached_property
+    def _autoencoder(self) -> KlAutoencoder | PublishedKlAutoencoder:
+        """What decodes the latent; it learns nothing."""
+        model = find_model(self.net.config.autoencoder)
+        network = kl_network(model.network_config(KlConfig))
+        network.load_state_dict(model.load())
+        network.eval().requires_grad_(False)
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
     @torch.inference_mode()
     def finish_stage(self, stage: PercoStage) -> None:
         """Count the levels of the averaged network, which are coded with what is counted."""
+        if stage.name == "few":
+            return
         net, crops = self.average, self.batches(stage.replaced(batch=_COUNTED_AT_ONCE), seed=0)
         rates = self.net.config.rates
         counted = np.zeros(net.level_tables().shape, np.int64)

@@ -28,10 +28,12 @@ from ...networks.config import VqganConfig
 from ...networks.fixed_point import to_fixed_point
 from ...networks.index_map import IndexMapNetwork
 from ...networks.index_transformer import IndexTransformer
+from ...networks.narrow_floats import narrowed
 from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from ..index_mapped import DamagedMap, IndexMap
+from .effort import optimised_map
 from .filling import fill_map, methods_of
 from .index_coders import AdaptiveCoder, DeflateCoder, FixedCoder, IndexCoder, Tick, TransformerCoder, check_streams
 from .options import AUTO, INDEX_CODERS
@@ -69,6 +71,9 @@ class VqganCodec:
         self.transformer = net.transformer
         net.transformer = None
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.autoencoder.kind == "compact":
+            net.generator = narrowed(net.generator, device)
+            watch(net.generator)
         self.net = net
         margins = [
             None if reach is None else config.factor * reach
@@ -144,6 +149,10 @@ class VqganCodec:
         usable = self.transformer is not None and bool(self.transformer.config.reaches)
         return [name for name in INDEX_CODERS if usable or name != "transformer"]
 
+    def coders(self, wanted: str) -> list[IndexCoder]:
+        """The index coders that are tried if one, or ``"auto"``, is asked for."""
+        return [self.coder(name) for name in self._candidates(wanted)]
+
     # -- encoding ---------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -178,6 +187,9 @@ class VqganCodec:
             From :meth:`analyse`, if it is at hand.
         """
         grid = coding.grid
+        if coding.effort:
+            worked = optimised_map(self, plane, coding, progress, tiles, analysed)
+            return self.write_map(worked, coding, no_progress, tiles)
         box = grid.around(tiles)
         blocks = len(self.walk.blocks(self.walk.aligned(box)))
         total = blocks + len(self._candidates(coding.options.index_coder)) * len(grid if tiles is None else tiles)

@@ -20,5 +20,5 @@ ENTRY = CodecEntry(
     trainer="napari_glc.codecs.vqgan.trainer:VqganTrainer",
     checkpoints="napari_glc.codecs.vqgan.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#d1792c", "s", "--"),
-    capabilities=Capabilities(rate="levels", lossy_packets=True, index_map=True, rate_steps=True),
+    capabilities=Capabilities(rate="levels", lossy_packets=True, index_map=True, rate_steps=True, effort=True),
 )

@@ -21,7 +21,8 @@ from ...entropy.categorical import LEAST_BITS, CategoricalReader, CategoricalWri
 from ...entropy.deflated import read_deflated, write_deflated
 from ...entropy.packed import packed_size, read_packed, write_packed
 from ...errors import DamagedFileError, SymbolMismatchError
-from ...networks.fixed_attention import MASKED, exponentials
+from ...networks.fixed_attention import exponentials
+from ...networks.fixed_waves import fixed_waves
 from ...networks.index_transformer import IndexTransformer
 from ...networks.index_waves import IndexWaves, wave_order
 
@@ -212,6 +213,29 @@ class TransformerCoder:
             bits.ravel()[positions[known]] = spent
         return bits
 
+    def option_bits(
+        self, indices: IndexMap, options: IndexMap, packet: IndexMap, count: int, level: int, tick: Tick
+    ) -> NDArray[np.float64]:
+        """Bits of what a position could hold instead ``(H, W, k)``, all other positions as they are.
+
+        Parameters
+        ----------
+        indices, packet, count, level, tick
+            See :meth:`IndexCoder.write`.
+        options
+            Indices ``(H, W, k)``.
+        """
+        own = [packet == number for number in range(count)]
+        maps = torch.from_numpy(np.stack([np.where(mine, indices, -1) for mine in own]))
+        bits = np.empty(options.shape)
+        for positions, logits in self._all_logits(maps, level):
+            tick()
+            weights = self._weights(logits[packet.ravel()[positions], np.arange(len(positions))])
+            wanted = options.reshape(-1, options.shape[-1])[positions]
+            spent = np.log2(weights.sum(-1, keepdims=True) / np.take_along_axis(weights, wanted, -1))
+            bits.reshape(-1, options.shape[-1])[positions] = spent
+        return bits
+
     def _all_logits(self, maps: Tensor, level: int) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Positions and logits wave by wave when all indices are known; the same integers either way."""
         _, height, width = maps.shape
@@ -219,10 +243,11 @@ class TransformerCoder:
             for positions, logits in IndexWaves(self.fixed, maps, level):
                 yield positions.numpy(), logits
             return
-        features = self.fixed.map_features(maps, level, masked=MASKED).flatten(1, 2)
+        waves = fixed_waves(self.fixed)
+        features = waves.map_features(self.fixed, maps, level).flatten(1, 2)
         for positions in wave_order(height, width, self.reach):
             if len(positions):
-                yield positions.numpy(), self.fixed.logits(features[:, positions], level)
+                yield positions.numpy(), waves.logits(features[:, positions], level)
 
     def read(self, streams: Sequence[bytes | None], packet: IndexMap, level: int, tick: Tick) -> IndexMap:
         """See :meth:`IndexCoder.read`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
-from ..options import CodecOptions, Knob
+from ..options import EFFORT, CodecOptions, Knob
 
 __all__ = ["AUTO", "INDEX_CODERS", "MAX_PACKETS", "VqganOptions"]
 
@@ -28,6 +28,8 @@ class VqganOptions(CodecOptions):
         How the index map is coded without loss.
     packets
         Parts of each tile that can be lost one without the other.
+    effort
+        See :mod:`napari_glc.codecs.vqgan.effort`.
     """
 
     index_coder: Annotated[
@@ -37,6 +39,7 @@ class VqganOptions(CodecOptions):
     packets: Annotated[
         int, Knob("parts of each tile that can be lost one without the other", least=1, most=MAX_PACKETS)
     ] = 1
+    effort: Annotated[int, EFFORT] = 0
 
     def pack(self) -> bytes:
         """One byte, the number of the index coder; none for the transformer, which is nearly always the smallest."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from ..._base.atomic import write_atomically
 from ...errors import OptionError
 from ..file import ModelFile
-from ..registry import embedded_models, model_folder
+from ..part import PartFile
+from ..registry import embedded_models, embedded_parts, model_folder
 
 __all__ = ["Provenance", "provenance_of", "remove_model"]
 
@@ -62,8 +63,8 @@ def provenance_of(model: ModelFile) -> Provenance | None:
         return None
 
 
-def remove_model(model: ModelFile) -> None:
-    """Delete a model from the user's folder.
+def remove_model(model: ModelFile | PartFile) -> None:
+    """Delete a model, or a part for one, from the user's folder.
 
     Raises
     ------
@@ -72,7 +73,8 @@ def remove_model(model: ModelFile) -> None:
     OSError
         If it cannot be deleted.
     """
-    if model.path in {embedded.path for embedded in embedded_models()}:
+    embedded = {found.path for found in embedded_models()} | {part.path for part in embedded_parts()}
+    if model.path in embedded:
         raise OptionError(f"{model.name!r} ships with the package and stays")
     if model.path.parent.resolve() != model_folder().resolve():
         raise OptionError(

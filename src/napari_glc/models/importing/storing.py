@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..._base.atomic import write_atomically
 from ...errors import ModelError, OptionError
 from ..file import ModelFile, read_model, write_model
-from ..registry import embedded_models, model_folder
+from ..part import PartFile, read_part
+from ..registry import embedded_models, embedded_parts, model_folder
 from .conversion import Converted
 from .provenance import Provenance
 
-__all__ = ["checked_name", "lasting_config", "store"]
+__all__ = ["checked_name", "lasting_config", "store", "store_part"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -47,6 +49,38 @@ def checked_name(name: str, *, replace: bool) -> str:
             f"there is a model {name!r} already: choose another name with --as, or replace it with --replace"
         )
     return name
+
+
+def store_part(path: Path, *, replace: bool) -> PartFile:
+    """Copy a part for a model into the user's folder, under its own name.
+
+    Parameters
+    ----------
+    path
+        The part, as ``glc train`` writes it.
+    replace
+        Whether a file of that name may go.
+
+    Raises
+    ------
+    ModelError
+        If it is no part.
+    OptionError
+        If its name cannot be given, or is taken.
+    OSError
+        If the folder cannot be written.
+    """
+    part = read_part(path)
+    if part is None:
+        raise ModelError(f"{path} is a model, not a part for one: put it into {model_folder()}")
+    target = model_folder() / f"{checked_name(part.name, replace=replace)}.safetensors"
+    if part.name in {embedded.name for embedded in embedded_parts()}:
+        raise OptionError(f"{part.name!r} ships with the package; train yours under another name")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, path.read_bytes())
+    stored = read_part(target)
+    assert stored is not None
+    return stored
 
 
 def store(found: Converted, name: str, provenance: Provenance) -> ModelFile:

@@ -7,18 +7,18 @@ falls until the choice is certain; the last iterations round as the writer does.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-__all__ = ["Annealing", "Step", "anneal"]
+from ...optimising.steering import Step
 
-_WARM, _COOLING = 0.1, 2.0
-"""Temperature at the beginning, and by which power of e it falls. At the 0.5 of the paper, which takes 2000 iterations,
-one coefficient in seven is rounded to the farther integer: a few dozen iterations do not make up for that."""
+__all__ = ["Annealing", "anneal"]
+
+_COLD = 0.012
+"""Temperature at the end: nearly every choice is certain."""
 _HARD = 0.1
 """Share of the iterations that round, at the end."""
 _SLOWER_FROM, _SLOWER = 0.8, 0.3
@@ -35,35 +35,17 @@ class Annealing:
         Number of steps.
     learning_rate
         Of Adam, in quantisation steps.
+    warmth
+        Temperature at the beginning. At the 0.5 of the paper, which takes 2000 iterations, one coefficient in seven is
+        rounded to the farther integer: a few dozen iterations do not make up for that.
     seed
         Of the random roundings.
     """
 
     iterations: int
     learning_rate: float
+    warmth: float
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Step:
-    """The state after one iteration.
-
-    Attributes
-    ----------
-    iteration
-        Iterations done.
-    distance
-        Distortion of what was rendered.
-    look
-        The part of it that is the distance of features.
-    bits
-        Estimated bits of it.
-    """
-
-    iteration: int
-    distance: float
-    look: float
-    bits: float
 
 
 Quantiser = Callable[[int, Tensor], Tensor]
@@ -103,9 +85,8 @@ def anneal(
             done = iteration / how.iterations
             for group in optimizer.param_groups:
                 group["lr"] = how.learning_rate * (_SLOWER if done >= _SLOWER_FROM else 1.0)
-            quantise = _Rounding(
-                variables, None if done >= 1 - _HARD else _WARM * math.exp(-_COOLING * done), generator
-            )
+            temperature = how.warmth * (_COLD / how.warmth) ** done
+            quantise = _Rounding(variables, None if done >= 1 - _HARD else temperature, generator)
             with torch.enable_grad():
                 distance, look, bits = evaluate(quantise)
                 loss = distance + price() * bits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,15 +18,39 @@ from ....entropy.scales import LOG_SCALE_MAX, LOG_SCALE_MIN, level_thresholds
 from ....networks.glc import GlcNetwork
 from ....networks.prior import MIN_QUANT_STEP, PriorParameters, StepVisitor
 from ....networks.quadtree import STEPS, merge_quarters, spread_quarters, step_mask
+from ...optimising.loss import Distortion, fast_precision
+from ...optimising.views import VIEWS
 from .annealing import Quantiser
-from .loss import Distortion, fast_precision
-from .views import VIEWS
 
-__all__ = ["Block", "prior_parameters"]
+__all__ = ["Block", "Slopes", "prior_parameters"]
 
 _FRACTION_BITS = 24
 _SKIPPED_BELOW = float(level_thresholds(_FRACTION_BITS, logarithmic=True)[0]) / 2**_FRACTION_BITS
 """Logarithm of the scale below which a symbol is not coded."""
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """What is known of a choice of symbols.
+
+    Attributes
+    ----------
+    distance, look, bits
+        Distortion, distance of features, estimated bits.
+    slopes
+        Of the distortion and the priced bits of all *other* symbols by each symbol, ``(1, N/4, h, w)`` a coding step.
+    deviations
+        Standard deviations of the symbols; 0 where none is coded.
+    means
+        What is added to the symbols.
+    """
+
+    distance: float
+    look: float
+    bits: float
+    slopes: list[Tensor]
+    deviations: list[Tensor]
+    means: list[Tensor]
 
 
 def prior_parameters(net: GlcNetwork, hyper_indices: NDArray[np.int64], position: float) -> PriorParameters:
@@ -55,6 +81,8 @@ class Block:
         Dequantised coefficients of `seen`, ``(1, N, h, w)``.
     distortion
         Of the picture of `seen`.
+    views
+        In how many ways it is looked at in turns.
     """
 
     def __init__(
@@ -66,9 +94,10 @@ class Block:
         seen: Box,
         surroundings: Tensor,
         distortion: Distortion,
+        views: int = len(VIEWS),
     ) -> None:
         self.net, self.position, self.parameters, self.distortion = net, position, parameters, distortion
-        self._turn = 0
+        self._turn, self._views = 0, VIEWS[:views]
         self.place = coded.relative_to(seen)
         self.surroundings = surroundings.clone()
         self.surroundings[(..., *self.place.slices)] = 0
@@ -91,11 +120,45 @@ class Block:
 
         Every time, the picture is looked at in another way.
         """
-        y_hat, bits = self._code(quantise)
+        y_hat, bits = self.code(quantise)
         picture = self._render(y_hat * self.parameters.quant_step)
-        distance, look = self.distortion(picture, VIEWS[self._turn % len(VIEWS)])
+        distance, look = self.distortion(picture, self._views[self._turn % len(self._views)])
         self._turn += 1
         return distance, look, bits
+
+    def slopes(self, symbols: list[Tensor], price: float, *, needed: bool = True) -> Slopes:
+        """What symbols cost, and how the cost of everything else changes with each of them.
+
+        Parameters
+        ----------
+        symbols
+            Whole numbers, ``(1, N/4, h, w)`` for each coding step.
+        price
+            Of a bit.
+        needed
+            Whether the slopes are, which take twice the time of the rest; else they are 0.
+        """
+        variables = [part.detach().clone().requires_grad_() for part in symbols]
+        deviations: list[Tensor] = []
+        means: list[Tensor] = []
+        own: list[Tensor] = []
+
+        def visit(step: int, mask: Tensor, scale: Tensor, mean: Tensor) -> Tensor:
+            mean, deviation, kept = self._step(mask, scale, mean)
+            taken = variables[step] * kept
+            own.append((gaussian_bits(taken.detach(), deviation) * kept).sum())
+            deviations.append(torch.where(kept > 0, deviation.detach(), torch.zeros_like(deviation)))
+            means.append(mean.detach())
+            return spread_quarters(taken + mean, mask)
+
+        with torch.set_grad_enabled(needed):
+            picture = self._render(self._run(visit) * self.parameters.quant_step)
+            distance, look = self.distortion(picture)
+            bits = torch.stack(own).sum()
+            if needed:
+                (distance + price * bits).backward()
+        gradients = [torch.zeros_like(v) if v.grad is None else v.grad for v in variables]
+        return Slopes(float(distance.detach()), look, float(bits.detach()), gradients, deviations, means)
 
     def _step(self, mask: Tensor, scale: Tensor, mean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Means and standard deviations of the symbols of a step, ``(1, N/4, h, w)``, and 1 where there are any."""
@@ -110,7 +173,8 @@ class Block:
         with fast_precision(self.surroundings.device):
             return self.net.code_steps(self.parameters, visit).float()
 
-    def _code(self, quantise: Quantiser) -> tuple[Tensor, Tensor]:
+    def code(self, quantise: Quantiser) -> tuple[Tensor, Tensor]:
+        """Dequantised coefficients in quantisation steps and estimated bits of what a way of rounding leads to."""
         bits: list[Tensor] = []
 
         def visit(step: int, mask: Tensor, scale: Tensor, mean: Tensor) -> Tensor:

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,17 +24,16 @@ from ...._base.interruption import checkpoint
 from ...._base.progress import Progress, no_progress
 from ...._base.quality import steps
 from ....container import Box, TileGrid
-from ....imaging.planes import padded_crop
-from ....metrics.feature_distance import FeatureDistance, SqueezeNetFeatures
 from ....networks.config import GlcConfig
 from ....networks.glc import GlcNetwork
 from ....networks.prior import PriorParameters
 from ...goals import Standing
+from ...optimising.aims import Aim, AsNear, Cheapest, Found, Within
+from ...optimising.loss import Distortion, distortion_of
 from ..symbols import RATE_STEPS, Rounding, SymbolCoder, TileSymbols, to_nearest
-from .aims import Aim, AsNear, Cheapest, Found, Within
 from .annealing import Annealing, anneal
 from .block import Block, prior_parameters
-from .loss import Distortion
+from .greedy import lessened
 from .schedule import Plan, bit_price, plan_of
 from .trimming import trimmed
 
@@ -54,6 +51,8 @@ _MARGIN = 4
 """Latent positions around a block that are seen with it, a multiple of a hyper index."""
 _RING = 2
 """Latent positions around a block in which its picture is still looked at."""
+_TURNS = 4
+"""Iterations for each way of looking at a picture, at least: to prepare one takes a third of an iteration."""
 _SEED = 0
 
 
@@ -242,6 +241,7 @@ class _Optimisation:
             seen,
             self.surroundings[(..., *seen.relative_to(self.canvas).slices)].to(self.codec.walk.device),
             self._distortion(area, seen),
+            views=max(1, self.plan.iterations // _TURNS),
         )
         pixels = self._pixels(area)
         bit = self.price / pixels
@@ -269,13 +269,17 @@ class _Optimisation:
                 self.surroundings[(..., *tile.area.relative_to(self.canvas).slices)] = symbols.y_hat
             return found
 
-        how = Annealing(self.plan.iterations, self.plan.learning_rate, _SEED)
-        looks = _looks(self.plan)
-        price = aim.price(bit, self._fixed_bits(tile, block, parts), how.iterations)
-        for step in anneal(parts, free, block.evaluate, price, how):
+        plan, looks = self.plan, _looks(self.plan)
+        price = aim.price(bit, self._fixed_bits(tile, block, parts), plan.iterations)
+        if plan.warmth:
+            how = Annealing(plan.iterations, plan.learning_rate, plan.warmth, _SEED)
+            work = anneal(parts, free, block.evaluate, price, how)
+        else:
+            work = lessened(block, parts, free, bit, plan.iterations)
+        for step in work:
             price.hear(step)
             before = best
-            last = step.iteration == how.iterations
+            last = step.iteration == plan.iterations
             if step.iteration in looks:
                 found = taken()
                 if last:
@@ -296,7 +300,7 @@ class _Optimisation:
         """Bits of the tile's payload that the block's coefficients do not change."""
         if self.goal.most_bytes is None:
             return 0.0
-        *_, bits = block.evaluate(lambda step, mean: (parts[step] - mean).round())
+        _, bits = block.code(lambda step, mean: (parts[step] - mean).round())
         return 8 * len(tile.payload) - float(bits)
 
     def _tell(
@@ -339,23 +343,15 @@ class _Optimisation:
 
     def _distortion(self, area: Box, seen: Box) -> Distortion:
         """Of the picture of what is seen, counted in the block and a little around it; padding does not count."""
-        box = self._in_pixels(seen)
         counted = self._in_pixels(area.grown(_RING, seen)).cut(self.grid.plane)
-        weights = torch.zeros(1, 1, box.height, box.width)
-        place = (..., *counted.relative_to(box).slices)
-        importance = self.goal.importance
-        weights[place] = 1 if importance is None else torch.from_numpy(importance[counted.slices])
-        original = torch.from_numpy(padded_crop(self.plane, box).astype(np.float32)).permute(2, 0, 1).unsqueeze(0)
-        device = self.codec.walk.device
-        original = original.div(127.5).sub(1).to(device, memory_format=torch.channels_last)
-        return Distortion(original, weights.to(device), self._pixels(area), _features(str(device)))
-
-
-@cache
-def _features(device: str) -> SqueezeNetFeatures:
-    network = FeatureDistance("squeezenet").features.to(device)
-    assert isinstance(network, SqueezeNetFeatures)
-    return network
+        return distortion_of(
+            self.plane,
+            self._in_pixels(seen),
+            counted,
+            self.goal.importance,
+            self._pixels(area),
+            self.codec.walk.device,
+        )
 
 
 def _blocks(area: Box) -> list[Box]:
@@ -375,5 +371,5 @@ def _cut(parameters: PriorParameters, place: Any) -> PriorParameters:
 
 
 def _looks(plan: Plan) -> set[int]:
-    """After which iterations the true bytes are taken: the last, and some evenly before it from the middle on."""
-    return {round(plan.iterations * (0.5 + 0.5 * (look + 1) / plan.looks)) for look in range(plan.looks)}
+    """After which iterations the true bytes are taken: the last, and some evenly before it, not too early."""
+    return {round(plan.iterations * (0.3 + 0.7 * (look + 1) / plan.looks)) for look in range(plan.looks)}

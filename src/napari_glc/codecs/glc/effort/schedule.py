@@ -10,7 +10,7 @@ __all__ = ["Plan", "bit_price", "plan_of"]
 _PRICES = (33.4, 14.4, 4.46, 0.80)
 """Lagrange multipliers (of bits per pixel) with which the training of the embedded model ended at its rate points."""
 
-_PRESSURE = 1.4
+_PRESSURE = 1.1
 """The price of a bit in multiples of :data:`_PRICES`: at 1 the optimiser spends more bytes than the single pass."""
 
 
@@ -21,29 +21,32 @@ class Plan:
     Attributes
     ----------
     iterations
-        Iterations of the annealing; 0 for none.
+        Iterations of the annealing, or passes over single symbols.
     learning_rate
         Of the coefficients, in quantisation steps.
+    warmth
+        Temperature at the beginning; 0 for passes over single symbols instead of an annealing.
     looks
         How often the true bytes and the true distance of what there is are taken on the way, the end included.
     """
 
     iterations: int
     learning_rate: float
+    warmth: float
     looks: int
 
 
 _PLANS = (
-    Plan(0, 0.0, 0),
-    Plan(0, 0.0, 1),
-    Plan(6, 0.05, 1),
-    Plan(12, 0.05, 1),
-    Plan(24, 0.04, 1),
-    Plan(36, 0.04, 2),
-    Plan(56, 0.03, 2),
-    Plan(90, 0.03, 3),
-    Plan(140, 0.025, 4),
-    Plan(220, 0.02, 5),
+    Plan(0, 0.0, 0.0, 0),
+    Plan(1, 0.0, 0.0, 1),
+    Plan(3, 0.0, 0.0, 1),
+    Plan(7, 0.0, 0.0, 1),
+    Plan(20, 0.025, 0.08, 1),
+    Plan(36, 0.02, 0.1, 1),
+    Plan(52, 0.018, 0.12, 3),
+    Plan(100, 0.014, 0.15, 4),
+    Plan(160, 0.012, 0.18, 6),
+    Plan(240, 0.012, 0.2, 8),
 )
 
 

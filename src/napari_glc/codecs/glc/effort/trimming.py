@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ...optimising.aims import Aim, Found
 from ..symbols import Rounding
-from .aims import Aim, Found
 
 __all__ = ["trimmed", "with_threshold"]
 

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Protocol
 
-from .annealing import Step
-
-__all__ = ["ByBits", "ByDistance", "Fixed", "Price"]
+__all__ = ["ByBits", "ByDistance", "Fixed", "Price", "Step"]
 
 _FURTHEST = math.log(6)
 """How far a price may be from the one of its quality, in the logarithm."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The state after one iteration.
+
+    Attributes
+    ----------
+    iteration
+        Iterations done.
+    distance
+        Distortion of what was rendered.
+    look
+        The part of it that is the distance of features.
+    bits
+        Estimated bits of it.
+    """
+
+    iteration: int
+    distance: float
+    look: float
+    bits: float
 
 
 class Price(Protocol):

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ....metrics.feature_distance import SqueezeNetFeatures
+from ...container import Box
+from ...imaging.planes import padded_crop
+from ...metrics.feature_distance import FeatureDistance, SqueezeNetFeatures
 from .features import Reference, layer_distance
 from .structure import Structure
 from .views import AS_IT_IS, View
 
-__all__ = ["Distortion", "fast_precision"]
+if TYPE_CHECKING:
+    from ..base import Plane
+
+__all__ = ["Distortion", "distortion_of", "fast_precision"]
 
 _ABSOLUTE, _FEATURE, _STRUCTURE = 2.0, 1.0, 4.0
 """Weights of the mean absolute error, of the mean feature distance of a layer, and of one minus MS-SSIM."""
@@ -98,3 +107,43 @@ class Distortion:
         distance = _ABSOLUTE * absolute + _FEATURE / len(layers) * layers.sum()
         look = float(layers[:_LOOKED_AT].detach().sum())
         return distance + self.structure_weight * self.structure(restored), look
+
+
+def distortion_of(
+    plane: Plane,
+    seen: Box,
+    counted: Box,
+    importance: NDArray[np.float32] | None,
+    pixels: int,
+    device: torch.device,
+) -> Distortion:
+    """The distortion of pictures of a part of a plane.
+
+    Parameters
+    ----------
+    plane
+        ``(H, W, 3)`` uint8.
+    seen
+        The part, in pixels; it may reach beyond the right and bottom border.
+    counted
+        What of it counts, within the plane.
+    importance
+        Weights of the plane's pixels, or ``None``.
+    pixels
+        See :class:`Distortion`.
+    device
+        Where it is computed.
+    """
+    weights = torch.zeros(1, 1, seen.height, seen.width)
+    place = (..., *counted.relative_to(seen).slices)
+    weights[place] = 1 if importance is None else torch.from_numpy(importance[counted.slices])
+    original = torch.from_numpy(padded_crop(plane, seen).astype(np.float32)).permute(2, 0, 1).unsqueeze(0)
+    original = original.div(127.5).sub(1).to(device, memory_format=torch.channels_last)
+    return Distortion(original, weights.to(device), pixels, _network(str(device)))
+
+
+@cache
+def _network(device: str) -> SqueezeNetFeatures:
+    network = FeatureDistance("squeezenet").features.to(device)
+    assert isinstance(network, SqueezeNetFeatures)
+    return network

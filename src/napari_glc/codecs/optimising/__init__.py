@@ -1,0 +1,1 @@
+"""What encoders that optimise have in common: what is better, what a bit is worth, how far a picture is off."""
