@@ -226,13 +226,14 @@ def test_fitting_pays_and_more_of_it_is_never_worse(codec, latent, quality):
         fit.run(iterations, lambda *_: None)
         losses.append(_loss(codec, latent, fit, quality))
     assert losses[1] < losses[0]
-    assert losses[2] <= 1.002 * losses[1]  # the estimate of bits is not the last byte
+    # what is kept is decided by estimated bits: they say the bytes to within two
+    assert losses[2] <= losses[1] + 16 * trade_off(quality)
 
 
 @pytest.mark.parametrize("quality", [5, 60])
 def test_fitting_networks_pays(codec, latent, quality):
     losses = []
-    for iterations in (0, 12, 40):
+    for iterations in (0, 10, 24):
         networks, (grids,) = codec.published.fit_networks([latent], quality, iterations, lambda *_: None)
         fit = codec.published.begin(latent, quality, networks, start=grids)
         losses.append(_loss(codec, latent, fit, quality, networks))
