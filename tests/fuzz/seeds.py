@@ -25,8 +25,10 @@ def seeds(side: int = 64) -> dict[str, bytes]:
         "glc-grey": napari_glc.encode(crops[1][..., 1], quality=80, metadata=metadata, device="cpu"),
         "glc-tiles": napari_glc.encode(picture[:64, :128], quality=10, tile=64, device="cpu"),
     }
-    for quality in (10, 90):
-        files[f"clric-{quality}"] = napari_glc.encode(crops[2], codec="clric", quality=quality, effort=1, device="cpu")
+    for mode, quality in (("shared", 10), ("shared", 90), ("published", 40)):
+        files[f"clric-{mode}-{quality}"] = napari_glc.encode(
+            crops[2], codec="clric", quality=quality, mode=mode, effort=1, device="cpu"
+        )
     for number, coder in enumerate(INDEX_CODERS):
         for packets in (1, 4):
             files[f"vqgan-{coder}-{packets}"] = napari_glc.encode(

@@ -1,4 +1,4 @@
-"""Training of the KL autoencoder: both archives without leaks, both stages, a model file of the promised size."""
+"""Training of kl-small: both archives without leaks, all stages, a model file of the promised size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from napari_glc.cli import main
 from napari_glc.codecs import registry
 from napari_glc.codecs.clric.entry import ENTRY
 from napari_glc.codecs.training import embedded_config, make_trainer, read_config
-from napari_glc.models import read_model
+from napari_glc.errors import ModelError
+from napari_glc.models import read_model, write_model
 from napari_glc.networks.kl import KlAutoencoder
 from napari_glc.networks.kl_config import KlConfig
 from napari_glc.training.config import DataConfig, TrainingConfig
@@ -86,7 +87,8 @@ def test_the_smoke_training_makes_a_model_file(material, tmp_path, parrots):
     words = ["train", "kl-small", "--data", str(material), "--out", str(out), "--smoke", "--device", "cpu"]
     assert main([*words, "--name", "kl-small"]) == 0
     records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    assert [r["stage"] for r in records] == [0, 1]
+    assert [r["stage"] for r in records] == [0, 1, 2]
+    assert records[2]["bpp"] > 0
     assert all(np.isfinite(r["loss"]) for r in records)
     model = read_model(out / "model.safetensors")
     assert (model.name, model.codec) == ("kl-small", "clric")
@@ -100,18 +102,36 @@ def test_the_smoke_training_makes_a_model_file(material, tmp_path, parrots):
         assert bool(network.generate(latent).isfinite().all())
 
 
-def test_the_latent_stands_still_while_the_decoder_goes_on(config, tmp_path):
+def test_what_a_stage_does_not_learn_stands_still(config, tmp_path):
+    """The latent while the decoder goes on, the whole autoencoder while shared networks of functions learn."""
     trainer = make_trainer(config, tmp_path / "run")
-    stages = []
+    after = []
     for record in trainer.run():
         if record["step"] == config.stages[0].steps:
-            stages.append(int(record["stage"]))
-            before = {k: v.clone() for k, v in trainer.average.state_dict().items()}
-    assert stages == [0, 1]
-    first = torch.load(tmp_path / "run" / "stage0_autoencoder.pt", weights_only=True)["average"]
-    moved = {key for key, value in before.items() if not torch.equal(value, first[key])}
-    assert moved
-    assert all(key.startswith("generator.") for key in moved)
+            after.append({k: v.clone() for k, v in trainer.average.state_dict().items()})
+    assert len(after) == 3
+    for number, learned in ((1, "generator."), (2, "function.")):
+        moved = {key for key, value in after[number].items() if not torch.equal(value, after[number - 1][key])}
+        assert moved
+        assert all(key.startswith(learned) for key in moved)
+
+
+def test_shared_networks_start_at_an_autoencoder_without_any(config, tmp_path):
+    plain = config.network.replaced(function=None)
+    torch.manual_seed(2)
+    weights = KlAutoencoder(plain).state_dict()
+    path = tmp_path / "plain.safetensors"
+    write_model(path, weights, name="plain", codec="clric", config=plain.to_json(), description="")
+    net = make_trainer(config, tmp_path / "run", start=read_model(path)).net
+    for key, value in weights.items():
+        assert torch.equal(net.state_dict()[key], value)
+    assert net.function is not None
+    other = plain.replaced(half_width=plain.half_width + 1)
+    write_model(
+        path, KlAutoencoder(other).state_dict(), name="o", codec="clric", config=other.to_json(), description=""
+    )
+    with pytest.raises(ModelError, match="another autoencoder"):
+        make_trainer(config, tmp_path / "run", start=read_model(path))
 
 
 def test_the_scale_is_that_of_the_latent(config, tmp_path):

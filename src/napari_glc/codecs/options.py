@@ -184,6 +184,21 @@ class CodecOptions(OptionSet):
         return 1
 
     @property
+    def plane_streams(self) -> bool:
+        """Whether planes have streams, of a codec that can have them (capability ``plane_stream``)."""
+        return True
+
+    def settled(self, model: ModelFile) -> Self:
+        """The same, with choices made that depend on the model.
+
+        Raises
+        ------
+        OptionError
+            If the model cannot do what is asked for.
+        """
+        return self
+
+    @property
     def encoder(self) -> str:
         """The encoder that takes the place of the model's own (:mod:`napari_glc.codecs.parts`); ``"none"`` for none."""
         return "none"

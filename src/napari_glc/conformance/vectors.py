@@ -36,6 +36,14 @@ PLANS: dict[str, dict[str, Any]] = {
     },
     "clric-low": {"codec": "clric", "quality": 15, "effort": 1, "crop": [180, 300, 244, 396]},
     "clric-high-tiles": {"codec": "clric", "quality": 100, "effort": 1, "tile": 64, "crop": [90, 520, 154, 648]},
+    "clric-published": {
+        "codec": "clric",
+        "mode": "published",
+        "quality": 40,
+        "effort": 1,
+        "tile": 64,
+        "crop": [90, 520, 154, 648],
+    },
     "clric-grey-odd": {"codec": "clric", "quality": 61.5, "effort": 1, "grey": True, "crop": [400, 100, 467, 171]},
 }
 """How each vector is made: options of :func:`napari_glc.encode`; ``crop`` (top, left, bottom, right) and ``grey``

@@ -112,6 +112,11 @@ class Job:
         return replace(self, options=_single_pass(self.options), importance=None, watch=None)
 
     @property
+    def plane_streams(self) -> bool:
+        """Whether planes have streams."""
+        return self.entry.capabilities.plane_stream and self.options.plane_streams
+
+    @property
     def grid(self) -> TileGrid:
         """Tiles of a plane at full resolution."""
         layout = self.source.layout
@@ -148,7 +153,7 @@ class Job:
             planes=self.source.layout.planes,
             levels=self.levels,
             file_stream=can.file_stream,
-            plane_streams=can.plane_stream,
+            plane_streams=self.plane_streams,
         )
 
 
@@ -205,6 +210,7 @@ def prepared_array(
     arrays = _levels(image)
     layout = laid_out(arrays[0].shape, np.dtype(arrays[0].dtype), axes, packed=channels == "packed")
     model_file = model_of(codec, model)
+    chosen = chosen.settled(model_file)
     height, width = layout.size("Y"), layout.size("X")
     if max(height, width) > get_limits().side:
         raise beyond(f"a side of {height} x {width} pixels is", "side")
@@ -265,7 +271,7 @@ def encoded_parts(
     `memory` serves encodings of the same array at several qualities. An encoder that optimises keeps to `budget`, or
     to `distance_ratio` (see :class:`~napari_glc.codecs.goals.Goal`).
     """
-    layout, can = job.source.layout, job.entry.capabilities
+    layout = job.source.layout
     grids = [job.grid.level(level) for level in range(job.levels)]
     coder = loaded_codec(job.model, device)
     shared = _SharedStreams(coder, job)
@@ -285,7 +291,7 @@ def encoded_parts(
                     stored = level + 1 < len(job.source.levels)
                     smaller = None if stored or level + 1 == job.levels else new_canvas(grids[level + 1])
                     coding = shared.coding(view, PlaneCoding(tiles, job.quality, options), spool, chunk)
-                    chunk += can.plane_stream
+                    chunk += job.plane_streams
                     weights = None if job.importance is None else job.importance.plane(plane, level)
                     for box, group in tiles.groups(side):
                         some = None if len(group) == len(tiles) else group
@@ -360,7 +366,8 @@ class _SharedStreams:
         self._coder: Any = coder
         self._can, self._options = job.entry.capabilities, job.options
         self._file = b""
-        self.chunks = self._can.file_stream + self._can.plane_stream * job.source.layout.planes * job.levels
+        self._planes = job.plane_streams
+        self.chunks = self._can.file_stream + self._planes * job.source.layout.planes * job.levels
         """How many there are."""
 
     def put_file_stream(self, spool: Spool) -> int:
@@ -373,7 +380,7 @@ class _SharedStreams:
     def coding(self, view: Any, coding: PlaneCoding, spool: Spool, chunk: int) -> PlaneCoding:
         """Put what the tiles of a plane share; returns the coding completed by both streams."""
         coding = replace(coding, file_stream=self._file)
-        if self._can.plane_stream:
+        if self._planes:
             coding = replace(coding, plane_stream=self._coder.plane_stream(view, coding, no_progress))
             spool.put(chunk, coding.plane_stream)
         return coding

@@ -4,9 +4,9 @@ A function is seven grids of integers; these networks say how probable the grids
 the encoder alone, which grids a latent might have. Cool-chic and CLRIC (Ameen et al., arXiv 2502.14937) fit and send
 such networks for every picture; learned once over many pictures they can be larger and cost no bytes::
 
-    grids --GridModel--> mean and scale of every value         (masked convolution, evaluated exactly where bytes are made)
-    grids --Synthesis--> latent                                (steps, upsampling, a few convolutions)
-    latent --Guess--> grids                                    (from the coarsest to the finest, encoder only)
+    grids --GridModel--> mean and scale of every value     (masked convolution, exact where bytes are made)
+    grids --Synthesis--> latent                            (steps, upsampling, a few convolutions)
+    latent --Guess--> grids                                (from the coarsest to the finest, encoder only)
 
 Whatever depends on the rate is a table over its range and interpolated.
 """
@@ -14,6 +14,7 @@ Whatever depends on the rate is a table over its range and interpolated.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +38,7 @@ _BICUBIC = (-0.0234375, -0.0703125, 0.2265625, 0.8671875)
 """Keys' kernel (a = -1/2) at 1.75, 1.25, 0.75 and 0.25: where upsampling begins."""
 
 
+@cache
 def causal_mask(channels: int) -> Tensor:
     """Which inputs of the masked convolution exist: ``(C, C, 3, 4)``, outputs first.
 
@@ -58,7 +60,8 @@ def doubled(x: Tensor, taps: Tensor, rows: int, columns: int) -> Tensor:
     x = F.pad(x.flatten(0, 1)[:, None], (2, 2, 2, 2), mode="replicate")
     x = F.conv_transpose2d(x, kernel.view(1, 1, 8, 1), stride=(2, 1))[:, :, 7 : 7 + rows]
     x = F.conv_transpose2d(x, kernel.view(1, 1, 1, 8), stride=(1, 2))[..., 7 : 7 + columns]
-    return x[:, 0].unflatten(0, (batch, channels))
+    out: Tensor = x[:, 0].unflatten(0, (batch, channels))
+    return out
 
 
 def halved(x: Tensor) -> Tensor:
@@ -92,9 +95,6 @@ class GridModel(nn.Module):
         self.linear = nn.Conv2d(channels, channels, _KERNEL, bias=False)
         self.hidden_bias = nn.Parameter(torch.zeros(config.nodes, config.grids, hidden))
         self.out_bias = nn.Parameter(torch.zeros(config.nodes, config.grids, 2 * channels))
-        mask = causal_mask(channels)
-        self.register_buffer("mask", mask, persistent=False)
-        self.register_buffer("hidden_mask", mask.repeat_interleave(config.hidden, 0), persistent=False)
         with torch.no_grad():
             nn.init.normal_(self.causal.weight, std=0.15)
             nn.init.normal_(self.inherited.weight, std=0.1)
@@ -107,18 +107,20 @@ class GridModel(nn.Module):
     def forward(self, grids: Grids, position: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Means and logarithms of scales of each grid, ``(B, C, rows, columns)`` each."""
         found = []
+        mask = causal_mask(self.channels).to(self.causal.weight.device)
+        hidden_mask = mask.repeat_interleave(self.config.hidden, 0)
         hidden_bias, out_bias = _between(self.hidden_bias, position), _between(self.out_bias, position)
         for k, grid in enumerate(grids):
             rows, columns = grid.shape[2:]
             seen = F.pad(grid, (2, 1, 2, 0))
-            hidden = F.conv2d(seen, self.causal.weight * self.hidden_mask)
+            hidden = F.conv2d(seen, self.causal.weight * hidden_mask)
             hidden = hidden + hidden_bias[:, k, :, None, None]
             if k + 1 < len(grids):
                 parent = F.pixel_shuffle(F.relu(self.parent(grids[k + 1])), 2)[..., :rows, :columns]
                 hidden = hidden + self.inherited(parent)
             out = self.out(F.relu(hidden)) + out_bias[:, k, :, None, None]
             mean, log_scale = out.unflatten(1, (self.channels, 2)).unbind(2)
-            found.append((mean + F.conv2d(seen, self.linear.weight * self.mask), log_scale))
+            found.append((mean + F.conv2d(seen, self.linear.weight * mask), log_scale))
         return found
 
 
@@ -178,7 +180,7 @@ class Synthesis(nn.Module):
 
 
 class Guess(nn.Module):
-    """Grids of a latent in one pass: each gets what the coarser ones, as coded, leave; a network says how much of it."""
+    """Grids of a latent in one pass: each gets what the coarser ones, as coded, leave, as far as it pays."""
 
     def __init__(self, channels: int, config: FunctionConfig) -> None:
         super().__init__()
@@ -197,7 +199,8 @@ class Guess(nn.Module):
         x = torch.cat((wanted, coarse, rest.clamp(-8, 8)), 1)
         x = self.enter(x) + _between(self.rate, position)[:, grid, :, None, None]
         x = self.middle(F.leaky_relu(x, _SLOPE))
-        return rest + self.leave(F.leaky_relu(x, _SLOPE))
+        out: Tensor = rest + self.leave(F.leaky_relu(x, _SLOPE))
+        return out
 
 
 class FunctionNetwork(nn.Module):

@@ -1,7 +1,7 @@
 """The ``clric`` codec: each tile's latent becomes a small fitted function.
 
-Tiles know nothing of one another: neither grids nor parameters are shared. Their latents are put together into one
-plane before the decoder of the autoencoder runs.
+Tiles have grids of their own. What the networks are comes with the model (``shared``) or, once for a plane, with the
+file (``published``). Latents of tiles are put together into one plane before the decoder of the autoencoder runs.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from ..._base.quality import MAX_STEPS, from_steps
 from ...container import Box, TileGrid
 from ...errors import OptionError
 from ...models import ModelFile
+from ...networks.kl import KlAutoencoder
 from ...networks.kl_config import KlConfig
 from ...networks.kl_network import kl_network
 from ...networks.unfilled import unfilled
 from ..base import Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
-from .fitting import ITERATIONS, fit
-from .function import as_tensors, latent_of
-from .grid_coder import Symbols, read_grids
+from .encoding import Encoding, networks_of_plane
+from .grid_coder import Symbols
+from .published import PublishedFunctions
+from .shared import SharedFunctions
 from .stated import read_parameters
+from .streams import check_size
 
 __all__ = ["ClricCodec"]
-
-_STEPS = 100
-"""Steps of progress of a tile."""
 
 
 class ClricCodec:
@@ -52,9 +52,16 @@ class ClricCodec:
         with unfilled():
             net = kl_network(config)
         net.load_state_dict(model.load(), strict=True, assign=True)
-        net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net.eval().requires_grad_(False)
+        functions = net.function if isinstance(net, KlAutoencoder) else None
+        if isinstance(net, KlAutoencoder):
+            net.function = None  # it stays on the CPU, and its layers are no places to stop at
+        net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         watch(net)
         self.config, self.net = config, net
+        self.shared = None if functions is None else SharedFunctions(functions)
+        self.published = PublishedFunctions(config.latent_channels)
+        self._sampled: tuple[bytes, dict[int, list[Tensor]]] = b"", {}
         self.walk = BlockWalk(
             config.factor,
             config.factor,
@@ -76,6 +83,20 @@ class ClricCodec:
         """Latent positions of a tile."""
         return self.walk.aligned(tile).divided(self.config.factor)
 
+    def shared_for(self, coding: PlaneCoding) -> SharedFunctions | None:
+        """The functions of a file of shared networks; ``None`` if it holds its own.
+
+        Raises
+        ------
+        OptionError
+            If the model has none.
+        """
+        if coding.options.mode == "published":
+            return None
+        if self.shared is None:
+            raise OptionError("the model has no networks that functions share")
+        return self.shared
+
     # -- encoding ---------------------------------------------------------------------------------------
 
     @torch.inference_mode()
@@ -84,6 +105,35 @@ class ClricCodec:
     ) -> BlockOutputs:
         """Latents of the blocks of a plane, or of some tiles, with their margins: no rate changes them."""
         return self.walk.outputs(plane, self.net.analyse, progress, grid.around(tiles))
+
+    @torch.inference_mode()
+    def latents(
+        self,
+        plane: Plane,
+        grid: TileGrid,
+        progress: Progress,
+        tiles: Sequence[int] | None = None,
+        analysed: BlockOutputs | None = None,
+    ) -> list[NDArray[np.float32]]:
+        """Latents ``(C, h, w)`` of all tiles, or of some that make up a rectangle."""
+        self._check_tiles(grid)
+        network = self.net.analyse if analysed is None else analysed.replayed()
+        latent = self.walk.analyse(plane, network, progress, grid.around(tiles))[0].float().numpy()
+        canvas = self.area(grid.around(tiles))
+        wanted = range(len(grid)) if tiles is None else tiles
+        places = [self.area(grid[index]).relative_to(canvas).slices for index in wanted]
+        return [np.ascontiguousarray(latent[(slice(None), *place)]) for place in places]
+
+    def plane_stream(self, plane: Plane, coding: PlaneCoding, progress: Progress) -> bytes:
+        """The networks the tiles of a plane share, fitted to some of them; see :mod:`.encoding`."""
+        networks, grids = networks_of_plane(self, plane, coding, progress)
+        self._sampled = networks, grids
+        return networks
+
+    def sampled(self, networks: bytes) -> dict[int, list[Tensor]]:
+        """Grids of the tiles to which networks have just been fitted, by their numbers; none if it was others."""
+        known, grids = self._sampled
+        return grids if known == networks else {}
 
     def encode(
         self,
@@ -94,30 +144,8 @@ class ClricCodec:
         analysed: BlockOutputs | None = None,
     ) -> Encoded:
         """Payloads of all tiles in the order of the grid, or of some; see :class:`~napari_glc.codecs.base.Codec`."""
-        grid = coding.grid
-        self._check_tiles(grid)
-        wanted = range(len(grid)) if tiles is None else tiles
-        total = 1 + _STEPS * len(wanted)
-        progress(0, total)
-        network = self.net.analyse if analysed is None else analysed.replayed()
-        with torch.inference_mode():
-            latent = self.walk.analyse(plane, network, shifted(progress, 0, total), grid.around(tiles))
-        canvas = self.area(grid.around(tiles))
-        chunks = []
-        for done, index in enumerate(wanted):
-            part = latent[0][(slice(None), *self.area(grid[index]).relative_to(canvas).slices)]
-            chunks.append(self._payload(part, coding, shifted(progress, 1 + _STEPS * done, total)))
-        progress(total, total)
-        return Encoded(coding.options, chunks)
-
-    def _payload(self, latent: Tensor, coding: PlaneCoding, progress: Progress) -> bytes:
-        fitted = fit(
-            np.ascontiguousarray(latent.float().numpy()),
-            coding.quality,
-            ITERATIONS[coding.options.effort],
-            lambda done, total: progress(_STEPS * done // total, _STEPS),
-        )
-        return fitted.stated.pack(len(latent)) + fitted.stream
+        fits = Encoding(self, plane, coding, progress, tiles, analysed).run()
+        return Encoded(coding.options, [fit.payload for fit in fits])
 
     def _check_tiles(self, grid: TileGrid) -> None:
         if grid.tile % self.walk.step:
@@ -150,50 +178,71 @@ class ClricCodec:
         seen = self.walk.seen(box, grid.plane)
         tiles = grid.touching(seen)
         total = len(tiles) + len(self.walk.blocks(self.walk.aligned(box)))
+        # what the file claims is backed by its bytes before anything of that size is allocated
+        known = {} if cache is None else {index: cache[index] for index in tiles if index in cache}
+        payloads = {index: read_chunk(index) for index in tiles if index not in known}
+        for index, payload in payloads.items():
+            area = self.area(grid[index])
+            check_size(self.config, payload, area.height, area.width)
         canvas = seen.divided(self.config.factor)
         latent = torch.zeros(1, self.config.latent_channels, canvas.height, canvas.width)
         for done, index in enumerate(tiles):
             progress(done, total)
             area = self.area(grid[index])
-            part = None if cache is None else cache.get(index)
+            part = known.get(index)
             if part is None:
-                part = self._tile_latent(read_chunk(index), area, coding.quality)
+                part = self.tile_latent(self.read(payloads[index], coding, area), coding)
                 if cache is not None:
                     cache[index] = part
             common = area.cut(canvas)
             latent[(0, slice(None), *common.relative_to(canvas).slices)] = part[
                 (slice(None), *common.relative_to(area).slices)
             ]
-        pixels = self.walk.synthesise(
+        pixels = self.synthesise(latent, canvas, box, grid, shifted(progress, len(tiles), total))
+        progress(total, total)
+        return pixels
+
+    @torch.inference_mode()
+    def synthesise(self, latent: Tensor, canvas: Box, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+        """Pixels of a region from the latent ``(1, C, h, w)`` of all it depends on."""
+        return self.walk.synthesise(
             box,
             grid.plane,
             lambda area: latent[(..., *area.relative_to(canvas).slices)],
             self.net.generate,
-            shifted(progress, len(tiles), total),
+            progress,
         )
-        progress(total, total)
-        return pixels
 
-    def _read(self, payload: bytes, area: Box, quality: float) -> tuple[Symbols, Any]:
-        channels = self.config.latent_channels
-        stated, size = read_parameters(payload, channels)
-        parameters = stated.parameters(channels, quality)
-        return read_grids(payload[size:], parameters, channels, area.height, area.width), parameters
+    def read(self, payload: bytes, coding: PlaneCoding, area: Box) -> Symbols:
+        """Grids of a tile of `area` latent positions.
 
-    def _tile_latent(self, payload: bytes, area: Box, quality: float) -> Tensor:
-        symbols, parameters = self._read(payload, area, quality)
-        return latent_of([torch.from_numpy(grid.astype(np.float32)) for grid in symbols], as_tensors(parameters))
+        Raises
+        ------
+        DamagedFileError
+            If they do not decode.
+        """
+        check_size(self.config, payload, area.height, area.width)
+        shared = self.shared_for(coding)
+        if shared is None:
+            return self.published.read(payload, coding.plane_stream, coding.quality, area.height, area.width)
+        return shared.read(payload, coding.quality, area.height, area.width)
+
+    def tile_latent(self, symbols: Symbols, coding: PlaneCoding) -> Tensor:
+        """The latent ``(C, h, w)`` of a tile's grids."""
+        shared = self.shared_for(coding)
+        if shared is None:
+            return self.published.latent(symbols, coding.plane_stream, coding.quality)
+        return shared.latent(symbols, coding.quality)
 
     def symbols(
         self, read_chunk: ReadChunk, coding: PlaneCoding, tile: int, progress: Progress
     ) -> Iterator[NDArray[np.integer[Any]]]:
-        """Stated parameters of a tile as int32, part after part, then its grids as int16 from the coarsest on."""
-        payload = read_chunk(tile)
-        stated, _ = read_parameters(payload, self.config.latent_channels)
-        for values in stated.values.values():
-            yield values.astype(np.int32)
-        grids, _ = self._read(payload, self.area(coding.grid[tile]), coding.quality)
-        yield from reversed(grids)
+        """Stated parameters of the plane as int32, if the file holds some, then grids as int16 from the coarsest on."""
+        if self.shared_for(coding) is None:
+            stated, _ = read_parameters(coding.plane_stream, self.config.latent_channels)
+            for values in stated.values.values():
+                yield values.astype(np.int32)
+        yield from reversed(self.read(read_chunk(tile), coding, self.area(coding.grid[tile])))
 
 
 def _pixels(reach: int | None, config: KlConfig) -> int | None:

@@ -1,4 +1,4 @@
-"""A function as it is fitted: grids and parameters to a latent, and the bits of the grids, in torch.
+"""A function as it is fitted: grids and parameters to a latent, and how probable they are, in torch.
 
 Ameen et al. (arXiv 2502.14937) after Cool-chic: each grid adds detail to the upsampled sum of the coarser ones. Here
 grids have as many channels as the latent: a grid of one channel could not carry what eight of them hold at high rates.
@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .layout import CONTEXTS, GRIDS, HIDDEN, OFFSETS, Parameters
+from .layout import CONTEXTS, GRIDS, HIDDEN, LEAST_LOG_SCALE, OFFSETS, Parameters
 
 __all__ = [
     "LOG_SCALES",
     "Grids",
     "TorchParameters",
     "as_tensors",
-    "grid_bits",
+    "distributions",
     "laplace_bits",
     "latent_of",
     "upsampled",
@@ -30,7 +30,7 @@ Grids = list[Tensor]
 TorchParameters = dict[str, Tensor]
 """See :data:`~napari_glc.codecs.clric.layout.Parameters`."""
 
-LOG_SCALES = (-6.0, 5.9375)
+LOG_SCALES = (float(LEAST_LOG_SCALE), 5.9375)
 """Binary logarithms of the narrowest and the widest distribution."""
 
 
@@ -85,8 +85,8 @@ def _scale_bias(grids: Grids, bias: Tensor) -> Tensor:
     return torch.cat([(of_grid[k] + of_channel).repeat_interleave(grid[0].numel()) for k, grid in enumerate(grids)])
 
 
-def grid_bits(grids: Grids, parameters: TorchParameters) -> Tensor:
-    """Estimated bits of all values, a sum."""
+def distributions(grids: Grids, parameters: TorchParameters) -> list[tuple[Tensor, Tensor]]:
+    """Of each grid's values the mean and one over the scale, ``(C, rows, columns)`` each."""
     weight, bias = parameters["arm_weight"], parameters["arm_bias"]
     first, second, linear = weight.split((HIDDEN * CONTEXTS, 2 * HIDDEN, 2 * CONTEXTS))
     contexts = _contexts(grids)
@@ -94,8 +94,9 @@ def grid_bits(grids: Grids, parameters: TorchParameters) -> Tensor:
     out = torch.addmm(bias[HIDDEN : HIDDEN + 2, None], second.view(2, HIDDEN), hidden)
     out = out + linear.view(2, CONTEXTS) @ contexts
     log_scale = (out[1] + _scale_bias(grids, bias)).clamp(*LOG_SCALES)
-    values = torch.cat([grid.flatten() for grid in grids])
-    return laplace_bits((values - out[0]).abs(), torch.exp2(-log_scale)).sum()
+    sizes = [grid.numel() for grid in grids]
+    told = zip(grids, out[0].split(sizes), torch.exp2(-log_scale).split(sizes), strict=True)
+    return [(mean.view_as(grid), rate.view_as(grid)) for grid, mean, rate in told]
 
 
 def laplace_bits(distance: Tensor, rate: Tensor) -> Tensor:

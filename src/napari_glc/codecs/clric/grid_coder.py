@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...entropy.laplace import LEVELS, LOWEST_LEVEL, LaplaceReader, write_laplace
 from ...errors import DamagedFileError, SymbolMismatchError
-from .layout import CONTEXTS, GRIDS, HIDDEN, OFFSETS, Parameters, grid_sizes
+from .layout import CONTEXTS, GRIDS, HIDDEN, LEAST_LEVEL, OFFSETS, Parameters, grid_sizes
 
 __all__ = ["Symbols", "checked", "read_grids", "write_grids"]
 
@@ -57,7 +57,7 @@ class _Model:
         out[:, 1] += bias
         steps = np.floor(out / 2.0**12 + 0.5)
         means = np.clip(steps[:, 0], -(2**20), 2**20).astype(np.int64)
-        levels = np.clip(steps[:, 1] - LOWEST_LEVEL, 0, LEVELS - 1).astype(np.int64)
+        levels = np.clip(steps[:, 1] - LOWEST_LEVEL, LEAST_LEVEL, LEVELS - 1).astype(np.int64)
         return means, levels
 
 

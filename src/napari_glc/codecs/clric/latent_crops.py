@@ -20,8 +20,8 @@ _FIRST, _MORE = 64, 2
 class LatentCrops:
     """Endless random crops of pictures' latents, reproducible from a seed and a step number.
 
-    Every picture is encoded once, when it is first drawn, and kept in half precision. Pictures come in little by little,
-    so that learning begins before all are encoded.
+    Every picture is encoded once, when it is first drawn, and kept in half precision. Pictures come in little by
+    little, so that learning begins before all are encoded.
 
     Parameters
     ----------

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._base.quality import steps
+from ...entropy.laplace import LOWEST_LEVEL
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -21,7 +24,10 @@ __all__ = [
     "CONTEXTS",
     "GRIDS",
     "HIDDEN",
+    "LEAST_LEVEL",
+    "LEAST_LOG_SCALE",
     "OFFSETS",
+    "PLACES",
     "TAPS",
     "WORTHS",
     "Parameters",
@@ -29,11 +35,17 @@ __all__ = [
     "grid_sizes",
     "macs_per_position",
     "parts",
+    "place_of",
     "start_parameters",
     "trade_off",
     "worth_at",
 ]
 
+LEAST_LOG_SCALE = -4
+"""Binary logarithm of the narrowest distribution of a value: a zero costs 0.0005 bits, not nothing, so that every
+byte of a file stands for a limited number of values."""
+LEAST_LEVEL = 16 * LEAST_LOG_SCALE - LOWEST_LEVEL
+"""The same among the stored scales."""
 GRIDS = 7
 """Resolutions, as published (CLRIC's count of operations fits seven)."""
 OFFSETS = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
@@ -83,12 +95,20 @@ def worth_at(position: Tensor) -> Tensor:
     return low * (high / low) ** position
 
 
+def place_of(quality: float) -> int:
+    """Where a quality lies on the range of rates, in :data:`PLACES`."""
+    return _LEAST * 2 * 100 + (_MOST - _LEAST) * steps(quality)
+
+
 def trade_off(quality: float) -> float:
-    """Lagrange multiplier: squared error of a latent value that a bit for it is worth."""
-    return float(_LARGEST * (_SMALLEST / _LARGEST) ** (quality / 100))
+    """Squared error of a latent value that a bit for it is worth, at a quality."""
+    return float(WORTHS[0] * (WORTHS[1] / WORTHS[0]) ** (place_of(quality) / PLACES))
 
 
-_LARGEST, _SMALLEST = 2.0, 0.006
+PLACES = 200_000
+"""Length of the range of rates."""
+_LEAST, _MOST = 75, 1000
+"""Where quality 0 and quality 100 lie on it, in thousandths: about 0.02 and 0.4 bits a pixel."""
 
 
 def start_parameters(channels: int, quality: float) -> Parameters:

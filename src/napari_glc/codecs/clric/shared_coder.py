@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ...entropy.laplace import LEVELS, LOWEST_LEVEL, LaplaceReader, write_laplace
 from ...errors import DamagedFileError, SymbolMismatchError
-from ...networks.function import CAUSAL_OFFSETS, GridModel
+from ...networks.function import CAUSAL_OFFSETS, GridModel, causal_mask
 from .grid_coder import Symbols, checked
-from .layout import GRIDS, grid_sizes
+from .layout import GRIDS, LEAST_LEVEL, PLACES, grid_sizes
 
 __all__ = ["FRACTION", "SharedModel", "rounded_weights"]
 
@@ -27,8 +27,6 @@ FRACTION = 1024
 """Steps of a weight in a unit."""
 _MOST_WEIGHT = 32 * FRACTION
 _MOST_HIDDEN = float(1 << 20)
-_STEPS = 200
-"""Half steps of quality."""
 _BULK = 4096
 
 Array = NDArray[np.float64]
@@ -57,16 +55,16 @@ class SharedModel:
     ----------
     model
         The network.
-    steps
-        Quality in half steps, 0 to 200.
+    place
+        On the range of rates, in :data:`~napari_glc.codecs.clric.layout.PLACES`.
     """
 
-    def __init__(self, model: GridModel, steps: int) -> None:
+    def __init__(self, model: GridModel, place: int) -> None:
         channels, hidden = model.channels, model.config.hidden
         self.channels = channels
         rows, columns = zip(*CAUSAL_OFFSETS, strict=True)
         taps = ([2 + dy for dy in rows], [2 + dx for dx in columns])
-        mask = model.mask.cpu().numpy().astype(np.float64)
+        mask = causal_mask(channels).numpy().astype(np.float64)
 
         def contexts(weight: Array) -> Array:
             """``(outputs, C, 3, 4)`` to ``(outputs, offsets * C)``."""
@@ -83,12 +81,12 @@ class SharedModel:
         self._inherited = np.ascontiguousarray(inherited.transpose(0, 2, 1))
         own = _integers(model.inherited.bias) * FRACTION  # type: ignore[arg-type]
         # grids without a coarser one have no features and not their bias either
-        table = _between(_integers(model.hidden_bias), steps) * FRACTION
+        table = _between(_integers(model.hidden_bias), place) * FRACTION
         table[:-1] += own
         self._hidden_bias = table.reshape(GRIDS, channels, 1, hidden)
         out = _integers(model.out.weight).reshape(channels, 2, hidden)
         self._out = np.ascontiguousarray(out.transpose(0, 2, 1))
-        bias = _integers(model.out.bias) + _between(_integers(model.out_bias), steps)  # type: ignore[arg-type]
+        bias = _integers(model.out.bias) + _between(_integers(model.out_bias), place)  # type: ignore[arg-type]
         self._out_bias = bias.reshape(GRIDS, channels, 1, 2) * FRACTION
         self._offsets = np.array(CAUSAL_OFFSETS)
 
@@ -116,7 +114,7 @@ class SharedModel:
         out[..., :1] += contexts @ self._linear
         steps = np.floor(out / (FRACTION * FRACTION / 16) + 0.5)
         means = np.clip(steps[..., 0], -(2**20), 2**20).astype(np.int64)
-        levels = np.clip(steps[..., 1] - LOWEST_LEVEL, 0, LEVELS - 1).astype(np.int64)
+        levels = np.clip(steps[..., 1] - LOWEST_LEVEL, LEAST_LEVEL, LEVELS - 1).astype(np.int64)
         return means, levels
 
     # -- writing --------------------------------------------------------------------------------------------
@@ -183,12 +181,12 @@ class SharedModel:
         return np.ascontiguousarray(grid[:, 2:, 2:-1]).astype(np.int16)
 
 
-def _between(table: Array, steps: int) -> Array:
-    """A table of integers over the range of qualities at a quality in half steps, rounded: exact."""
+def _between(table: Array, place: int) -> Array:
+    """A table of integers over the range of rates at a place in it, rounded: exact."""
     cells = len(table) - 1
-    low = min(steps * cells // _STEPS, cells - 1)
-    share = steps * cells - low * _STEPS
-    found: Array = np.floor((table[low] * (_STEPS - share) + table[low + 1] * share) / _STEPS + 0.5)
+    low = min(place * cells // PLACES, cells - 1)
+    share = place * cells - low * PLACES
+    found: Array = np.floor((table[low] * (PLACES - share) + table[low + 1] * share) / PLACES + 0.5)
     return found
 
 

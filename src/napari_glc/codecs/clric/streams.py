@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from ...container import Box
+from ...errors import DamagedFileError
 from ...networks.kl_config import KlConfig
 from ..base import PlaneCoding
-from .stated import read_parameters
+from .layout import grid_sizes
 
-__all__ = ["stream_sizes"]
+__all__ = ["check_size", "stream_sizes"]
+
+_LEAST_BITS = 4.8e-4
+"""Of a value: that of the likeliest one under the narrowest distribution
+(:data:`~napari_glc.codecs.clric.layout.LEAST_LOG_SCALE`)."""
+_FREE = 16
+"""Bytes beyond which that is looked at."""
 
 
-def stream_sizes(config: KlConfig, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
-    """Bytes of parameters, grids and the codec's own checksum in a tile.
+def check_size(config: KlConfig, payload: bytes, height: int, width: int) -> None:
+    """Check that a tile has the bytes its grids take at least, before anything of their size is allocated.
+
+    Parameters
+    ----------
+    config
+        Of the model.
+    payload
+        Of the tile.
+    height, width
+        Latent positions of the tile.
 
     Raises
     ------
     DamagedFileError
-        If the tile is too short for its parameters.
+        If it has not.
     """
-    _, size = read_parameters(payload, config.latent_channels)
-    return {"parameters": size, "grids": len(payload) - size - 1, "checks": 1}
+    values = config.latent_channels * sum(rows * columns for rows, columns in grid_sizes(height, width))
+    if not payload or 8 * (len(payload) + _FREE) < _LEAST_BITS * values:
+        raise DamagedFileError(f"{len(payload)} bytes cannot hold the {values} values of a tile")
+
+
+def stream_sizes(config: KlConfig, payload: bytes, coding: PlaneCoding, box: Box) -> dict[str, int]:
+    """Bytes of grids and of the codec's own checksum in a tile.
+
+    Raises
+    ------
+    DamagedFileError
+        If the tile is empty.
+    """
+    if not payload:
+        raise DamagedFileError("a tile has no grids")
+    return {"grids": len(payload) - 1, "checks": 1}

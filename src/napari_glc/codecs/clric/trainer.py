@@ -10,15 +10,14 @@ from torch import Tensor, nn
 
 from ...errors import ModelError
 from ...models import ModelFile
-
 from ...networks.kl import KlAutoencoder
 from ...networks.kl_config import KlConfig
 from ...training.config import StageConfig, Weight
 from ...training.rate import round_straight_through
 from ...training.trainer import Trainer
 from .function import LOG_SCALES, laplace_bits
-from .layout import worth_at
 from .latent_crops import LatentCrops
+from .layout import worth_at
 
 __all__ = ["ClricStage", "ClricTrainer"]
 
@@ -51,9 +50,9 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
     """See :class:`~napari_glc.training.trainer.Trainer`.
 
     Stage ``autoencoder`` learns everything; ``generator`` goes on with the decoder on the averaged encoder's latent,
-    which from then on stays what it is, so that codecs of that latent can be trained meanwhile. Stage ``function`` learns,
-    on crops of latents and at all prices of a bit, to guess grids, to say how probable they are and to make the latent
-    of them.
+    which from then on stays what it is, so that codecs of that latent can be trained meanwhile. Stage ``function``
+    learns, on crops of latents and at all prices of a bit, to guess grids, to say how probable they are and to make the
+    latent of them.
 
     The divergence is the rate of a channel that carries the latent to within its posterior, so its weight decides how
     much of the latent's variance goes to what matters: the higher it is, the fewer bits a coded latent takes and the

@@ -1,0 +1,244 @@
+"""Encoding of tiles: latents, networks of a plane, fits, whoever watches, sizes to keep to.
+
+Work can end at any moment: every fit has a payload from the beginning on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..._base.progress import Progress, no_progress, shifted
+from ...container import Box, TileGrid
+from ...networks.kl_config import KlConfig
+from ..base import Plane, PlaneCoding
+from ..blocks import BlockOutputs
+from ..goals import Standing
+from .fit import ITERATIONS, Fit
+from .grid_coder import Symbols
+from .layout import trade_off
+from .published import PublishedFunctions
+from .shared import SharedFunctions
+
+__all__ = ["Encoding", "networks_of_plane"]
+
+_STEPS = 100
+"""Steps of progress of a tile."""
+_SAMPLE = 3
+"""Tiles of a plane whose networks are fitted together, at most."""
+_TRUE_EVERY = 20
+"""How often in a fit the true bytes are taken for whoever watches."""
+_STEEP = 2.0
+"""A price that many times as high in its logarithm as sizes are to fall; an overshoot gives both ends to search in."""
+_PRICES = 8
+"""How often the price of a bit is changed to keep to a size."""
+
+
+class Coder(Protocol):
+    """What of the codec is needed; see :class:`~napari_glc.codecs.clric.codec.ClricCodec`."""
+
+    config: KlConfig
+    published: PublishedFunctions
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent position and direction."""
+        ...
+
+    def area(self, tile: Box) -> Box:
+        """Latent positions of a tile."""
+        ...
+
+    def shared_for(self, coding: PlaneCoding) -> SharedFunctions | None:
+        """The functions of a file of shared networks; ``None`` if it holds its own."""
+        ...
+
+    def sampled(self, networks: bytes) -> dict[int, list[Tensor]]:
+        """Grids of the tiles to which networks have just been fitted."""
+        ...
+
+    def latents(
+        self,
+        plane: Plane,
+        grid: TileGrid,
+        progress: Progress,
+        tiles: Sequence[int] | None = None,
+        analysed: BlockOutputs | None = None,
+    ) -> list[NDArray[np.float32]]:
+        """Latents of tiles."""
+        ...
+
+    def tile_latent(self, symbols: Symbols, coding: PlaneCoding) -> Tensor:
+        """The latent of a tile's grids."""
+        ...
+
+    def synthesise(self, latent: Tensor, canvas: Box, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+        """Pixels of a region from the latent of all it depends on."""
+        ...
+
+
+def networks_of_plane(
+    codec: Coder, plane: Plane, coding: PlaneCoding, progress: Progress
+) -> tuple[bytes, dict[int, list[Tensor]]]:
+    """Networks for all tiles of a plane, fitted to a few of them, spread evenly; and the grids of these."""
+    grid = coding.grid
+    count = min(len(grid), _SAMPLE)
+    chosen = sorted({round(i * (len(grid) - 1) / max(1, count - 1)) for i in range(count)})
+    latents = [codec.latents(plane, grid, no_progress, [index])[0] for index in chosen]
+    iterations = ITERATIONS[coding.options.effort] // len(latents)
+    networks, grids = codec.published.fit_networks(latents, coding.quality, iterations, progress)
+    return networks, dict(zip(chosen, grids, strict=True))
+
+
+@dataclass
+class _Tally:
+    """How far the tiles at hand are."""
+
+    done: int
+    total: int
+    bytes: list[int]
+    errors: list[float]
+
+
+class Encoding:
+    """Encodes some tiles of a plane.
+
+    Parameters
+    ----------
+    codec, plane, coding, progress, tiles, analysed
+        See :meth:`~napari_glc.codecs.base.Codec.encode`.
+    """
+
+    def __init__(
+        self,
+        codec: Coder,
+        plane: Plane,
+        coding: PlaneCoding,
+        progress: Progress,
+        tiles: Sequence[int] | None,
+        analysed: BlockOutputs | None,
+    ) -> None:
+        self.codec, self.coding, self.grid = codec, coding, coding.grid
+        self.tiles = list(range(len(self.grid)) if tiles is None else tiles)
+        self.box = self.grid.around(tiles)
+        self.iterations = ITERATIONS[coding.effort]
+        self._progress, self._total = progress, 1 + _STEPS * len(self.tiles)
+        progress(0, self._total)
+        latents = codec.latents(plane, self.grid, shifted(progress, 0, self._total), tiles, analysed)
+        self.values = sum(latent.size for latent in latents)
+        self.fits = [self._begun(index, latent) for index, latent in zip(self.tiles, latents, strict=True)]
+
+    def _begun(self, index: int, latent: NDArray[np.float32]) -> Fit:
+        coding, weights = self.coding, self._weights(index, latent.shape[1:])
+        shared = self.codec.shared_for(coding)
+        if shared is None:
+            start = self.codec.sampled(coding.plane_stream).get(index)
+            return self.codec.published.begin(latent, coding.quality, coding.plane_stream, weights, start)
+        return shared.begin(latent, coding.quality, weights)
+
+    def _weights(self, index: int, size: tuple[int, ...]) -> NDArray[np.float32] | None:
+        """Importance of a tile's pixels as that of its latent positions."""
+        importance = self.coding.goal.importance
+        if importance is None:
+            return None
+        factor, tile = self.codec.factor, self.grid[index]
+        pixels = importance[tile.slices]
+        below, right = size[0] * factor - pixels.shape[0], size[1] * factor - pixels.shape[1]
+        padded = np.pad(pixels, ((0, below), (0, right)), mode="edge")
+        means: NDArray[np.float32] = padded.reshape(size[0], factor, size[1], factor).mean((1, 3), dtype=np.float32)
+        return means
+
+    # -- running ------------------------------------------------------------------------------------------
+
+    def run(self) -> list[Fit]:
+        """Fit all tiles, or those there is time for."""
+        watched = self.coding.goal.watch is not None
+        tally = _Tally(
+            0,
+            self.iterations * len(self.fits),
+            [len(fit.payload) if watched else 0 for fit in self.fits],
+            [fit.error for fit in self.fits],
+        )
+        ended = self._told(tally, 0, False)
+        for place in range(len(self.fits)):
+            if ended:
+                break
+            ended = self._improved(place, tally)
+        if self.coding.goal.most_bytes is not None and not ended:
+            self._keep_to(self.coding.goal.most_bytes)
+        self._progress(self._total, self._total)
+        return self.fits
+
+    def _improved(self, place: int, tally: _Tally) -> bool:
+        fit, ended = self.fits[place], False
+        every = max(1, self.iterations // _TRUE_EVERY)
+
+        def step(done: int, total: int) -> None:
+            self._progress(1 + _STEPS * place + _STEPS * done // total, self._total)
+
+        def look(done: int, error: float, bits: float, better: bool) -> bool:
+            nonlocal ended
+            tally.done += 1
+            if self.coding.goal.watch is None:
+                return False
+            improved = done % every == 0 and fit.error != tally.errors[place]
+            if improved:
+                tally.bytes[place], tally.errors[place] = len(fit.payload), fit.error
+            ended = self._told(tally, place, improved, bits / 8, error)
+            return ended
+
+        fit.run(self.iterations, step, look)
+        return ended
+
+    def _told(
+        self, tally: _Tally, place: int, improved: bool, size: float | None = None, error: float | None = None
+    ) -> bool:
+        """Tell who watches; whether that was enough."""
+        watch = self.coding.goal.watch
+        if watch is None:
+            return False
+        rest, others = sum(tally.bytes) - tally.bytes[place], sum(tally.errors) - tally.errors[place]
+        standing = Standing(
+            iteration=tally.done,
+            total=tally.total,
+            bytes=rest + (tally.bytes[place] if size is None else size),
+            distance=(others + (tally.errors[place] if error is None else error)) / self.values,
+            best_bytes=sum(tally.bytes),
+            best_distance=sum(tally.errors) / self.values,
+            improved=improved,
+            box=self.box,
+            picture=self.picture,
+        )
+        return bool(watch(standing))
+
+    @torch.inference_mode()
+    def picture(self) -> Plane:
+        """What would be kept, the pixels of the tiles at hand; around them everything is taken to be zero."""
+        codec, coding = self.codec, self.coding
+        canvas = codec.area(self.box)
+        latent = torch.zeros(1, codec.config.latent_channels, canvas.height, canvas.width)
+        for index, fit in zip(self.tiles, self.fits, strict=True):
+            place = codec.area(self.grid[index]).relative_to(canvas).slices
+            latent[(0, slice(None), *place)] = codec.tile_latent(fit.symbols, coding)
+        alone = TileGrid(self.box.height, self.box.width, 0)
+        return codec.synthesise(latent, codec.area(alone.plane), alone.plane, alone, no_progress)
+
+    def _keep_to(self, most: float) -> None:
+        """Change the price of a bit until the payloads fit and little is left over."""
+        iterations = max(8, self.iterations // 4)
+        worth, low, high = trade_off(self.coding.quality), 0.0, 0.0
+        for _ in range(_PRICES):
+            size = sum(len(fit.payload) for fit in self.fits)
+            if 0.98 * most <= size <= most:
+                return
+            low, high = (worth, high) if size > most else (low, worth)
+            worth = (low * high) ** 0.5 if low and high else worth * (size / most) ** _STEEP
+            for fit in self.fits:
+                fit.priced(worth)
+                fit.run(iterations, lambda *_: None)

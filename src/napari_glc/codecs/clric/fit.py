@@ -1,0 +1,93 @@
+"""A function of one tile while it is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...networks.function import halved
+from .descent import Descent, Look
+from .grid_coder import Symbols
+from .layout import GRIDS
+
+__all__ = ["ITERATIONS", "Fit", "one_thread", "symbols_of", "weight_pyramid"]
+
+ITERATIONS = (0, 12, 30, 60, 120, 240, 400, 700, 1300, 2600)
+"""By effort. At 512 x 768 pixels one takes about 50 ms of one core, so 5 takes 12 s and 9 about two minutes."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """The order of sums, and so the file, must not depend on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode(False):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Fit:
+    """A function that can be written at any moment.
+
+    Parameters
+    ----------
+    descent
+        Over its grids.
+    write
+        From grids to the payload.
+    """
+
+    def __init__(self, descent: Descent, write: Callable[[Symbols], bytes]) -> None:
+        self._descent, self._write = descent, write
+        self._written: tuple[object, bytes] | None = None
+
+    @property
+    def grids(self) -> list[Tensor]:
+        """The best so far, ``(1, C, rows, columns)`` each, the finest first."""
+        return self._descent.grids
+
+    @property
+    def symbols(self) -> Symbols:
+        """The same as arrays."""
+        return symbols_of(self.grids)
+
+    @property
+    def error(self) -> float:
+        """Squared error of the latent they make, a sum, weighed."""
+        return self._descent.error
+
+    @property
+    def payload(self) -> bytes:
+        """What a file holds of them."""
+        if self._written is None or self._written[0] is not self.grids:
+            self._written = self.grids, self._write(self.symbols)
+        return self._written[1]
+
+    def run(self, iterations: int, step: Callable[[int, int], None], look: Look | None = None) -> None:
+        """See :meth:`~napari_glc.codecs.clric.descent.Descent.run`."""
+        with one_thread():
+            self._descent.run(iterations, step, look)
+
+    def priced(self, worth: float) -> None:
+        """Go on at another price of a bit."""
+        with one_thread():
+            self._descent.reprice(worth)
+
+
+def weight_pyramid(weight: Tensor) -> list[Tensor]:
+    """Weights ``(h, w)`` of latent positions as those of the values of each grid, ``(1, 1, rows, columns)``."""
+    levels = [weight[None, None]]
+    for _ in range(GRIDS - 1):
+        levels.append(halved(levels[-1]))
+    return levels
+
+
+def symbols_of(grids: list[Tensor]) -> Symbols:
+    """Grids ``(1, C, rows, columns)`` as arrays ``(C, rows, columns)``."""
+    return [grid[0].numpy().astype(np.int16) for grid in grids]

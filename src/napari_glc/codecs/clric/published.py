@@ -1,0 +1,225 @@
+"""Functions as published: a file holds grids and all networks. The tiles of a plane share their networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...entropy.laplace import LEAST, MOST
+from ...errors import DamagedFileError
+from ...networks.function import doubled
+from .descent import Descent, Distributions
+from .fit import Fit, one_thread, weight_pyramid
+from .function import TorchParameters, as_tensors, distributions, laplace_bits, latent_of, upsampled
+from .grid_coder import Symbols, read_grids, write_grids
+from .layout import GRIDS, Parameters, grid_sizes, parts, start_parameters, trade_off
+from .stated import FINEST, Stated, read_parameters
+
+__all__ = ["PublishedFunctions"]
+
+_RATE = 0.01
+"""Of Adam, for parameters."""
+
+
+class PublishedFunctions:
+    """Fits, writes and reads functions whose networks are sent.
+
+    Parameters
+    ----------
+    channels
+        Of the latent.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.channels = channels
+
+    def fit_networks(
+        self,
+        latents: Sequence[NDArray[np.float32]],
+        quality: float,
+        iterations: int,
+        step: Callable[[int, int], None],
+    ) -> tuple[bytes, list[list[Tensor]]]:
+        """Networks for some tiles of a plane, as a file states them, and the grids of these tiles.
+
+        Parameters
+        ----------
+        latents
+            Of the tiles, ``(C, h, w)`` each.
+        quality
+            0 to 100.
+        iterations
+            Of the descent over grids and parameters.
+        step
+            Called with iterations done and in all; whatever it raises stops the work.
+        """
+        with one_thread():
+            targets = [torch.tensor(latent) for latent in latents]
+            parameters = as_tensors(start_parameters(self.channels, quality))
+            for tensor in parameters.values():
+                tensor.requires_grad_(True)
+            starts = [grid[None] for target in targets for grid in _pyramid(target, parameters)]
+            evaluate = _evaluation(targets, parameters)
+            worth = trade_off(quality)
+            curvature = _curvature(parameters, len(targets))
+            descent = Descent(starts, curvature, evaluate, worth, list(parameters.values()), _RATE)
+            descent.run(iterations, step)
+            with torch.no_grad():
+                stated = self._stated(descent.grids, parameters, targets, worth, quality)
+            grids = [descent.grids[tile * GRIDS : (tile + 1) * GRIDS] for tile in range(len(targets))]
+            return stated.pack(self.channels), grids
+
+    def begin(
+        self,
+        latent: NDArray[np.float32],
+        quality: float,
+        networks: bytes,
+        weights: NDArray[np.float32] | None = None,
+        start: Sequence[Tensor] | None = None,
+    ) -> Fit:
+        """A function to be fitted to a latent, under networks that are stated already.
+
+        Parameters
+        ----------
+        latent
+            ``(C, h, w)``, of about unit variance.
+        quality
+            0 to 100.
+        networks
+            From :meth:`fit_networks`.
+        weights
+            Of the squared errors, ``(h, w)``; ``None`` for ones.
+        start
+            Grids from :meth:`fit_networks`, if the tile was among those.
+        """
+        with one_thread():
+            stated = self._parameters(networks, quality)
+            parameters = as_tensors(stated)
+            target = torch.tensor(latent)
+            weight = None if weights is None else torch.tensor(weights)
+            with torch.no_grad():
+                starts = [start] if start is not None else self._starts(target, parameters)
+            evaluate = _evaluation([target], parameters, weight)
+            descent = Descent(starts[0], _curvature(parameters, 1, weight), evaluate, trade_off(quality))
+            for other in starts[1:]:
+                descent.offer(other)
+        return Fit(descent, lambda symbols: write_grids(symbols, stated))
+
+    @staticmethod
+    def _starts(target: Tensor, parameters: TorchParameters) -> list[Sequence[Tensor]]:
+        """Pyramids that keep more or less, and nothing at all: networks expect few values at low qualities."""
+        pyramids = [[grid[None] for grid in _pyramid(target, parameters, least)] for least in (0.2, 0.6, 1.2)]
+        return [*pyramids, [torch.zeros_like(grid) for grid in pyramids[0]]]
+
+    def read(self, payload: bytes, networks: bytes, quality: float, height: int, width: int) -> Symbols:
+        """Grids of a payload; see :func:`~napari_glc.codecs.clric.grid_coder.read_grids`."""
+        return read_grids(payload, self._parameters(networks, quality), self.channels, height, width)
+
+    @torch.inference_mode()
+    def latent(self, symbols: Symbols, networks: bytes, quality: float) -> Tensor:
+        """The latent ``(C, h, w)`` that grids make."""
+        grids = [torch.from_numpy(grid.astype(np.float32)) for grid in symbols]
+        return latent_of(grids, as_tensors(self._parameters(networks, quality)))
+
+    @torch.inference_mode()
+    def bits(self, symbols: Symbols, networks: bytes, quality: float) -> list[NDArray[np.float64]]:
+        """Estimated bits of each value of each grid."""
+        grids = [torch.from_numpy(grid.astype(np.float32)) for grid in symbols]
+        told = distributions(grids, as_tensors(self._parameters(networks, quality)))
+        return [
+            laplace_bits((grid - mean).abs(), rate).double().numpy()
+            for grid, (mean, rate) in zip(grids, told, strict=True)
+        ]
+
+    def _parameters(self, networks: bytes, quality: float) -> Parameters:
+        stated, size = read_parameters(networks, self.channels)
+        if size != len(networks):
+            raise DamagedFileError("the networks of a plane are followed by something else")
+        return stated.parameters(self.channels, quality)
+
+    def _stated(
+        self, grids: Sequence[Tensor], parameters: TorchParameters, targets: list[Tensor], worth: float, quality: float
+    ) -> Stated:
+        """Choose the step of each part: what it adds to error and bits of the grids, and what it takes itself."""
+        exact: Parameters = {name: tensor.detach().numpy().astype(np.float64) for name, tensor in parameters.items()}
+        digits = {part.name: FINEST for part in parts(self.channels)}
+
+        def stated(choice: dict[str, int]) -> Stated:
+            return Stated.rounded(exact, choice, self.channels, quality)
+
+        def cost(choice: dict[str, int]) -> float:
+            found = stated(choice)
+            error, told = _evaluation(targets, as_tensors(found.parameters(self.channels, quality)))(grids)
+            own = sum(float(laplace_bits((g - m).abs(), r).sum()) for g, (m, r) in zip(grids, told, strict=True))
+            return float(error) + worth * (own + sum(found.bits(name) for name in choice))
+
+        for name in digits:
+            costs = {fine: cost(digits | {name: fine}) for fine in range(FINEST + 1)}
+            digits[name] = min(costs, key=lambda fine: costs[fine])
+        return stated(digits)
+
+
+def _evaluation(
+    targets: Sequence[Tensor], parameters: TorchParameters, weight: Tensor | None = None
+) -> Callable[[Sequence[Tensor]], tuple[Tensor, Distributions]]:
+    """Of the grids of some tiles, one tile after the other."""
+
+    def evaluate(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
+        error, told = torch.zeros(()), []
+        for tile, target in enumerate(targets):
+            own = [grid[0] for grid in grids[tile * GRIDS : (tile + 1) * GRIDS]]
+            square = (latent_of(own, parameters) - target).square()
+            error = error + (square if weight is None else square * weight).sum()
+            told += [(mean[None], rate[None]) for mean, rate in distributions(own, parameters)]
+        return error, told
+
+    return evaluate
+
+
+def _curvature(parameters: TorchParameters, tiles: int, weight: Tensor | None = None) -> Callable[[], list[Tensor]]:
+    """What a change by one adds to the squared error in itself, with the mixing layers left out."""
+    spread = _spread(parameters["kernel"].detach())
+    weights = [torch.ones(())] * GRIDS if weight is None else weight_pyramid(weight)
+
+    def curvature() -> list[Tensor]:
+        gain = parameters["gain"].detach().exp2().square()
+        return [gain[k] * gain[GRIDS:, None, None] * spread[k] * weights[k] for k in range(GRIDS)] * tiles
+
+    return curvature
+
+
+def _spread(taps: Tensor) -> list[float]:
+    x, found = torch.zeros(1, 1, 9, 9), []
+    x[0, 0, 4, 4] = 1
+    for _ in range(GRIDS):
+        found.append(float(x.square().sum()))
+        x = doubled(x, taps, 2 * x.shape[2], 2 * x.shape[3])
+    return found
+
+
+@torch.no_grad()
+def _pyramid(target: Tensor, parameters: TorchParameters, least: float = 0.2) -> list[Tensor]:
+    """Each grid holds what the coarser ones leave of the latent at its resolution, less a little, rounded."""
+    sizes = grid_sizes(*target.shape[1:])
+    levels = [target]
+    for rows, columns in sizes[1:]:
+        above = levels[-1]
+        padded = F.pad(above[None], (0, 2 * columns - above.shape[2], 0, 2 * rows - above.shape[1]), mode="replicate")
+        levels.append(F.avg_pool2d(padded, 2)[0])
+    gain = parameters["gain"].exp2()
+    total = torch.zeros_like(levels[-1])
+    grids: list[Tensor] = []
+    for k in reversed(range(GRIDS)):
+        if k < GRIDS - 1:
+            total = upsampled(total, parameters["kernel"], *sizes[k])
+        wanted = (levels[k] - total) / gain[k]
+        # small values cost more than they are worth
+        kept = (wanted.sign() * (wanted.abs() - least).clamp(min=0)).round().clamp(LEAST, MOST)
+        grids.insert(0, kept)
+        total = total + gain[k] * kept
+    return grids

@@ -1,0 +1,115 @@
+"""Functions whose networks come with the model: a file holds grids alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...networks.function import FunctionNetwork, doubled
+from .descent import Descent, Distributions
+from .fit import Fit, one_thread, weight_pyramid
+from .function import LOG_SCALES, laplace_bits
+from .grid_coder import Symbols
+from .layout import GRIDS, PLACES, place_of, trade_off
+from .shared_coder import SharedModel, rounded_weights
+
+__all__ = ["SharedFunctions"]
+
+
+class SharedFunctions:
+    """Fits, writes and reads functions under a model's networks.
+
+    Parameters
+    ----------
+    net
+        The networks; the weights of the autoregressive model are rounded to what the coder takes them for.
+    """
+
+    def __init__(self, net: FunctionNetwork) -> None:
+        rounded_weights(net.model)
+        self.net = net
+        with torch.inference_mode(False), torch.no_grad():
+            self._spread = [self._energy(k) for k in range(GRIDS)]
+
+    def _energy(self, grid: int) -> float:
+        """Squared sum of what a value of one in a grid adds to the sum of all grids at full resolution."""
+        x = torch.zeros(1, 1, 9, 9)
+        x[0, 0, 4, 4] = 1
+        for k in reversed(range(grid)):
+            x = doubled(x, self.net.synthesis.kernel[k], 2 * x.shape[2], 2 * x.shape[3])
+        return float(x.square().sum())
+
+    def begin(
+        self,
+        latent: NDArray[np.float32],
+        quality: float,
+        weights: NDArray[np.float32] | None = None,
+        start: Sequence[Tensor] | None = None,
+    ) -> Fit:
+        """A function to be fitted to a latent; it is a guess, or `start`, whichever is better.
+
+        Parameters
+        ----------
+        latent
+            ``(C, h, w)``, of about unit variance.
+        quality
+            0 to 100.
+        weights
+            Of the squared errors, ``(h, w)``; ``None`` for ones.
+        start
+            Grids of the same latent at another quality, in units of this one's steps.
+        """
+        with one_thread():
+            target = torch.tensor(latent)[None]
+            position = torch.tensor([place_of(quality) / PLACES])
+            weight = torch.ones(()) if weights is None else torch.tensor(weights)
+
+            def evaluate(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
+                error = ((self.net.synthesis(grids, position) - target).square() * weight).sum()
+                told = self.net.model(grids, position)
+                return error, [(mean, torch.exp2(-scale.clamp(*LOG_SCALES))) for mean, scale in told]
+
+            with torch.no_grad():
+                guess, _ = self.net.guessed(target, position, lambda _, values: values.round())
+                squares = self.net.synthesis.steps(position)[0].square()
+                curvature = [squares[k][:, None, None] * self._spread[k] for k in range(GRIDS)]
+                if weights is not None:
+                    curvature = [bend * each for bend, each in zip(curvature, weight_pyramid(weight), strict=True)]
+            descent = Descent(guess, lambda: curvature, evaluate, trade_off(quality))
+            if start is not None:
+                descent.offer(start)
+        return Fit(descent, lambda symbols: self._model(quality).write(symbols))
+
+    def rescaled(self, grids: Sequence[Tensor], quality: float, wanted: float) -> list[Tensor]:
+        """Grids of a quality in the steps of another."""
+        with torch.inference_mode(False), torch.no_grad():
+            old, new = (self.net.synthesis.steps(torch.tensor([place_of(q) / PLACES]))[0] for q in (quality, wanted))
+            return [(grid * (old / new)[k][:, None, None]).round() for k, grid in enumerate(grids)]
+
+    def read(self, payload: bytes, quality: float, height: int, width: int) -> Symbols:
+        """Grids of a payload; see :meth:`~napari_glc.codecs.clric.shared_coder.SharedModel.read`."""
+        return self._model(quality).read(payload, height, width)
+
+    @torch.inference_mode()
+    def latent(self, symbols: Symbols, quality: float) -> Tensor:
+        """The latent ``(C, h, w)`` that grids make."""
+        grids = [torch.from_numpy(grid.astype(np.float32))[None] for grid in symbols]
+        made: Tensor = self.net.synthesis(grids, torch.tensor([place_of(quality) / PLACES]))[0]
+        return made
+
+    @torch.inference_mode()
+    def bits(self, symbols: Symbols, quality: float) -> list[NDArray[np.float64]]:
+        """Estimated bits of each value of each grid."""
+        grids = [torch.from_numpy(grid.astype(np.float32))[None] for grid in symbols]
+        told = self.net.model(grids, torch.tensor([place_of(quality) / PLACES]))
+        return [
+            laplace_bits((grid - mean).abs(), torch.exp2(-scale.clamp(*LOG_SCALES)))[0].double().numpy()
+            for grid, (mean, scale) in zip(grids, told, strict=True)
+        ]
+
+    def _model(self, quality: float) -> SharedModel:
+        return SharedModel(self.net.model, place_of(quality))
