@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-GLC, VQGAN = 0, 1
+GLC, VQGAN, CLRIC = 0, 1, 2
+PUBLISHED = b"\1"
 FIXED, ZIP, ADAPTIVE, TRANSFORMER = 0, 1, 2, 3
 INTEGERS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767)}
 INTEGERS |= {"uint32": (0, 2**32 - 1), "int32": (-(2**31), 2**31 - 1)}
@@ -402,16 +403,18 @@ def why_no_pixels(header: Header) -> str | None:
     for extension in header.extensions:
         if extension.needed:
             return f"extension {extension.name} is needed"
-    if header.codec not in (GLC, VQGAN):
+    if header.codec not in (GLC, VQGAN, CLRIC):
         return f"codec {header.codec}"
     if len(header.options) > (0 if header.codec == GLC else 1):
         return "more option bytes than this page knows"
-    if header.packets > (1 if header.codec == GLC else 64):
+    if header.packets > (64 if header.codec == VQGAN else 1):
         return "more packets than this page knows"
-    if header.file_stream or header.plane_streams:
+    if header.file_stream or (header.plane_streams and header.codec != CLRIC):
         return "streams this page does not know"
-    if header.options and header.options[0] > TRANSFORMER:
+    if header.codec == VQGAN and header.options and header.options[0] > TRANSFORMER:
         return "an index coder this page does not know"
+    if header.codec == CLRIC and header.options not in (b"", PUBLISHED):
+        return "a mode this page does not know"
     return None
 
 

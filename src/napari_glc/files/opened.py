@@ -321,9 +321,11 @@ class GlcFile:
                 raise UnsupportedVersionError(
                     f"it needs {', '.join(unknown)}, which this version does not know: update napari-glc"
                 )
+        # what no installation would cure comes first
+        _ = self.options
+        with self._named_errors():
             self.entry.check_libraries()
             self.decoding.check_model(self.model)
-        _ = self.options
 
     def coding(self, plane: int = 0, level: int = 0) -> PlaneCoding:
         """How a plane is coded at a level of resolution, for :attr:`decoder`.
@@ -331,7 +333,7 @@ class GlcFile:
         Raises
         ------
         UnsupportedVersionError
-            As for :attr:`options`.
+            As for :attr:`GlcFile.options`.
         DamagedFileError
             If a stream the plane's tiles share is damaged.
         """
@@ -362,7 +364,7 @@ class GlcFile:
         return found
 
     def streams(self) -> dict[str, int]:
-        """Bytes of each stream, headers and checksums included; they add up to :attr:`size`.
+        """Bytes of each stream, headers and checksums included; they add up to :attr:`GlcFile.size`.
 
         Raises
         ------
