@@ -26,6 +26,7 @@ from ...networks.kl_network import kl_network
 from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
+from ..grid_coded import CodedGrids
 from .encoding import Encoding, networks_of_plane
 from .exploring import ClricAnalysis, explored_step
 from .grid_coder import Symbols
@@ -33,6 +34,7 @@ from .published import PublishedFunctions
 from .shared import SharedFunctions
 from .stated import read_parameters
 from .streams import check_size
+from .views import coded_grids
 
 __all__ = ["ClricCodec"]
 
@@ -254,6 +256,10 @@ class ClricCodec:
     def step(self, plane: Plane, coding: PlaneCoding, analysed: ClricAnalysis, progress: Progress) -> CodedStep:
         """The plane at a quality; see :func:`napari_glc.codecs.clric.exploring.explored_step`."""
         return explored_step(self, plane, coding, analysed, progress)
+
+    def coded_grids(self, plane: Plane, quality: float, progress: Progress) -> CodedGrids:
+        """See :func:`napari_glc.codecs.clric.views.coded_grids`."""
+        return coded_grids(self, plane, quality, progress)
 
 
 def _pixels(reach: int | None, config: KlConfig) -> int | None:

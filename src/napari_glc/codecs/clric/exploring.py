@@ -22,7 +22,7 @@ from .encoding import Coder, Encoding, sampled_tiles
 from .fit import ITERATIONS, Fitted
 from .grid_coder import Symbols
 
-__all__ = ["ClricAnalysis", "explored_step", "position_bits"]
+__all__ = ["ClricAnalysis", "explored_step", "grid_bits", "position_bits"]
 
 _PART = 4
 """A step has that part of the iterations of an encoding: five points of a curve take those of little more than one."""
@@ -93,12 +93,13 @@ def position_bits(codec: Coder, coding: PlaneCoding, tiles: Sequence[Symbols]) -
     total = np.zeros((area.height, area.width))
     for box, symbols in zip(coding.grid, tiles, strict=True):
         size = symbols[0].shape[1:]
-        for k, bits in enumerate(_bits(codec, coding, symbols)):
+        for k, bits in enumerate(grid_bits(codec, coding, symbols)):
             total[codec.area(box).slices] += _spread(bits, 1 << k, *size)
     return total
 
 
-def _bits(codec: Coder, coding: PlaneCoding, symbols: Symbols) -> list[NDArray[np.float64]]:
+def grid_bits(codec: Coder, coding: PlaneCoding, symbols: Symbols) -> list[NDArray[np.float64]]:
+    """Estimated bits of each value of each grid of a tile."""
     shared = codec.shared_for(coding)
     if shared is None:
         return codec.published.bits(symbols, coding.plane_stream, coding.quality)
