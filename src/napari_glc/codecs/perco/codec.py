@@ -27,7 +27,7 @@ from ...networks.kl_network import kl_network
 from ...networks.perco import PercoNetwork
 from ...networks.perco_config import DESCRIBER_LEVELS, PercoConfig
 from ...networks.scalar_quantizer import ScalarQuantizer
-from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
 from .index_coder import level_bits, read_levels, write_levels
 from .noise import normal_noise
@@ -367,11 +367,19 @@ class PercoCodec:
 
     # -- rate exploration -------------------------------------------------------------------------------
 
-    def step(self, plane: Plane, coding: PlaneCoding, analysed: BlockOutputs, progress: Progress) -> CodedStep:
+    def step(
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        analysed: BlockOutputs,
+        progress: Progress,
+        shown: PlaneShown = nobody_looks,
+    ) -> CodedStep:
         """The plane at a quality."""
         encoded = self.encode(plane, coding, progress, None, analysed)
         cache: TileCache = {}
         pixels = self.decode(encoded.chunks.__getitem__, coding, coding.grid.plane, progress, cache=cache)
+        shown(pixels)
         return CodedStep(encoded, pixels, self._bits(coding, cache))
 
     def _bits(self, coding: PlaneCoding, tiles: TileCache) -> Callable[[], NDArray[np.float64]]:
