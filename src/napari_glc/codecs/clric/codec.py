@@ -117,8 +117,8 @@ class ClricCodec:
     ) -> list[NDArray[np.float32]]:
         """Latents ``(C, h, w)`` of all tiles, or of some that make up a rectangle."""
         self._check_tiles(grid)
-        network = self.net.analyse if analysed is None else analysed.replayed()
-        latent = self.walk.analyse(plane, network, progress, grid.around(tiles))[0].float().numpy()
+        found = self.walk.analyse(plane, self.net.analyse, progress, grid.around(tiles), known=analysed)
+        latent = found[0].float().numpy()
         canvas = self.area(grid.around(tiles))
         wanted = range(len(grid)) if tiles is None else tiles
         places = [self.area(grid[index]).relative_to(canvas).slices for index in wanted]

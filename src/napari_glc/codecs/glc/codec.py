@@ -157,8 +157,11 @@ class GlcCodec:
             The part, some tiles; ``None`` for the plane.
         """
         position = _position(quality, self.config)
-        latent = self.net.analyse if latents is None else latents.replayed()
-        return self.walk.analyse(plane, lambda x: self.net.transform(latent(x), position), progress, box)
+
+        def transformed(latent: Tensor) -> Tensor:
+            return self.net.transform(latent, position)
+
+        return self.walk.analyse(plane, self.net.analyse, progress, box, known=latents, then=transformed)
 
     @torch.inference_mode()
     def write_tiles(

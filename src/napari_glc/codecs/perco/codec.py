@@ -167,8 +167,7 @@ class PercoCodec:
         around = grid.around(tiles)
         blocks = len(self._analysis.blocks(self._analysis.aligned(around)))
         total = blocks + len(wanted)
-        network = self._heads if analysed is None else analysed.replayed()
-        heads = self._analysis.analyse(plane, network, shifted(progress, 0, total), around)
+        heads = self._analysis.analyse(plane, self._heads, shifted(progress, 0, total), around, known=analysed)
         chunks = []
         for done, index in enumerate(wanted):
             progress(blocks + done, total)

@@ -250,8 +250,11 @@ class VqganCodec:
             The part, some tiles; ``None`` for the plane.
         """
         book = self.net.codebook(self.level(quality))
-        latent = self.net.analyse if latents is None else latents.replayed()
-        found = self.walk.analyse(plane, lambda x: book.indices(latent(x)).unsqueeze(1), progress, box)
+
+        def nearest(latent: Tensor) -> Tensor:
+            return book.indices(latent).unsqueeze(1)
+
+        found = self.walk.analyse(plane, self.net.analyse, progress, box, known=latents, then=nearest)
         indices: IndexMap = found[0, 0].numpy()
         return indices
 
