@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_glc.codecs.perco.autoencoder import autoencoder_digest
 from napari_glc.models import find_model, write_model
 from napari_glc.networks.kl import KlAutoencoder
 from napari_glc.networks.kl_config import KlConfig
@@ -52,7 +53,7 @@ def write_perco_models(folder: Path, picture: NDArray[np.uint8]) -> None:
     kl.generator.blocks[0].weight.mul_(1 / kl.latent_deviation.flatten())
     path = folder / "kl.safetensors"
     write_model(path, kl.state_dict(), name="kl", codec="clric", config=KL.to_json(), description="random weights")
-    config = CONFIG.replaced(autoencoder=find_model(path).sha256[:16])
+    config = CONFIG.replaced(autoencoder=autoencoder_digest(find_model(path))[:16])
     net = PercoNetwork(config).requires_grad_(False)
     for name, weight in net.denoiser.named_parameters():
         if weight.ndim > 1 and not weight.any():

@@ -12,6 +12,7 @@ import torch
 import napari_glc
 from napari_glc.cli import main
 from napari_glc.codecs import registry
+from napari_glc.codecs.perco.autoencoder import autoencoder_digest
 from napari_glc.codecs.perco.entry import ENTRY
 from napari_glc.codecs.perco.latent_crops import LatentCrops
 from napari_glc.codecs.training import embedded_config, make_trainer, read_config
@@ -32,9 +33,9 @@ def known(monkeypatch):
 def config(material) -> TrainingConfig:
     """A few steps of a narrow network over the embedded autoencoder."""
     whole = read_config(embedded_config("perco-small"), material).shortened(steps=3)
-    kl_small = find_model("kl-small")
-    assert kl_small.sha256.startswith(PercoConfig().autoencoder)
-    network = CONFIG.replaced(autoencoder=kl_small.sha256[:16], latent_channels=8)
+    digest = autoencoder_digest(find_model("kl-small"))
+    assert digest.startswith(PercoConfig().autoencoder)
+    network = CONFIG.replaced(autoencoder=digest[:16], latent_channels=8)
     return dataclasses.replace(whole, network=network)
 
 

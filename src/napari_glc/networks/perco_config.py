@@ -51,7 +51,8 @@ class PercoConfig(Config, frozen=True, kw_only=True):
     Parameters
     ----------
     autoencoder
-        Beginning of the SHA-256 of the model whose latent is painted, at least twelve hexadecimal digits.
+        Beginning of the SHA-256 of the tensors of the autoencoder whose latent is painted
+        (:func:`napari_glc.codecs.perco.autoencoder.autoencoder_digest`), at least twelve hexadecimal digits.
     latent_channels
         Of that latent, C.
     rates
@@ -70,7 +71,7 @@ class PercoConfig(Config, frozen=True, kw_only=True):
         How much the description counts in sampling unless somebody wishes otherwise; 1 for as in training.
     """
 
-    autoencoder: Annotated[str, Meta(pattern="^[0-9a-f]{12,64}$")] = "08cf4bb10ddafa94"
+    autoencoder: Annotated[str, Meta(pattern="^[0-9a-f]{12,64}$")] = "dca9b1d9e3eae1fb"
     latent_channels: Size = 8
     rates: Annotated[tuple[Rate, ...], Meta(min_length=1, max_length=16)] = (
         Rate(stride=8, levels=(8, 5, 5, 5)),

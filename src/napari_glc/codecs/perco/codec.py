@@ -21,14 +21,13 @@ from ..._base.progress import Progress, no_progress, shifted
 from ...container import Box, TileGrid
 from ...entropy.packed import read_packed, write_packed
 from ...errors import DamagedFileError, OptionError
-from ...models import ModelFile, find_model
-from ...networks.kl_config import KlConfig
-from ...networks.kl_network import kl_network
+from ...models import ModelFile
 from ...networks.perco import PercoNetwork
 from ...networks.perco_config import DESCRIBER_LEVELS, PercoConfig
 from ...networks.scalar_quantizer import ScalarQuantizer
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
+from .autoencoder import load_autoencoder
 from .index_coder import level_bits, read_levels, write_levels
 from .noise import normal_noise
 from .options import PercoDecoding
@@ -82,10 +81,7 @@ class PercoCodec:
         self.config = config
         self.net = PercoNetwork(config)
         self.net.load_state_dict(model.load(), strict=True)
-        autoencoder = find_model(config.autoencoder)
-        self.kl_config = autoencoder.network_config(KlConfig)
-        self.autoencoder = kl_network(self.kl_config)
-        self.autoencoder.load_state_dict(autoencoder.load(), strict=True)
+        self.kl_config, self.autoencoder = load_autoencoder(config.autoencoder, config.latent_channels)
         for net in (self.net, self.autoencoder):
             net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             watch(net)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...models import ModelFile, find_model
-from ...networks.kl_config import KlConfig
-from ...networks.kl_network import kl_network
+from ...networks.kl import KlAutoencoder
+from ...networks.kl_published import PublishedKlAutoencoder
 from ...training.data import Crops
 
 __all__ = ["LatentCrops"]
@@ -30,7 +30,7 @@ class LatentCrops:
     pictures
         ``(H, W, 3)`` uint8.
     autoencoder
-        Name, hash prefix or path of the model whose latent it is.
+        Makes the network whose latent it is; called if nothing was encoded before.
     folder
         Where the latents are kept.
     count
@@ -50,7 +50,7 @@ class LatentCrops:
     def __init__(
         self,
         pictures: list[NDArray[np.uint8]],
-        autoencoder: str | Path,
+        autoencoder: Callable[[], KlAutoencoder | PublishedKlAutoencoder],
         folder: Path,
         *,
         count: int,
@@ -63,7 +63,7 @@ class LatentCrops:
         self.side, self.batch, self.seed = size // _FACTOR, batch, seed
         path = folder / f"latents-{count}.npy"
         if not path.exists():
-            _encode(pictures, find_model(autoencoder), path, count, zoom, device)
+            _encode(pictures, autoencoder(), path, count, zoom, device)
         self.latents = np.load(path, mmap_mode="r")
 
     def __call__(self, step: int) -> Tensor:
@@ -80,14 +80,12 @@ class LatentCrops:
 @torch.inference_mode()
 def _encode(
     pictures: list[NDArray[np.uint8]],
-    model: ModelFile,
+    network: KlAutoencoder | PublishedKlAutoencoder,
     path: Path,
     count: int,
     zoom: tuple[float, float],
     device: torch.device,
 ) -> None:
-    network = kl_network(model.network_config(KlConfig))
-    network.load_state_dict(model.load())
     network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     crops = Crops(pictures, _SIDE, _AT_ONCE, 0, zoom)
     side = _SIDE // _FACTOR

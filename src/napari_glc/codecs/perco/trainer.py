@@ -13,15 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import ModelError
-from ...models import ModelFile, find_model
+from ...models import ModelFile
 from ...networks.kl import KlAutoencoder
-from ...networks.kl_config import KlConfig
-from ...networks.kl_network import kl_network
 from ...networks.kl_published import PublishedKlAutoencoder
 from ...networks.perco import Conditions, PercoNetwork
 from ...networks.perco_config import PercoConfig
 from ...training.config import Positive, Share, StageConfig
 from ...training.trainer import Trainer
+from .autoencoder import load_autoencoder
 from .index_coder import count_levels, level_weights
 from .latent_crops import LatentCrops
 from .sampling import noise_levels
@@ -105,10 +104,11 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
 
     def batches(self, stage: PercoStage, seed: int) -> Callable[[int], Tensor]:
         """Crops of latents, encoded at the first time."""
-        assert isinstance(self.config.network, PercoConfig)
+        network = self.config.network
+        assert isinstance(network, PercoConfig)
         return LatentCrops(
             self.pictures,
-            self.config.network.autoencoder,
+            lambda: load_autoencoder(network.autoencoder, network.latent_channels)[1],
             self.folder,
             count=stage.latents,
             size=stage.crop,
@@ -230,9 +230,8 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
     @cached_property
     def _autoencoder(self) -> KlAutoencoder | PublishedKlAutoencoder:
         """What decodes the latent; it learns nothing."""
-        model = find_model(self.net.config.autoencoder)
-        network = kl_network(model.network_config(KlConfig))
-        network.load_state_dict(model.load())
+        config = self.net.config
+        _, network = load_autoencoder(config.autoencoder, config.latent_channels)
         network.eval().requires_grad_(False)
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
