@@ -185,7 +185,7 @@ class RequestQueue:
     """Where requests wait, of each kind the latest one; any thread may use it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._step: StepRequest | None = None
         self._curves: tuple[str, ...] = ()
         self._point: RatePoint | None = None
@@ -194,16 +194,19 @@ class RequestQueue:
         """Ask for a step; replaces the one that waits."""
         with self._lock:
             self._step = request
+            self._lock.notify_all()
 
     def put_curves(self, codecs: Sequence[str]) -> None:
         """Ask for the curves of codecs."""
         with self._lock:
             self._curves = tuple(codecs)
+            self._lock.notify_all()
 
     def put_point(self, point: RatePoint) -> None:
         """Ask for the picture at a point of a classical codec's curve."""
         with self._lock:
             self._point = point
+            self._lock.notify_all()
 
     def take_step(self) -> StepRequest | None:
         """The step last asked for; the queue forgets it, as the two below."""
@@ -228,6 +231,11 @@ class RequestQueue:
         with self._lock:
             self._step, self._curves, self._point = None, (), None
 
+    def rests(self, seconds: float) -> bool:
+        """Wait for a request; whether there was none for so long."""
+        with self._lock:
+            return not self._lock.wait_for(lambda: not self.empty, seconds)
+
     @property
     def step_waits(self) -> bool:
         """Whether a step is asked for."""
@@ -237,6 +245,11 @@ class RequestQueue:
     def empty(self) -> bool:
         """Whether nothing is asked for."""
         return self._step is None and self._point is None and not self._curves
+
+
+_REST = 0.2
+"""Seconds without a request after which slow measures begin: they cannot be stopped at once, and a slider that moves
+would wait for them."""
 
 
 class _Superseded(Exception):
@@ -288,6 +301,8 @@ def answer_requests(queue: RequestQueue, exploration: Exploration, session: Rate
         elif (asked := queue.take_point()) is not None:
             report.show(BaselinePicture(asked, decoded_baseline(session.picture, asked.codec, int(asked.quality))[1]))
         elif unmeasured is not None:
+            if not queue.rests(_REST):
+                continue
             try:
                 with interruptible(_Way(queue, report, place, patience=0).check):
                     similarity = ms_ssim(session.picture, unmeasured.pixels)
