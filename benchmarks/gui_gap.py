@@ -284,7 +284,10 @@ def measure_cancel(viewer: Any, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def measure_slider(viewer: Any, name: str, picture: Any, codec: str) -> None:
-    """From a step of the quality slider to the new picture in its layer, to the first turn of the event loop after it is drawn, and to its figures."""
+    """From a step of the quality slider to the new picture in its layer, until it is drawn, and to its figures.
+
+    What counts as drawn is the first turn of the event loop after the layer has its data.
+    """
     viewer.layers.clear()
     viewer.add_image(picture, rgb=True, name="parrots")
     widget = rate_widget(viewer)
