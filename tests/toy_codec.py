@@ -21,7 +21,16 @@ from numpy.typing import NDArray
 from napari_glc._base.config import Config, Size
 from napari_glc._base.progress import Progress
 from napari_glc.codecs import registry
-from napari_glc.codecs.base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from napari_glc.codecs.base import (
+    CodedStep,
+    Encoded,
+    Plane,
+    PlaneCoding,
+    PlaneShown,
+    ReadChunk,
+    TileCache,
+    nobody_looks,
+)
 from napari_glc.codecs.entry import Capabilities, CodecEntry, PlotStyle
 from napari_glc.codecs.options import CodecOptions, Knob, OptionSet
 from napari_glc.container import Box, TileGrid
@@ -167,9 +176,17 @@ class ToyCodec:
 
     # -- rate exploration -----------------------------------------------------------------------------------
 
-    def step(self, plane: Plane, coding: PlaneCoding, analysed: Analysed, progress: Progress) -> CodedStep:
+    def step(
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        analysed: Analysed,
+        progress: Progress,
+        shown: PlaneShown = nobody_looks,
+    ) -> CodedStep:
         encoded = self.encode(plane, coding, progress, None, analysed)
         pixels = self.decode(encoded.chunks.__getitem__, coding, coding.grid.plane, progress)
+        shown(pixels)
         shape = analysed.means.shape[1:]
         bits = 8 * sum(map(len, encoded.chunks)) / (shape[0] * shape[1])
         return CodedStep(encoded, pixels, lambda: np.full(shape, bits))

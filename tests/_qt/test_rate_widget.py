@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import threading
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ import pytest
 from imageio.v3 import imread
 
 import napari_glc
+from napari_glc._base.interruption import checkpoint
 from napari_glc._qt.common.jobs import _running
 from napari_glc._qt.rate import curve_panel
 from napari_glc._qt.rate import widget as rate_widget
@@ -86,18 +88,58 @@ def test_the_slider_shows_the_latest_request_in_one_layer(explore, viewer, finis
     shown = []
     before = len(viewer.layers)
     decoded = viewer.layers["parrots at this rate"]
-    note = decoded.events.data.connect(lambda event: shown.append(explored._step.quality))
+    note = decoded.events.data.connect(lambda event: shown.append(decoded.data))
     session = explored._session
     for quality in (10, 20, 30, 40, 5, 90):
         explored.quality.value = quality
     finish(explored)
     decoded.events.data.disconnect(note)
     # what came while a step was under way was not piled up
-    assert shown[-1] == 90
+    assert shown[-1] is decoded.data
     assert len(shown) <= 2
+    assert explored._step.quality == decoded.metadata["glc"]["quality"] == 90
     assert explored._session is session
     assert len(viewer.layers) == before
     data = napari_glc.encode(small_parrots, quality=90, device="cpu")
+    assert np.array_equal(decoded.data, napari_glc.decode(data, device="cpu"))
+
+
+@pytest.mark.parametrize("codec", ["glc", "vqgan"])
+def test_the_picture_comes_before_its_figures(explore, viewer, qtbot, finish, small_parrots, codec, monkeypatch):
+    explored = explore()
+    explored.codec.setCurrentIndex(explored.codec.findData(codec))
+    explored.run_button.click()
+    finish(explored)
+    data = napari_glc.encode(small_parrots, codec=codec, quality=90, device="cpu")
+    decoded, step = viewer.layers["parrots at this rate"], explored._step
+    coder, pixels = explored._session.coder, decoded.data
+    writer, name = (coder.coder, "payload") if codec == "glc" else (coder, "write_map")
+    write, go_on, written = getattr(writer, name), threading.Event(), []
+
+    def held_back(*args):
+        """Writing takes as long as somebody likes, and asks now and then whether it is worth while."""
+        while not go_on.wait(0.01):
+            checkpoint()
+        written.append(args)
+        return write(*args)
+
+    monkeypatch.setattr(writer, name, held_back)
+    explored.quality.value = 20
+    qtbot.waitUntil(lambda: decoded.data is not pixels, timeout=10000)
+    assert explored._step is step
+    assert not explored.table.isEnabled()
+    assert "bytes" not in decoded.metadata["glc"]
+    # the next picture does not wait for the bytes of this one either, which nobody ever writes
+    pixels = decoded.data
+    explored.quality.value = 90
+    qtbot.waitUntil(lambda: decoded.data is not pixels, timeout=10000)
+    assert written == []
+    go_on.set()
+    finish(explored)
+    assert len(written) == 1
+    assert explored.table.isEnabled()
+    assert explored.table.value("Size") == f"{len(data)} bytes"
+    assert decoded.metadata["glc"]["bytes"] == len(data)
     assert np.array_equal(decoded.data, napari_glc.decode(data, device="cpu"))
 
 

@@ -84,6 +84,23 @@ def test_a_step_stops_when_its_progress_says_so(session):
     assert session.at(50).size > 0
 
 
+@pytest.mark.parametrize(("codec", "quality"), [("glc", 20), ("vqgan", 20)])
+def test_pixels_are_told_once_and_before_the_end(parrots, codec, quality):
+    session = RateSession(parrots[:128, :192], codec=codec, device="cpu")
+    shown = []
+    step = session.at(quality, shown=shown.append)
+    again = session.at(quality, shown=shown.append)
+    assert len(shown) == 2
+    for pixels in (*shown, again.pixels):
+        assert np.array_equal(pixels, step.pixels)
+
+    def enough(pixels):
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        session.at(60, shown=enough)
+
+
 def test_a_quality_out_of_range_is_refused(session):
     with pytest.raises(OptionError, match="0 to 100"):
         session.at(101)

@@ -20,10 +20,12 @@ __all__ = [
     "Encoded",
     "Plane",
     "PlaneCoding",
+    "PlaneShown",
     "RateSteps",
     "ReadChunk",
     "SharedStreams",
     "TileCache",
+    "nobody_looks",
 ]
 
 Plane = NDArray[np.uint8]
@@ -159,6 +161,14 @@ class SharedStreams(Protocol):
         ...
 
 
+PlaneShown = Callable[[Plane], None]
+"""Called with the pixels of a plane before the rest of the work on it is done."""
+
+
+def nobody_looks(pixels: Plane) -> None:
+    """Do nothing: a :data:`PlaneShown` where all is wanted at once."""
+
+
 @dataclass(frozen=True, eq=False)
 class CodedStep:
     """A plane at one quality.
@@ -194,6 +204,12 @@ class RateSteps(Codec, Protocol):
         """What of a quality matters: equal levels have equal payloads and pixels."""
         ...
 
-    def step(self, plane: Plane, coding: PlaneCoding, analysed: Any, progress: Progress) -> CodedStep:
-        """The plane at a quality: there and back. What it takes may depend on earlier steps from the same analysis."""
+    def step(
+        self, plane: Plane, coding: PlaneCoding, analysed: Any, progress: Progress, shown: PlaneShown = nobody_looks
+    ) -> CodedStep:
+        """The plane at a quality: there and back. What it takes may depend on earlier steps from the same analysis.
+
+        `shown` is called with the decoded pixels as early as they are known, which may be before the bytes are; what it
+        raises stops the step.
+        """
         ...

@@ -53,10 +53,8 @@ class BlockOutputs:
         """Memory."""
         return sum(output.nbytes for output in self._outputs)
 
-    def replayed(self) -> Callable[[Tensor], Tensor]:
-        """A network that gives these outputs, block by block."""
-        known = iter(self._outputs)
-        return lambda _: next(known)
+    def __getitem__(self, block: int) -> Tensor:
+        return self._outputs[block]
 
 
 class BlockWalk:
@@ -138,7 +136,14 @@ class BlockWalk:
         return whole
 
     def analyse(
-        self, plane: Plane, network: Callable[[Tensor], Tensor], progress: Progress, box: Box | None = None
+        self,
+        plane: Plane,
+        network: Callable[[Tensor], Tensor],
+        progress: Progress,
+        box: Box | None = None,
+        *,
+        known: BlockOutputs | None = None,
+        then: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
         """Outputs ``(1, C, H/f, W/f)`` of a network for a plane or a part of it, on the CPU.
 
@@ -152,20 +157,30 @@ class BlockWalk:
             See :data:`~napari_glc._base.progress.Progress`.
         box
             The part, its corner on whole steps; ``None`` for the plane. More of the plane is seen.
+        known
+            What the network gave for these blocks before; it is not asked again.
+        then
+            A second network, which goes on with the outputs of the first; those of the second are wanted.
         """
         whole = self.aligned(Box(0, 0, *plane.shape[:2]))
         part = whole if box is None else self.aligned(box)
         size = part.divided(self.factor)
         result: Tensor | None = None
 
-        def computed(crop: Plane) -> Tensor:
-            return network(_to_tensor(crop).to(self.device))
-
         blocks = self.blocks(part)
+
+        def computed(number: int) -> Tensor:
+            if known is None:
+                crop = padded_crop(plane, self.analysed(blocks[number], whole))
+                out = network(_to_tensor(crop).to(self.device))
+            else:
+                out = known[number]
+            return out if then is None else then(out)
+
         for done, block in enumerate(blocks):
             progress(done, len(blocks))
             seen = self.analysed(block, whole)
-            out = self._alone(computed, padded_crop(plane, seen), self.analysis_margin)
+            out = self._alone(computed, done, self.analysis_margin)
             if result is None:
                 result = torch.empty(1, out.shape[1], size.height, size.width, dtype=out.dtype)
             inner = block.divided(self.factor).relative_to(seen.divided(self.factor))

@@ -127,7 +127,7 @@ class OptionSet:
     @classmethod
     def fields(cls) -> tuple[OptionField, ...]:
         """The options in the order of their declaration."""
-        return _fields(cls)
+        return _fields(cls)  # type: ignore[arg-type]  # mypy takes __hash__ of the instances for that of the class
 
     @classmethod
     def made(cls, codec: str, given: Mapping[str, Any]) -> Self:

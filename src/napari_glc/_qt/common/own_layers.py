@@ -42,6 +42,12 @@ class OwnLayers:
         if layer is not None:
             self._viewer.layers.remove(layer)
 
+    def note(self, source: str, what: str, facts: Mapping[str, Any]) -> None:
+        """Add facts to the metadata of a layer, if it is there."""
+        layer = self.find(source, what)
+        if layer is not None:
+            layer.metadata = {**layer.metadata, "glc": {**layer.metadata["glc"], **facts}}
+
     def put(
         self,
         kind: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,13 @@ class Comparison(QObject):
         self._shown = _Shown(layer, place, original, decoded, facts)
         self._layers.put_picture(place, DECODED, decoded, facts, display=display_of(layer))
         self._apply(fresh=first)
+
+    def note(self, facts: dict[str, Any]) -> None:
+        """Say more about what is shown, in the metadata of its layers."""
+        if self._shown is not None:
+            self._shown = replace(self._shown, facts=facts)
+            for what in (DECODED, WIPE, ERROR):
+                self._layers.note(self._shown.place.key, what, facts)
 
     def set_mode(self, mode: str) -> None:
         """Choose one of :data:`MODES`."""

@@ -36,6 +36,7 @@ from .work import (
     NoiseCost,
     RequestQueue,
     SlowMeasure,
+    StepPicture,
     StepRequest,
     StepResult,
     answer_requests,
@@ -241,12 +242,16 @@ class RateWidget(GlcWidget):
         self._queue.clear()
         super().tell_error(error)
 
-    def _show(self, value: Analysed | StepResult | BaselinePicture | SlowMeasure | NoiseCost | CurvePiece) -> None:
+    def _show(
+        self, value: Analysed | StepPicture | StepResult | BaselinePicture | SlowMeasure | NoiseCost | CurvePiece
+    ) -> None:
         """Something arrived from the job; nothing of it counts if something else is explored meanwhile."""
         if self._exploration is None or self._at_work_on is not self._exploration:
             return
         if isinstance(value, Analysed):
             self._begin(value, self._exploration)
+        elif isinstance(value, StepPicture):
+            self._show_picture(value)
         elif isinstance(value, StepResult):
             self._show_step(value)
         elif isinstance(value, SlowMeasure):
@@ -276,24 +281,31 @@ class RateWidget(GlcWidget):
             self.curves.forget(codec)
             self._curves_of[codec] = made_with
 
-    def _show_step(self, found: StepResult) -> None:
-        place, step, session = self._place, found.step, self._session
+    def _show_picture(self, found: StepPicture) -> None:
+        place, session = self._place, self._session
         assert place is not None
         assert session is not None
         if self._source not in self.viewer.layers:
             self.tell("The layer is gone; choose another.")
             return
+        facts = _facts(session, found.request.quality)
+        self.comparison.show(self._source, place, session.picture, found.pixels, facts)
+        # grey until its figures are those of the picture
+        self.table.setEnabled(False)
+
+    def _show_step(self, found: StepResult) -> None:
+        """The figures of the picture shown last."""
+        place, step, session = self._place, found.step, self._session
+        assert place is not None
+        assert session is not None
+        if self._source not in self.viewer.layers:
+            return
         self._step = step
-        facts = {
-            "codec": session.codec,
-            "model": session.model.sha256[:6],
-            "quality": step.quality,
-            "bytes": step.size,
-            "bpp": step.bpp,
-            "psnr": step.psnr,
-        }
-        self.comparison.show(self._source, place, session.picture, step.pixels, facts)
+        figures = {"bytes": step.size, "bpp": step.bpp, "psnr": step.psnr}
+        facts = {**_facts(session, step.quality), **figures}
+        self.comparison.note(facts)
         self._tabulate(step, math.nan)
+        self.table.setEnabled(True)
         if found.bits is not None or found.hallucination is not None:
             self.later(lambda: self._show_maps(found, place, session.factor, facts))
 
@@ -399,6 +411,11 @@ class RateWidget(GlcWidget):
 
     def _tell_saved(self, name: str) -> None:
         self.tell(f"Saved {name}.")
+
+
+def _facts(session: RateSession, quality: float) -> dict[str, Any]:
+    """What is known of a picture before it is coded."""
+    return {"codec": session.codec, "model": session.model.sha256[:6], "quality": quality}
 
 
 def _noise_row(cost: NoiseCost) -> Row:

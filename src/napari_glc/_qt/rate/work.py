@@ -5,6 +5,9 @@
     GUI --request--> RequestQueue --latest--> answer_requests() --report.show--> GUI
                      RequestQueue --curves---^
 
+Of a step the picture comes first, as soon as there are pixels: a hand on the slider waits for nothing else. Bytes,
+figures and maps follow, unless the next step is asked for by then.
+
 The GUI puts requests on a queue and never waits. One job at a time takes the latest one (earlier ones are forgotten, so
 nothing piles up), and points of curves when there is none. The queue is all that both sides touch.
 """
@@ -13,13 +16,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._base.interruption import interruptible
 from ..._napari.layer_planes import LayerPlane
 from ...errors import Cancelled, MissingDependencyError, MissingModelError
 from ...files.opened import GlcFile
@@ -47,6 +51,7 @@ __all__ = [
     "NoiseCost",
     "RequestQueue",
     "SlowMeasure",
+    "StepPicture",
     "StepRequest",
     "StepResult",
     "answer_requests",
@@ -56,7 +61,8 @@ BEYOND, UNLIKE = "beyond", "unlike"
 """The two maps of hallucinated detail: beyond the preview, unlike the original."""
 
 _PATIENCE = 0.4
-"""Seconds after which a step gives way to a later request; faster ones are shown first, so that dragging shows some."""
+"""Seconds after which a step without a picture gives way to a later request; faster ones are shown first, so that
+dragging shows some."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +133,16 @@ class Analysed:
 
 
 @dataclass(frozen=True, eq=False)
+class StepPicture:
+    """The pixels of a step; :class:`StepResult` follows if nothing else is asked for meanwhile."""
+
+    pixels: NDArray[np.uint8]
+    request: StepRequest
+
+
+@dataclass(frozen=True, eq=False)
 class StepResult:
-    """A step, and the maps that were asked for."""
+    """A step whose picture was shown before, and the maps that were asked for."""
 
     step: RateStep
     bits: NDArray[np.float64] | None
@@ -171,7 +185,7 @@ class RequestQueue:
     """Where requests wait, of each kind the latest one; any thread may use it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._step: StepRequest | None = None
         self._curves: tuple[str, ...] = ()
         self._point: RatePoint | None = None
@@ -180,16 +194,19 @@ class RequestQueue:
         """Ask for a step; replaces the one that waits."""
         with self._lock:
             self._step = request
+            self._lock.notify_all()
 
     def put_curves(self, codecs: Sequence[str]) -> None:
         """Ask for the curves of codecs."""
         with self._lock:
             self._curves = tuple(codecs)
+            self._lock.notify_all()
 
     def put_point(self, point: RatePoint) -> None:
         """Ask for the picture at a point of a classical codec's curve."""
         with self._lock:
             self._point = point
+            self._lock.notify_all()
 
     def take_step(self) -> StepRequest | None:
         """The step last asked for; the queue forgets it, as the two below."""
@@ -214,6 +231,11 @@ class RequestQueue:
         with self._lock:
             self._step, self._curves, self._point = None, (), None
 
+    def rests(self, seconds: float) -> bool:
+        """Wait for a request; whether there was none for so long."""
+        with self._lock:
+            return not self._lock.wait_for(lambda: not self.empty, seconds)
+
     @property
     def step_waits(self) -> bool:
         """Whether a step is asked for."""
@@ -225,6 +247,11 @@ class RequestQueue:
         return self._step is None and self._point is None and not self._curves
 
 
+_REST = 0.2
+"""Seconds without a request after which slow measures begin: they cannot be stopped at once, and a slider that moves
+would wait for them."""
+
+
 class _Superseded(Exception):
     """There is a later request."""
 
@@ -232,8 +259,8 @@ class _Superseded(Exception):
 def answer_requests(queue: RequestQueue, exploration: Exploration, session: RateSession | None, report: Report) -> None:
     """Answer requests until there are none.
 
-    Shows :class:`Analysed`, :class:`StepResult`, :class:`BaselinePicture`, :class:`SlowMeasure` and
-    :class:`CurvePiece` through `report`.
+    Shows :class:`Analysed`, :class:`StepPicture`, :class:`StepResult`, :class:`BaselinePicture`,
+    :class:`SlowMeasure`, :class:`NoiseCost` and :class:`CurvePiece` through `report`.
 
     Parameters
     ----------
@@ -262,8 +289,10 @@ def answer_requests(queue: RequestQueue, exploration: Exploration, session: Rate
             pieces = _curves(exploration, session, curves, report, place)
         request = queue.take_step()
         if request is not None:
+            # what is still to be told of the step before is of no interest any more
+            unmeasured = uncounted = None
             try:
-                result = _step(session, request, _giving_way(queue, report, place))
+                result = _step(session, request, _Way(queue, report, place))
             except _Superseded:
                 continue
             report.show(result)
@@ -272,12 +301,21 @@ def answer_requests(queue: RequestQueue, exploration: Exploration, session: Rate
         elif (asked := queue.take_point()) is not None:
             report.show(BaselinePicture(asked, decoded_baseline(session.picture, asked.codec, int(asked.quality))[1]))
         elif unmeasured is not None:
-            report.show(SlowMeasure(unmeasured, ms_ssim(session.picture, unmeasured.pixels)))
+            if not queue.rests(_REST):
+                continue
+            try:
+                with interruptible(_Way(queue, report, place, patience=0).check):
+                    similarity = ms_ssim(session.picture, unmeasured.pixels)
+            except _Superseded:
+                continue
+            report.show(SlowMeasure(unmeasured, similarity))
             unmeasured = None
         elif uncounted is not None:
-            noisy = noisy or session.unrestored(report)
+            way = _Way(queue, report, place, patience=0)
             try:
-                cost = noisy.at(uncounted.quality, _giving_way(queue, report, place)).size
+                with interruptible(way.check):
+                    noisy = noisy or session.unrestored(way)
+                    cost = noisy.at(uncounted.quality, way).size
             except _Superseded:
                 continue
             report.show(NoiseCost(uncounted, cost))
@@ -297,31 +335,60 @@ class _Place:
     total: int = 0
 
 
-def _giving_way(queue: RequestQueue, report: Report, place: _Place) -> Callable[[int, int], None]:
-    """Progress of a step: stops it when it is cancelled, or slow and no longer wanted."""
-    started = time.monotonic()
+class _Way:
+    """A step's line to the GUI, which stops it when it is cancelled or no longer wanted.
 
-    def tick(done: int, total: int) -> None:
+    Its call has the form of :data:`~napari_glc._base.progress.Progress`.
+
+    Parameters
+    ----------
+    queue
+        Where a later request would be.
+    report
+        The job's line.
+    place
+        Of the curves, whose progress counts while there are some.
+    patience
+        Seconds after which a later request is worth more than what is done here.
+    """
+
+    def __init__(self, queue: RequestQueue, report: Report, place: _Place, patience: float = _PATIENCE) -> None:
+        self._queue, self._report, self._place = queue, report, place
+        self._patience = time.monotonic() + patience
+
+    def __call__(self, done: int, total: int) -> None:
+        place = self._place
         if place.total:
-            report(place.done, place.total)
+            self._report(place.done, place.total)
         else:
-            report(done, total)
-        if queue.step_waits and time.monotonic() - started > _PATIENCE:
+            self._report(done, total)
+        self.check()
+
+    def check(self) -> None:
+        """Stop here if what is done is in vain."""
+        self._report.check()
+        if self._queue.step_waits and time.monotonic() >= self._patience:
             raise _Superseded
 
-    return tick
+    def show(self, picture: StepPicture) -> None:
+        """Hand over what everybody waits for; from now on a later request comes first."""
+        self._report.show(picture)
+        self._patience = time.monotonic()
+        self.check()
 
 
-def _step(session: RateSession, request: StepRequest, tick: Callable[[int, int], None]) -> StepResult:
-    step = session.at(request.quality, tick)
-    bits = step.bits() if request.bits else None
-    hallucination = None
-    if request.hallucination == UNLIKE:
-        hallucination = detail_unlike(session.picture, step.pixels, session.factor)
-    elif request.hallucination == BEYOND and session.entry.capabilities.preview:
-        file = GlcFile(step.data, device=session.device, model=session.model)
-        preview = file.read(preview=True, progress=tick)
-        hallucination = detail_beyond(step.pixels, preview, session.factor)
+def _step(session: RateSession, request: StepRequest, way: _Way) -> StepResult:
+    with interruptible(way.check):
+        step = session.at(request.quality, way, lambda pixels: way.show(StepPicture(pixels, request)))
+        bits = step.bits() if request.bits else None
+        way.check()
+        hallucination = None
+        if request.hallucination == UNLIKE:
+            hallucination = detail_unlike(session.picture, step.pixels, session.factor)
+        elif request.hallucination == BEYOND and session.entry.capabilities.preview:
+            file = GlcFile(step.data, device=session.device, model=session.model)
+            preview = file.read(preview=True, progress=way)
+            hallucination = detail_beyond(step.pixels, preview, session.factor)
     return StepResult(step, bits, hallucination, request)
 
 

@@ -24,7 +24,7 @@ from ...networks.kl import KlAutoencoder
 from ...networks.kl_config import KlConfig
 from ...networks.kl_network import kl_network
 from ...networks.unfilled import unfilled
-from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
 from ..grid_coded import CodedGrids
 from .encoding import Encoding, networks_of_plane
@@ -120,8 +120,8 @@ class ClricCodec:
     ) -> list[NDArray[np.float32]]:
         """Latents ``(C, h, w)`` of all tiles, or of some that make up a rectangle."""
         self._check_tiles(grid)
-        network = self.net.analyse if analysed is None else analysed.replayed()
-        latent = self.walk.analyse(plane, network, progress, grid.around(tiles))[0].float().numpy()
+        found = self.walk.analyse(plane, self.net.analyse, progress, grid.around(tiles), known=analysed)
+        latent = found[0].float().numpy()
         canvas = self.area(grid.around(tiles))
         wanted = range(len(grid)) if tiles is None else tiles
         places = [self.area(grid[index]).relative_to(canvas).slices for index in wanted]
@@ -253,9 +253,18 @@ class ClricCodec:
         """Every half step is another rate."""
         return steps(quality)
 
-    def step(self, plane: Plane, coding: PlaneCoding, analysed: ClricAnalysis, progress: Progress) -> CodedStep:
+    def step(
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        analysed: ClricAnalysis,
+        progress: Progress,
+        shown: PlaneShown = nobody_looks,
+    ) -> CodedStep:
         """The plane at a quality; see :func:`napari_glc.codecs.clric.exploring.explored_step`."""
-        return explored_step(self, plane, coding, analysed, progress)
+        found = explored_step(self, plane, coding, analysed, progress)
+        shown(found.pixels)
+        return found
 
     def coded_grids(self, plane: Plane, quality: float, progress: Progress) -> CodedGrids:
         """See :func:`napari_glc.codecs.clric.views.coded_grids`."""

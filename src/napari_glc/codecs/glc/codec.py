@@ -24,7 +24,7 @@ from ...models import ModelFile
 from ...networks.config import GlcConfig
 from ...networks.glc import GlcNetwork
 from ...networks.unfilled import unfilled
-from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
 from ..transform_coded import CodedLatent
 from .effort import optimise
@@ -157,8 +157,11 @@ class GlcCodec:
             The part, some tiles; ``None`` for the plane.
         """
         position = _position(quality, self.config)
-        latent = self.net.analyse if latents is None else latents.replayed()
-        return self.walk.analyse(plane, lambda x: self.net.transform(latent(x), position), progress, box)
+
+        def transformed(latent: Tensor) -> Tensor:
+            return self.net.transform(latent, position)
+
+        return self.walk.analyse(plane, self.net.analyse, progress, box, known=latents, then=transformed)
 
     @torch.inference_mode()
     def write_tiles(
@@ -170,11 +173,16 @@ class GlcCodec:
         canvas = self.area(grid.around(tiles))
 
         def written(index: int) -> tuple[bytes, TileSymbols]:
-            part = y[(..., *self.area(grid[index]).relative_to(canvas).slices)]
-            return self.coder.write(part.contiguous(), self.hyper_indices(part), steps(coding.quality))
+            symbols = self._quantised(y, self.area(grid[index]).relative_to(canvas), coding)
+            return self.coder.payload(symbols), symbols
 
         progress(0, len(wanted))
         return side_by_side(written, wanted, lambda done: progress(done, len(wanted)))
+
+    def _quantised(self, y: Tensor, area: Box, coding: PlaneCoding) -> TileSymbols:
+        """What is to be coded of a tile, the part of `y` in `area`."""
+        part = y[(..., *area.slices)]
+        return self.coder.quantise(part.contiguous(), self.hyper_indices(part), steps(coding.quality))
 
     def _check_tiles(self, grid: TileGrid) -> None:
         if grid.tile % self.walk.step:
@@ -331,21 +339,35 @@ class GlcCodec:
     # -- rate exploration and views ---------------------------------------------------------------------
 
     @torch.inference_mode()
-    def step(self, plane: Plane, coding: PlaneCoding, analysed: BlockOutputs, progress: Progress) -> CodedStep:
-        """The plane at a quality: its coefficients are written and rendered, not read back."""
+    def step(
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        analysed: BlockOutputs,
+        progress: Progress,
+        shown: PlaneShown = nobody_looks,
+    ) -> CodedStep:
+        """The plane at a quality: its coefficients are quantised and rendered, then written, and not read back."""
         grid, blocks = coding.grid, len(analysed)
-        total = len(grid) + 2 * blocks
+        areas = [self.area(tile) for tile in grid]
+        total = 2 * (blocks + len(grid))
         y = self.coefficients(plane, coding.quality, shifted(progress, 0, total), analysed)
-        coded = self.write_tiles(y, coding, shifted(progress, blocks, total))
+
+        def quantised(area: Box) -> TileSymbols:
+            return self._quantised(y, area, coding)
+
+        progress(blocks, total)
+        tiles = side_by_side(quantised, areas, lambda done: progress(blocks + done, total))
         y_hat = torch.zeros_like(y)
-        for tile, (_, symbols) in zip(grid, coded, strict=True):
-            y_hat[(..., *self.area(tile).slices)] = symbols.y_hat
+        for area, symbols in zip(areas, tiles, strict=True):
+            y_hat[(..., *area.slices)] = symbols.y_hat
         canvas = self.area(grid.plane)
         rendering = shifted(progress, blocks + len(grid), total)
         pixels = self.render(y_hat, canvas, coding.quality, grid.plane, grid, rendering)
-        progress(total, total)
-        tiles = [symbols for _, symbols in coded]
-        encoded = Encoded(coding.options, [payload for payload, _ in coded])
+        shown(pixels)
+        done = 2 * blocks + len(grid)
+        payloads = side_by_side(self.coder.payload, tiles, lambda written: progress(done + written, total))
+        encoded = Encoded(coding.options, payloads)
         return CodedStep(encoded, pixels, lambda: coefficient_bits(self, grid, tiles))
 
     def coded_latent(self, plane: Plane, quality: float, tile: int, progress: Progress) -> CodedLatent:

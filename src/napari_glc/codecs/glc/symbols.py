@@ -10,7 +10,7 @@ The last byte is computed of the symbols as the encoder knew them, so a decoder 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +109,7 @@ class SymbolCoder:
         return (from_fixed(y_hat, self.form) * from_fixed(parameters.quant_step, self.form)).float()
 
     @staticmethod
-    def _check(parts: list[Part]) -> bytes:
+    def _check(parts: Sequence[Part]) -> bytes:
         return check8(b"".join(symbols.astype("<i2").tobytes() for symbols, _ in parts))
 
     # -- the two directions -----------------------------------------------------------------------------
@@ -118,6 +118,13 @@ class SymbolCoder:
         self, y: Tensor, hyper_indices: NDArray[np.int64], rate: int, rounding: Rounding = to_nearest
     ) -> tuple[bytes, TileSymbols]:
         """Quantise and code the coefficients ``(1, N, h, w)`` of a tile."""
+        symbols = self.quantise(y, hyper_indices, rate, rounding)
+        return self.payload(symbols), symbols
+
+    def quantise(
+        self, y: Tensor, hyper_indices: NDArray[np.int64], rate: int, rounding: Rounding = to_nearest
+    ) -> TileSymbols:
+        """What the payload of a tile is to say; enough to render it."""
         parameters = self.parameters(hyper_indices, rate)
         scaled = y.double().cpu() / from_fixed(parameters.quant_step, self.form)
         parts: list[Part] = []
@@ -131,9 +138,12 @@ class SymbolCoder:
             return symbols.view(scale.shape)
 
         y_hat = self.prior.code_steps(parameters, code)
-        hyper = write_packed(hyper_indices, self.config.hyper_codewords)
-        payload = hyper + write_gaussian(parts) + self._check(parts)
-        return payload, TileSymbols(hyper_indices, tuple(parts), self._dequantise(y_hat, parameters))
+        return TileSymbols(hyper_indices, tuple(parts), self._dequantise(y_hat, parameters))
+
+    def payload(self, symbols: TileSymbols) -> bytes:
+        """Code what was quantised."""
+        hyper = write_packed(symbols.hyper_indices, self.config.hyper_codewords)
+        return hyper + write_gaussian(symbols.parts) + self._check(symbols.parts)
 
     def read(self, payload: bytes, height: int, width: int, rate: int) -> TileSymbols:
         """Decode the payload of a tile whose latent has `height` x `width` positions.

@@ -25,7 +25,7 @@ from ...models import ModelFile
 from ...networks.perco import PercoNetwork
 from ...networks.perco_config import DESCRIBER_LEVELS, PercoConfig
 from ...networks.scalar_quantizer import ScalarQuantizer
-from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
 from .autoencoder import load_autoencoder
 from .index_coder import level_bits, read_levels, write_levels
@@ -163,8 +163,7 @@ class PercoCodec:
         around = grid.around(tiles)
         blocks = len(self._analysis.blocks(self._analysis.aligned(around)))
         total = blocks + len(wanted)
-        network = self._heads if analysed is None else analysed.replayed()
-        heads = self._analysis.analyse(plane, network, shifted(progress, 0, total), around)
+        heads = self._analysis.analyse(plane, self._heads, shifted(progress, 0, total), around, known=analysed)
         chunks = []
         for done, index in enumerate(wanted):
             progress(blocks + done, total)
@@ -363,11 +362,19 @@ class PercoCodec:
 
     # -- rate exploration -------------------------------------------------------------------------------
 
-    def step(self, plane: Plane, coding: PlaneCoding, analysed: BlockOutputs, progress: Progress) -> CodedStep:
+    def step(
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        analysed: BlockOutputs,
+        progress: Progress,
+        shown: PlaneShown = nobody_looks,
+    ) -> CodedStep:
         """The plane at a quality."""
         encoded = self.encode(plane, coding, progress, None, analysed)
         cache: TileCache = {}
         pixels = self.decode(encoded.chunks.__getitem__, coding, coding.grid.plane, progress, cache=cache)
+        shown(pixels)
         return CodedStep(encoded, pixels, self._bits(coding, cache))
 
     def _bits(self, coding: PlaneCoding, tiles: TileCache) -> Callable[[], NDArray[np.float64]]:

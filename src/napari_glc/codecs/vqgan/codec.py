@@ -30,7 +30,7 @@ from ...networks.index_map import IndexMapNetwork
 from ...networks.index_transformer import IndexTransformer
 from ...networks.narrow_floats import narrowed
 from ...networks.unfilled import unfilled
-from ..base import CodedStep, Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
 from ..index_mapped import DamagedMap, IndexMap
 from .effort import optimised_map
@@ -250,8 +250,11 @@ class VqganCodec:
             The part, some tiles; ``None`` for the plane.
         """
         book = self.net.codebook(self.level(quality))
-        latent = self.net.analyse if latents is None else latents.replayed()
-        found = self.walk.analyse(plane, lambda x: book.indices(latent(x)).unsqueeze(1), progress, box)
+
+        def nearest(latent: Tensor) -> Tensor:
+            return book.indices(latent).unsqueeze(1)
+
+        found = self.walk.analyse(plane, self.net.analyse, progress, box, known=latents, then=nearest)
         indices: IndexMap = found[0, 0].numpy()
         return indices
 
@@ -434,13 +437,23 @@ class VqganCodec:
     # -- rate exploration and views ---------------------------------------------------------------------
 
     @torch.inference_mode()
-    def step(self, plane: Plane, coding: PlaneCoding, analysed: BlockOutputs, progress: Progress) -> CodedStep:
-        """The plane at a quality."""
-        grid = coding.grid
-        indices = self.index_map(plane, coding.quality, progress, analysed)
-        encoded = self.write_map(indices, coding, progress)
-        found = DamagedMap(self._area(grid.plane), indices, len(encoded.chunks), ())
-        pixels = self.render(found, coding.quality, grid.plane, grid, progress)
+    def step(
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        analysed: BlockOutputs,
+        progress: Progress,
+        shown: PlaneShown = nobody_looks,
+    ) -> CodedStep:
+        """The plane at a quality: its index map is rendered, then coded."""
+        grid, blocks = coding.grid, len(analysed)
+        total = 2 * blocks + len(self._candidates(coding.options.index_coder)) * len(grid)
+        indices = self.index_map(plane, coding.quality, shifted(progress, 0, total), analysed)
+        found = DamagedMap(self._area(grid.plane), indices, len(grid) * coding.packets, ())
+        pixels = self.render(found, coding.quality, grid.plane, grid, shifted(progress, blocks, total))
+        shown(pixels)
+        # the index coders take longer than all before
+        encoded = self.write_map(indices, coding, shifted(progress, 2 * blocks, total))
         return CodedStep(encoded, pixels, lambda: histogram_bits(indices, 8 * sum(map(len, encoded.chunks))))
 
     def position_bits(

@@ -7,7 +7,7 @@ What no quality changes (the autoencoder's latent) is computed once. A step runs
                                   v              |
                               codec.step <-------+
                                   |
-                    the bytes of a whole file, its pixels, its bits
+             its pixels, then the bytes of a whole file, its bits
 
 The bytes and pixels of a step are those of :func:`napari_glc.encode` and :func:`napari_glc.decode`.
 """
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ..._base.progress import Progress, no_progress
 from ..._base.quality import checked_quality
-from ...codecs.base import PlaneCoding
+from ...codecs.base import PlaneCoding, nobody_looks
 from ...codecs.loading import loaded_codec
 from ...codecs.registry import DEFAULT_CODEC
 from ...container import DEFAULT_TILE, Header, pack
@@ -36,7 +36,7 @@ from ...imaging.planes import from_plane
 from ...metrics.fidelity import psnr
 
 if TYPE_CHECKING:
-    from ...codecs.base import CodedStep, RateSteps
+    from ...codecs.base import CodedStep, Plane, PlaneShown, RateSteps
     from ...models import ModelFile
 
 __all__ = ["RateSession", "RateStep"]
@@ -186,7 +186,12 @@ class RateSession:
             return tuple(12.5 * step for step in range(0, 9, 2 if can.encode_cost == "fit" else 1))
         return tuple(self.coder.qualities())
 
-    def at(self, quality: float, progress: Progress | None = None) -> RateStep:
+    def at(
+        self,
+        quality: float,
+        progress: Progress | None = None,
+        shown: Callable[[NDArray[np.uint8]], None] = nobody_looks,
+    ) -> RateStep:
         """The picture at a quality.
 
         Parameters
@@ -195,6 +200,9 @@ class RateSession:
             0 to 100; rounded to half steps.
         progress
             Called with units of work done and in all; whatever it raises stops the step.
+        shown
+            Called once with the decoded pixels, uint8 of the picture's shape, as soon as they are known: bytes and
+            figures take longer. Whatever it raises stops the step.
 
         Raises
         ------
@@ -203,7 +211,11 @@ class RateSession:
         """
         started = time.perf_counter()
         job = replace(self._job, quality=checked_quality(quality))
-        found = self._step(job.quality, progress or no_progress)
+
+        def show(plane: Plane) -> None:
+            shown(from_plane(plane, job.kind))
+
+        found = self._step(job.quality, progress or no_progress, show)
         pixels = from_plane(found.pixels, job.kind)
         header = job.header(found.encoded.options)
         chunks = [found.plane_stream] * job.plane_streams + list(found.encoded.chunks)
@@ -217,11 +229,13 @@ class RateSession:
             bits=found.bits,
         )
 
-    def _step(self, quality: float, progress: Progress) -> CodedStep:
+    def _step(self, quality: float, progress: Progress, shown: PlaneShown) -> CodedStep:
         coding = PlaneCoding(self.grid, quality, self._job.options)
         if self.entry.capabilities.rate == "continuous":
-            return self.coder.step(self._plane, coding, self._analysed, progress)
+            return self.coder.step(self._plane, coding, self._analysed, progress, shown)
         level = self.coder.level(quality)
-        if level not in self._levels:
-            self._levels[level] = self.coder.step(self._plane, coding, self._analysed, progress)
+        if level in self._levels:
+            shown(self._levels[level].pixels)
+        else:
+            self._levels[level] = self.coder.step(self._plane, coding, self._analysed, progress, shown)
         return self._levels[level]

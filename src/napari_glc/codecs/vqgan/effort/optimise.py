@@ -101,8 +101,8 @@ class _Optimisation:
         self.goal, self.level = coding.goal, codec.level(coding.quality)
         self.box = coding.grid.around(tiles)
         self.canvas = self._area(self.box)
-        network = codec.net.analyse if analysed is None else analysed.replayed()
-        self.latent = codec.walk.analyse(plane, network, no_progress, self.box).float().clone()
+        latent = codec.walk.analyse(plane, codec.net.analyse, no_progress, self.box, known=analysed)
+        self.latent = latent.float().clone()
         self.indices = self._nearest(self.level)
         wanted = range(len(coding.grid)) if tiles is None else tiles
         self.areas = [self._area(coding.grid[tile]) for tile in wanted]
