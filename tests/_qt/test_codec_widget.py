@@ -435,7 +435,7 @@ def test_an_optimisation_shows_its_course_and_the_region_it_is_for(viewer, dock,
     assert not widget.form.isRowVisible(widget.region)
     _with_effort(widget, 2)
     assert widget.form.isRowVisible(widget.region)
-    assert not widget.form.isRowVisible(widget.weight.native)
+    assert not widget.form.isRowVisible(widget.weight)
     sizes = {}
     for layer in (None, viewer.layers["beak"]):
         widget.region.layer = layer
@@ -450,7 +450,7 @@ def test_an_optimisation_shows_its_course_and_the_region_it_is_for(viewer, dock,
         bits = viewer.layers["parrot bits"].data
         assert bits.shape == (4, 8)
         sizes[layer] = bits[:, :2].sum() / bits.sum()
-    assert widget.form.isRowVisible(widget.weight.native)
+    assert widget.form.isRowVisible(widget.weight)
     assert len(_decoded(viewer)) == 1
 
 

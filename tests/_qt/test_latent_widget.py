@@ -92,6 +92,28 @@ def test_every_view_lies_over_the_picture(dock, viewer, layer, show, codec, smal
     assert (viewer.layers["parrots symbols"].data != before).any()
 
 
+def test_grids_lie_over_the_picture_with_their_bits(dock, viewer, layer, show):
+    widget = dock(LatentWidget)
+    choose_model(widget, "clric")
+    status = show(widget, "grids")
+    result = widget._run.result
+    assert "Estimated bytes by grid: 8 px" in status
+    for k in range(7):
+        made = viewer.layers[f"parrots grid {8 << k} px"]
+        np.testing.assert_array_equal(made.data, result.grids[k])
+        np.testing.assert_allclose(edges(made)[0], edges(layer)[0], atol=1e-6)
+        assert made.metadata["glc"]["estimated_bytes"] == result.bits[k].sum() / 8
+    np.testing.assert_allclose(edges(viewer.layers["parrots grid 8 px"]), edges(layer), atol=1e-6)
+    count = len(viewer.layers)
+    show(widget, "grid_bits")
+    assert len(viewer.layers) == count + 7
+    np.testing.assert_allclose(viewer.layers["parrots bits of grid 16 px"].data, result.bits[1].sum(0))
+    widget.row.setValue(5)
+    assert "Bits, its share in each grid" in widget.numbers.text()
+    choose_model(widget, "glc")
+    assert not widget.view.model().item(list(VIEWS).index("grids")).isEnabled()
+
+
 def test_outlines_are_windows_or_tiles(dock, viewer, layer, show):
     widget = dock(LatentWidget)
     widget.overlay.setCurrentIndex(1)

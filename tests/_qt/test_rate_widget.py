@@ -250,11 +250,11 @@ def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_pat
     explored.draw_curves()
     finish(explored)
     points = explored.curves.plot.points
-    assert [p.codec for p in points] == ["glc"] * 9 + ["vqgan"] * 9 + ["jpeg"] * 5
+    assert [p.codec for p in points] == ["glc"] * 9 + ["vqgan"] * 9 + ["clric"] * 5 + ["jpeg"] * 5
     for codec in ("glc", "vqgan"):
         fifty = next(p for p in points if (p.codec, p.quality) == (codec, 50))
         assert fifty.size == len(napari_glc.encode(small_parrots, codec=codec, quality=50, device="cpu"))
-    assert explored.curves.points.count() == 23
+    assert explored.curves.points.count() == 28
 
     explored.curves.choose(8)
     finish(explored)
@@ -265,12 +265,12 @@ def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_pat
     finish(explored)
     assert explored.codec.currentData() == "vqgan"
     assert (explored._step.quality, explored._step.size) == (points[10].quality, points[10].size)
-    explored.curves.choose(19)
+    explored.curves.choose(24)
     finish(explored)
     assert explored.status.text().startswith("JPEG at setting 5")
     jpeg = viewer.layers["parrots JPEG"]
-    assert jpeg.metadata["glc"]["bytes"] == points[19].size
-    assert psnr(small_parrots, jpeg.data) == points[19].psnr
+    assert jpeg.metadata["glc"]["bytes"] == points[24].size
+    assert psnr(small_parrots, jpeg.data) == points[24].psnr
 
     targets = iter((tmp_path / "c.csv", tmp_path / "c.png", None))
     monkeypatch.setattr(curve_panel, "path_to_save", lambda *words: next(targets))

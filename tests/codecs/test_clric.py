@@ -15,6 +15,7 @@ from napari_glc.codecs.base import PlaneCoding
 from napari_glc.codecs.clric.codec import ClricCodec
 from napari_glc.codecs.clric.descent import Descent
 from napari_glc.codecs.clric.entry import ENTRY
+from napari_glc.codecs.clric.exploring import _spread
 from napari_glc.codecs.clric.fit import ITERATIONS
 from napari_glc.codecs.clric.function import laplace_bits
 from napari_glc.codecs.clric.grid_coder import _Order, read_grids, write_grids
@@ -34,8 +35,9 @@ from napari_glc.codecs.clric.streams import check_size
 from napari_glc.codecs.goals import Goal
 from napari_glc.codecs.loading import loaded_codec
 from napari_glc.container import TileGrid
-from napari_glc.errors import DamagedFileError, GlcError, OptionError, SymbolMismatchError
+from napari_glc.errors import Cancelled, DamagedFileError, GlcError, OptionError, SymbolMismatchError
 from napari_glc.files.damaging import DAMAGES, damage
+from napari_glc.inspection.rate.session import RateSession
 from napari_glc.models import find_model
 
 DATA = Path(__file__).parents[1] / "data"
@@ -337,6 +339,80 @@ def test_a_budget_is_used_up(codec, motocross):
     free = size(Goal())
     for most in (0.85 * free, 1.2 * free):
         assert 0.88 * most <= size(Goal(most_bytes=most)) <= most
+
+
+# -- exploring the rate -------------------------------------------------------------------------------------
+
+
+def _session(picture: np.ndarray, **options: object) -> RateSession:
+    return RateSession(picture, codec="clric", device="cpu", **options)
+
+
+@pytest.mark.parametrize(("mode", "tile"), [("shared", 64), ("published", 512)])
+def test_a_step_is_a_file_and_its_pixels(motocross, mode, tile):
+    picture = motocross[:61, :128]
+    session = _session(picture, mode=mode, effort=1, tile=tile)
+    first, higher, again = (session.at(quality) for quality in (40, 55, 40))
+    assert first.size < higher.size
+    assert first.psnr < higher.psnr
+    assert again.data == first.data
+    for step in (first, higher):
+        np.testing.assert_array_equal(napari_glc.decode(step.data), step.pixels)
+        file = GlcFile(step.data)
+        assert file.facts()["mode"] == mode
+        bits = step.bits()
+        assert bits.shape == (8, 16)
+        grids = sum(len(file.chunk(i)) for i in range(file.container.chunks - len(session.grid), file.container.chunks))
+        assert abs(bits.sum() / 8 - grids) < 0.02 * grids + 8 * len(session.grid)
+    assert session.qualities == (0, 25, 50, 75, 100)
+
+
+def test_bits_of_coarse_values_lie_where_they_serve():
+    spread = _spread(np.array([[[8.0, 3.0], [4.0, 1.0]]]), 4, 6, 7)
+    assert spread.shape == (6, 7)
+    assert spread[:4, :4].sum() == 8
+    assert (spread[:4, 4:] == 0.25).all()
+    assert (spread[4:, :4] == 0.5).all()
+    assert spread.sum() == pytest.approx(16)
+
+
+def test_networks_of_a_quality_are_a_start_at_another(codec, latent):
+    networks, grids = codec.published.fit_networks([latent], 55, 12, lambda *_: None)
+    start = codec.published.moved(networks, grids, 55, 60)
+    losses = []
+    for begun in (None, start):
+        found, (own,) = codec.published.fit_networks([latent], 60, 4, lambda *_: None, begun)
+        losses.append(_loss(codec, latent, codec.published.begin(latent, 60, found, start=own), 60, found))
+    assert losses[1] < losses[0]
+
+
+def test_a_step_goes_on_from_the_nearest_fit(codec, motocross):
+    """After its neighbours, a quality comes out better than from nothing."""
+    picture, grid = motocross[:112, 200:312], TileGrid(112, 112, 512)
+    (latent,) = codec.latents(picture, grid, lambda *_: None)
+
+    def loss(*qualities: float) -> float:
+        analysed = codec.analyse(picture, grid, lambda *_: None)
+        for quality in qualities:
+            coding = PlaneCoding(grid, quality, ENTRY.options(mode="shared", effort=3))
+            step = codec.step(picture, coding, analysed, lambda *_: None)
+        (payload,) = step.encoded.chunks
+        made = codec.tile_latent(codec.read(payload, coding, codec.area(grid.plane)), coding).numpy()
+        return float(np.square(made - latent).sum() + trade_off(qualities[-1]) * 8 * len(payload))
+
+    assert loss(56, 58, 60) < loss(60)
+
+
+def test_a_step_stops_when_its_progress_says_so_and_leaves_nothing_half_done(motocross):
+    session = _session(motocross[:64, :96], effort=3)
+
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        session.at(50, stop)
+    assert session.at(50).data == _session(session.picture, effort=3).at(50).data
 
 
 # -- files --------------------------------------------------------------------------------------------------

@@ -9,15 +9,19 @@ import torch
 from napari_glc.codecs.base import PlaneCoding
 from napari_glc.codecs.glc.streams import hyper_size
 from napari_glc.codecs.glc.views import dense_parts
+from napari_glc.codecs.loading import loaded_codec
 from napari_glc.container import TileGrid
 from napari_glc.entropy.gaussian import symbol_bits, write_gaussian
 from napari_glc.errors import Cancelled
 from napari_glc.inspection.latent.latents import (
     CodedLatent,
+    coded_grids,
     coded_latent,
     indexed_latent,
     latent_colours,
 )
+from napari_glc.inspection.latent.positions import grid_position
+from napari_glc.models import find_model
 from napari_glc.networks.quadtree import merge_quarters, step_mask
 
 
@@ -128,3 +132,28 @@ def test_colours_of_a_flat_latent_are_grey():
 @pytest.fixture(scope="module")
 def small_plane(parrots: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(parrots[200:328, 300:492])
+
+
+def test_grids_their_bits_and_a_position(parrots):
+    clric = loaded_codec(find_model("kl-small"), "cpu")
+    coded = coded_grids(clric, parrots[200:328, 300:500], 30)
+    assert [grid.shape for grid in coded.grids][:3] == [(8, 16, 25), (8, 8, 13), (8, 4, 7)]
+    size, bits = sum(coded.payload_bytes), sum(each.sum() for each in coded.bits)
+    assert abs(bits / 8 - size) < 0.02 * size + 8
+    # what the decoder makes is near the latent
+    assert np.square(coded.made - coded.latent).mean() < 0.7 * np.square(coded.latent).mean()
+    positions = [grid_position(coded, row, column) for row in range(16) for column in range(25)]
+    assert sum(sum(each.bits) for each in positions) == pytest.approx(bits)
+    assert "Not zero, of 8 values" in positions[0].text
+
+
+def test_grids_of_tiles_are_put_together(parrots):
+    """1100 columns are two tiles: the second begins where the first ends in every grid."""
+    clric = loaded_codec(find_model("kl-small"), "cpu")
+    picture = np.concatenate([parrots[:64], parrots[64:128]], 1)[:, :1100]
+    coded = coded_grids(clric, picture, 20)
+    assert len(coded.payload_bytes) == 2
+    assert [grid.shape[2] for grid in coded.grids] == [138, 69, 35, 18, 9, 5, 3]
+    for grid, bits in zip(coded.grids, coded.bits, strict=True):
+        assert grid.shape == bits.shape
+        assert (bits > 0).all()

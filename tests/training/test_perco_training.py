@@ -12,7 +12,7 @@ import torch
 import napari_glc
 from napari_glc.cli import main
 from napari_glc.codecs import registry
-from napari_glc.codecs.perco.autoencoder import autoencoder_digest
+from napari_glc.codecs.perco.autoencoder import autoencoder_digest, load_autoencoder
 from napari_glc.codecs.perco.entry import ENTRY
 from napari_glc.codecs.perco.latent_crops import LatentCrops
 from napari_glc.codecs.training import embedded_config, make_trainer, read_config
@@ -60,12 +60,17 @@ def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots
 
 def test_latents_are_encoded_once_and_cut_anywhere(material, tmp_path, motocross, monkeypatch):
     options = {"count": 6, "size": 64, "batch": 3, "seed": 1, "zoom": (1.0, 1.0), "device": torch.device("cpu")}
-    crops = LatentCrops([motocross[:400, :400]], "kl-small", tmp_path, **options)
+
+    def kl_small() -> torch.nn.Module:
+        wanted = PercoConfig()
+        return load_autoencoder(wanted.autoencoder, wanted.latent_channels)[1]
+
+    crops = LatentCrops([motocross[:400, :400]], kl_small, tmp_path, **options)
     batch = crops(5)
     assert batch.shape == (3, 8, 8, 8)
     assert not torch.equal(batch, crops(6))
     monkeypatch.setattr("napari_glc.codecs.perco.latent_crops._encode", None)
-    again = LatentCrops([], "kl-small", tmp_path, **options)
+    again = LatentCrops([], kl_small, tmp_path, **options)
     torch.testing.assert_close(again(5), batch, rtol=0, atol=0)
 
 

@@ -182,11 +182,14 @@ class CodedStep:
     bits
         Computes the estimated bits at each latent position, ``(h, w)``. It covers whole units of the codec, so it may
         reach beyond the right and bottom border of the picture: what was padded is coded too.
+    plane_stream
+        What its tiles share; empty if its file has no such stream.
     """
 
     encoded: Encoded
     pixels: Plane
     bits: Callable[[], NDArray[np.float64]]
+    plane_stream: bytes = b""
 
 
 class RateSteps(Codec, Protocol):
@@ -204,7 +207,7 @@ class RateSteps(Codec, Protocol):
     def step(
         self, plane: Plane, coding: PlaneCoding, analysed: Any, progress: Progress, shown: PlaneShown = nobody_looks
     ) -> CodedStep:
-        """The plane at a quality: there and back.
+        """The plane at a quality: there and back. What it takes may depend on earlier steps from the same analysis.
 
         `shown` is called with the decoded pixels as early as they are known, which may be before the bytes are; what it
         raises stops the step.

@@ -44,6 +44,11 @@ class BlockOutputs:
         return len(self._outputs)
 
     @property
+    def blocks(self) -> tuple[Tensor, ...]:
+        """The outputs."""
+        return self._outputs
+
+    @property
     def nbytes(self) -> int:
         """Memory."""
         return sum(output.nbytes for output in self._outputs)

@@ -35,6 +35,8 @@ class Capabilities:
         Whether a picture is a map of codewords (:class:`~napari_glc.codecs.index_mapped.IndexMapped`).
     coefficients
         Whether a picture is coefficients with scales (:class:`~napari_glc.codecs.transform_coded.TransformCoded`).
+    grids
+        Whether a picture is grids at several resolutions (:class:`~napari_glc.codecs.grid_coded.GridCoded`).
     rate_steps
         Whether another quality costs less than another encoding (:class:`~napari_glc.codecs.base.RateSteps`).
     samples
@@ -53,6 +55,7 @@ class Capabilities:
     lossy_packets: bool = False
     index_map: bool = False
     coefficients: bool = False
+    grids: bool = False
     rate_steps: bool = False
     samples: bool = False
     effort: bool = False

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast, get_args, get_origin, get_type_hints
 
 from ..errors import OptionError, UnsupportedVersionError
@@ -126,8 +127,7 @@ class OptionSet:
     @classmethod
     def fields(cls) -> tuple[OptionField, ...]:
         """The options in the order of their declaration."""
-        hints = get_type_hints(cls, include_extras=True)
-        return tuple(_field(field.name, hints[field.name], field.default) for field in fields(cls))
+        return _fields(cls)
 
     @classmethod
     def made(cls, codec: str, given: Mapping[str, Any]) -> Self:
@@ -253,6 +253,13 @@ class CodecOptions(OptionSet):
             raise UnsupportedVersionError(
                 "it was written with options of its codec that this version does not know: update napari-glc"
             )
+
+
+@cache
+def _fields(kind: type[OptionSet]) -> tuple[OptionField, ...]:
+    # looked at once: evaluating annotations leaves something behind in the module typing every time
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(_field(field.name, hints[field.name], field.default) for field in fields(kind))
 
 
 def _field(name: str, hint: Any, default: Any) -> OptionField:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from magicgui.widgets import FloatSlider
 from napari.layers import Labels, Shapes
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
@@ -29,7 +28,7 @@ from ...imaging.planes import from_plane
 from ...inspection.coding import CodingOptions, CodingResult, bit_map, code_stack
 from ..common.base import GlcWidget
 from ..common.choices import allow, choice_of
-from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, no_model_of, quality_tip
+from ..common.coding_fields import CodecChoice, HalfStepField, ModelChoice, QualityField, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
 from ..common.jobs import Report
 from ..common.option_form import OptionForm
@@ -149,9 +148,10 @@ class CodecWidget(GlcWidget):
         self.options_form.changed.connect(self._show_rows)
         tip = "Shapes or labels whose pixels count more: bits move there"
         self.region = self.add_layer_choice("Re&gion", tip, kinds=(Shapes, Labels), nothing="none")
-        self.weight = FloatSlider(value=MASK_WEIGHT, min=1, max=32, step=0.5)
+        self.weight = HalfStepField(MASK_WEIGHT, 1, 32)
         tip = "How many times more a pixel of the region counts than another"
-        self.add_row("Region &weight", self.weight.native, tip)
+        self.weight.name("Region weight", tip)
+        self.add_row("Region &weight", self.weight, tip)
         self.bits = QCheckBox("as a layer")
         self.add_row("&Bit map", self.bits, "Show where the bits of the file went")
 
@@ -210,7 +210,7 @@ class CodecWidget(GlcWidget):
         for wish, field in rows.items():
             self.form.setRowVisible(field, self.rate_by.currentData() == wish)
         self.form.setRowVisible(self.region, self.effort > 0)
-        self.form.setRowVisible(self.weight.native, self.effort > 0 and self.region.layer is not None)
+        self.form.setRowVisible(self.weight, self.effort > 0 and self.region.layer is not None)
         self.form.setRowVisible(self.bits, self.codec.chosen.capabilities.coefficients)
         for form in (self.options_form, self.decoding_form):
             form.show_codec(self.codec.chosen.name)
@@ -238,7 +238,7 @@ class CodecWidget(GlcWidget):
         self.save_button.setEnabled(self._last is not None and not self.busy)
         self.release_button.setEnabled(not self.busy)
         self.keep_button.setVisible(self.busy and self._optimising)
-        self.form.setRowVisible(self.weight.native, self.effort > 0 and self.region.layer is not None)
+        self.form.setRowVisible(self.weight, self.effort > 0 and self.region.layer is not None)
         if self._last is None:
             self.save_button.setToolTip("Run first")
         else:

@@ -13,7 +13,7 @@ from ...codecs.registry import all_codecs, codec_named
 from ...models import ModelFile, installed_models, model_folder
 from .choices import narrow
 
-__all__ = ["CodecChoice", "ModelChoice", "QualityField", "codecs_that", "no_model_of", "quality_tip"]
+__all__ = ["CodecChoice", "HalfStepField", "ModelChoice", "QualityField", "codecs_that", "no_model_of", "quality_tip"]
 
 
 def codecs_that(can: Callable[[CodecEntry], bool]) -> list[CodecEntry]:
@@ -96,25 +96,32 @@ class ModelChoice(QComboBox):
         return model if isinstance(model, ModelFile) else None
 
 
-class QualityField(QWidget):
-    """A slider and a spin box over the half steps of quality 0 to 100.
+class HalfStepField(QWidget):
+    """A slider and a spin box over half steps.
+
+    Parameters
+    ----------
+    value
+        To begin with.
+    least, most
+        Bounds, both allowed, within 0 to 100.
 
     Attributes
     ----------
     changed
-        Signal with the new quality.
+        Signal with the new value.
     """
 
     changed = Signal(float)
 
-    def __init__(self, value: float = 50.0) -> None:
+    def __init__(self, value: float, least: float, most: float) -> None:
         super().__init__()
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(0, MAX_STEPS)
+        self.slider.setRange(steps(least), steps(most))
         self.slider.setPageStep(10)
         self.slider.setMinimumWidth(60)
         self.spin = QDoubleSpinBox()
-        self.spin.setRange(0, from_steps(MAX_STEPS))
+        self.spin.setRange(least, most)
         self.spin.setSingleStep(from_steps(1))
         self.spin.setDecimals(1)
         self.spin.setKeyboardTracking(False)
@@ -136,7 +143,7 @@ class QualityField(QWidget):
 
     @property
     def value(self) -> float:
-        """Quality, a multiple of one half."""
+        """A multiple of one half."""
         return from_steps(self.slider.value())
 
     @value.setter
@@ -154,3 +161,10 @@ class QualityField(QWidget):
         if self.spin.value() != from_steps(count):
             self.spin.setValue(from_steps(count))
         self.changed.emit(from_steps(count))
+
+
+class QualityField(HalfStepField):
+    """The half steps of quality 0 to 100."""
+
+    def __init__(self, value: float = 50.0) -> None:
+        super().__init__(value, 0, from_steps(MAX_STEPS))

@@ -15,9 +15,9 @@ from ..common.own_layers import OwnLayers
 
 if TYPE_CHECKING:
     from ...inspection.latent.attention import AttentionMap
-    from ...inspection.latent.latents import CodedLatent, IndexedLatent
+    from ...inspection.latent.latents import CodedGrids, CodedLatent, IndexedLatent
 
-__all__ = ["OF_LATENT", "OVERLAYS", "VIEWS", "LatentLayers", "Leading"]
+__all__ = ["OF_GRIDS", "OF_LATENT", "OVERLAYS", "VIEWS", "LatentLayers", "Leading"]
 
 VIEWS = {
     "colours": "Latent as colours (PCA)",
@@ -26,11 +26,15 @@ VIEWS = {
     "symbols": "Symbols (channels)",
     "scales": "Scales (channels)",
     "hyper": "Hyper-latent indices",
+    "grids": "Grids (channels)",
+    "grid_bits": "Bits of the grids",
 }
 """What can be shown."""
 
 OF_LATENT = ("colours", "latent")
-"""What every codec with a latent has; the others belong to codecs with coefficients."""
+"""What every codec with a latent has; of the others, those below belong to codecs with grids, the rest to codecs with
+coefficients."""
+OF_GRIDS = ("grids", "grid_bits")
 
 OVERLAYS = {"": "None", "windows": "32 x 32 windows", "tiles": "Tiles of the file"}
 
@@ -76,7 +80,12 @@ class LatentLayers(OwnLayers):
     # -- what can be shown ----------------------------------------------------------------------------------
 
     def show(
-        self, view: str, plane: PlanePlace, leading: Leading, result: CodedLatent | IndexedLatent, about: dict[str, Any]
+        self,
+        view: str,
+        plane: PlanePlace,
+        leading: Leading,
+        result: CodedLatent | IndexedLatent | CodedGrids,
+        about: dict[str, Any],
     ) -> tuple[Any, str]:
         """Add or update the layer of one of :data:`VIEWS`; returns it and what to tell of it."""
         factor = result.factor
@@ -84,6 +93,8 @@ class LatentLayers(OwnLayers):
         facts = {**about, "shows": VIEWS[view]}
         if view == "colours":
             layer, words = self._colours(plane, result.latent[..., :rows, :columns], factor, facts)
+        elif view in OF_GRIDS:
+            layer, words = self._grids(view, plane, leading, result, facts)
         elif view == "hyper":
             grid = getattr(result, "hyper_indices")[: -(-rows // 4), : -(-columns // 4)]  # noqa: B009 (of one kind only)
             layer, words = self._hyper_indices(plane, grid, factor, facts)
@@ -107,6 +118,28 @@ class LatentLayers(OwnLayers):
         )
         shares = ", ".join(f"{share:.0%}" for share in colours.explained)
         return layer, f"Red, green and blue hold {shares} of the latent's variance."
+
+    def _grids(
+        self, view: str, plane: PlanePlace, leading: Leading, result: Any, facts: dict[str, Any]
+    ) -> tuple[Any, str]:
+        """A layer for each grid, the coarsest at the bottom; all sums of bits are told."""
+        sums = [float(bits.sum()) / 8 for bits in result.bits]
+        layer: Any = None
+        for k in reversed(range(len(sums))):
+            factor = result.factor << k
+            rows, columns = (-(-side // factor) for side in plane.shape)
+            about = {**facts, "grid": k, "estimated_bytes": sums[k]}
+            if view == "grids":
+                stack = result.grids[k][:, :rows, :columns]
+                layer, _ = self._channels(f"grid {factor} px", plane, leading, stack, factor, about)
+            else:
+                bits = result.bits[k].sum(0)[:rows, :columns]
+                options = {"rgb": False, "contrast_limits": (0, max(float(bits.max()), 1e-6))}
+                options |= plane.coarse_placement(factor)
+                name = f"bits of grid {factor} px"
+                layer = self.put("image", plane, name, bits, about, options, first={"colormap": "inferno"})
+        shares = ", ".join(f"{result.factor << k} px {size:.0f}" for k, size in enumerate(sums))
+        return layer, f"Estimated bytes by grid: {shares}."
 
     def _hyper_indices(self, plane: PlanePlace, grid: Any, factor: int, facts: dict[str, Any]) -> tuple[Any, str]:
         # code 0 is a code like any other, not background

@@ -21,10 +21,11 @@ from ..common.coding_fields import ModelChoice, QualityField, codecs_that, no_mo
 from ..common.picking import Picked, picks
 from ..common.plot import Plot
 from .again_panel import AgainPanel
-from .layers import OF_LATENT, OVERLAYS, VIEWS, LatentLayers, Leading
+from .layers import OF_GRIDS, OF_LATENT, OVERLAYS, VIEWS, LatentLayers, Leading
 from .work import LatentRun, attend, inspect
 
 if TYPE_CHECKING:
+    from ...codecs.entry import CodecEntry
     from ...inspection.latent.attention import AttentionMap
 
 __all__ = ["LatentWidget"]
@@ -42,7 +43,7 @@ class LatentWidget(GlcWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, run_text="Show")
         self._layers = LatentLayers(napari_viewer)
-        self._codecs = codecs_that(lambda entry: entry.capabilities.coefficients or entry.capabilities.index_map)
+        self._codecs = codecs_that(_has_maps)
         self._run: LatentRun | None = None
         self._wanted: tuple[float, float] | None = None
         self._again = False
@@ -111,10 +112,11 @@ class LatentWidget(GlcWidget):
         if model is None:
             self.refresh()
             return
-        coefficients = codec_named(model.codec).capabilities.coefficients
-        without = f"Codec {model.codec} has no coefficients, scales or hyper-latent"
+        can = codec_named(model.codec).capabilities
         for view in VIEWS:
-            allow(self.view, view, "" if coefficients or view in OF_LATENT else without)
+            there = can.grids if view in OF_GRIDS else can.coefficients or view in OF_LATENT
+            what = "grids" if view in OF_GRIDS else "coefficients, scales or hyper-latent"
+            allow(self.view, view, "" if there else f"Codec {model.codec} has no {what}")
         kind = attention_kind(model)
         blocked = self.attention.blockSignals(True)
         self.attention.clear()
@@ -223,8 +225,8 @@ class LatentWidget(GlcWidget):
             self.pick_world(picked.world, tell=False)
 
     def _describe(self) -> None:
-        from ...inspection.latent.latents import CodedLatent
-        from ...inspection.latent.positions import coded_position, indexed_position
+        from ...inspection.latent.latents import CodedGrids, CodedLatent
+        from ...inspection.latent.positions import coded_position, grid_position, indexed_position
 
         run = self._run
         if run is None or not self._source_is_there(run):
@@ -237,6 +239,11 @@ class LatentWidget(GlcWidget):
             words, channels = coded.text, np.arange(len(coded.symbols))
             axes.bar(channels, coded.symbols, width=1.0, color=self.plot.accent, label="symbol")
             axes.plot(channels, coded.scales, color=self.plot.ink, linewidth=0.8, label="scale")
+        elif isinstance(run.result, CodedGrids):
+            grids = grid_position(run.result, row, column)
+            words, channels = grids.text, np.arange(len(grids.latent))
+            axes.bar(channels, grids.latent, width=1.0, color=self.plot.accent, label="latent")
+            axes.plot(channels, grids.made, ".", color=self.plot.ink, markersize=3, label="decoded")
         else:
             indexed = indexed_position(run.result, row, column)
             words, channels = indexed.text, np.arange(len(indexed.latent))
@@ -296,6 +303,11 @@ class LatentWidget(GlcWidget):
         """Whether a click on the canvas picks: not while somebody paints or edits."""
         active = self.viewer.layers.selection.active
         return self._run is not None and (active is None or str(active.mode) == "pan_zoom")
+
+
+def _has_maps(entry: CodecEntry) -> bool:
+    can = entry.capabilities
+    return can.coefficients or can.index_map or can.grids
 
 
 def _wrapped(name: str) -> QLabel:

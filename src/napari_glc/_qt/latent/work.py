@@ -14,7 +14,7 @@ from ...models import ModelFile
 if TYPE_CHECKING:
     from ..._base.progress import Progress
     from ...inspection.latent.attention import AttentionInput, AttentionMap
-    from ...inspection.latent.latents import CodedLatent, IndexedLatent
+    from ...inspection.latent.latents import CodedGrids, CodedLatent, IndexedLatent
 
 __all__ = ["LatentRun", "attend", "inspect"]
 
@@ -45,7 +45,7 @@ class LatentRun:
     plane: LayerPlane
     pixels: NDArray[np.uint8]
     picture: NDArray[np.uint8]
-    result: CodedLatent | IndexedLatent
+    result: CodedLatent | IndexedLatent | CodedGrids
     source: Any = None
     entering: dict[Any, AttentionInput] = field(default_factory=dict)
 
@@ -78,7 +78,7 @@ def inspect(
     from ...codecs.loading import loaded_codec
     from ...codecs.registry import codec_named
     from ...imaging.planes import to_plane
-    from ...inspection.latent.latents import coded_latent, indexed_latent
+    from ...inspection.latent.latents import coded_grids, coded_latent, indexed_latent
 
     report(0, 0)
     pixels = plane.picture()
@@ -90,9 +90,12 @@ def inspect(
         return replace(before, plane=plane, source=None)
     codec: Any = loaded_codec(model, device)
     picture, _ = to_plane(pixels)
-    result: CodedLatent | IndexedLatent
-    if codec_named(model.codec).capabilities.coefficients:
+    result: CodedLatent | IndexedLatent | CodedGrids
+    can = codec_named(model.codec).capabilities
+    if can.coefficients:
         result = coded_latent(codec, picture, quality, progress=report)
+    elif can.grids:
+        result = coded_grids(codec, picture, quality, progress=report)
     else:
         result = indexed_latent(codec, picture, quality, progress=report)
     return LatentRun(model, codec, quality, plane, pixels, picture, result)

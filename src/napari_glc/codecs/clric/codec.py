@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..._base.interruption import watch
 from ..._base.progress import Progress, shifted
-from ..._base.quality import MAX_STEPS, from_steps
+from ..._base.quality import MAX_STEPS, from_steps, steps
 from ...container import Box, TileGrid
 from ...errors import OptionError
 from ...models import ModelFile
@@ -24,14 +24,17 @@ from ...networks.kl import KlAutoencoder
 from ...networks.kl_config import KlConfig
 from ...networks.kl_network import kl_network
 from ...networks.unfilled import unfilled
-from ..base import Encoded, Plane, PlaneCoding, ReadChunk, TileCache
+from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
+from ..grid_coded import CodedGrids
 from .encoding import Encoding, networks_of_plane
+from .exploring import ClricAnalysis, explored_step
 from .grid_coder import Symbols
 from .published import PublishedFunctions
 from .shared import SharedFunctions
 from .stated import read_parameters
 from .streams import check_size
+from .views import coded_grids
 
 __all__ = ["ClricCodec"]
 
@@ -102,9 +105,9 @@ class ClricCodec:
     @torch.inference_mode()
     def analyse(
         self, plane: Plane, grid: TileGrid, progress: Progress, tiles: Sequence[int] | None = None
-    ) -> BlockOutputs:
+    ) -> ClricAnalysis:
         """Latents of the blocks of a plane, or of some tiles, with their margins: no rate changes them."""
-        return self.walk.outputs(plane, self.net.analyse, progress, grid.around(tiles))
+        return ClricAnalysis(self.walk.outputs(plane, self.net.analyse, progress, grid.around(tiles)).blocks)
 
     @torch.inference_mode()
     def latents(
@@ -243,6 +246,29 @@ class ClricCodec:
             for values in stated.values.values():
                 yield values.astype(np.int32)
         yield from reversed(self.read(read_chunk(tile), coding, self.area(coding.grid[tile])))
+
+    # -- rate exploration -------------------------------------------------------------------------------
+
+    def level(self, quality: float) -> int:
+        """Every half step is another rate."""
+        return steps(quality)
+
+    def step(
+        self,
+        plane: Plane,
+        coding: PlaneCoding,
+        analysed: ClricAnalysis,
+        progress: Progress,
+        shown: PlaneShown = nobody_looks,
+    ) -> CodedStep:
+        """The plane at a quality; see :func:`napari_glc.codecs.clric.exploring.explored_step`."""
+        found = explored_step(self, plane, coding, analysed, progress)
+        shown(found.pixels)
+        return found
+
+    def coded_grids(self, plane: Plane, quality: float, progress: Progress) -> CodedGrids:
+        """See :func:`napari_glc.codecs.clric.views.coded_grids`."""
+        return coded_grids(self, plane, quality, progress)
 
 
 def _pixels(reach: int | None, config: KlConfig) -> int | None:

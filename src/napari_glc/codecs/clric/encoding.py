@@ -5,7 +5,7 @@ Work can end at any moment: every fit has a payload from the beginning on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from .layout import trade_off
 from .published import PublishedFunctions
 from .shared import SharedFunctions
 
-__all__ = ["Encoding", "networks_of_plane"]
+__all__ = ["Coder", "Encoding", "networks_of_plane", "sampled_tiles"]
 
 _STEPS = 100
 """Steps of progress of a tile."""
@@ -88,12 +88,17 @@ def networks_of_plane(
 ) -> tuple[bytes, dict[int, list[Tensor]]]:
     """Networks for all tiles of a plane, fitted to a few of them, spread evenly; and the grids of these."""
     grid = coding.grid
-    count = min(len(grid), _SAMPLE)
-    chosen = sorted({round(i * (len(grid) - 1) / max(1, count - 1)) for i in range(count)})
+    chosen = sampled_tiles(grid)
     latents = [codec.latents(plane, grid, no_progress, [index])[0] for index in chosen]
     iterations = ITERATIONS[coding.options.effort] // len(latents)
     networks, grids = codec.published.fit_networks(latents, coding.quality, iterations, progress)
     return networks, dict(zip(chosen, grids, strict=True))
+
+
+def sampled_tiles(grid: TileGrid) -> list[int]:
+    """The tiles to which the networks of a plane are fitted."""
+    count = min(len(grid), _SAMPLE)
+    return sorted({round(i * (len(grid) - 1) / max(1, count - 1)) for i in range(count)})
 
 
 @dataclass
@@ -113,6 +118,10 @@ class Encoding:
     ----------
     codec, plane, coding, progress, tiles, analysed
         See :meth:`~napari_glc.codecs.base.Codec.encode`.
+    starts
+        Grids to go on from, by tile.
+    iterations
+        Of the fit of a tile; ``None`` for what the effort says.
     """
 
     def __init__(
@@ -123,11 +132,14 @@ class Encoding:
         progress: Progress,
         tiles: Sequence[int] | None,
         analysed: BlockOutputs | None,
+        starts: Mapping[int, Sequence[Tensor]] | None = None,
+        iterations: int | None = None,
     ) -> None:
         self.codec, self.coding, self.grid = codec, coding, coding.grid
         self.tiles = list(range(len(self.grid)) if tiles is None else tiles)
         self.box = self.grid.around(tiles)
-        self.iterations = ITERATIONS[coding.effort]
+        self.iterations = ITERATIONS[coding.effort] if iterations is None else iterations
+        self._starts = codec.sampled(coding.plane_stream) if starts is None else starts
         self._progress, self._total = progress, 1 + _STEPS * len(self.tiles)
         progress(0, self._total)
         latents = codec.latents(plane, self.grid, shifted(progress, 0, self._total), tiles, analysed)
@@ -136,11 +148,10 @@ class Encoding:
 
     def _begun(self, index: int, latent: NDArray[np.float32]) -> Fit:
         coding, weights = self.coding, self._weights(index, latent.shape[1:])
-        shared = self.codec.shared_for(coding)
+        shared, start = self.codec.shared_for(coding), self._starts.get(index)
         if shared is None:
-            start = self.codec.sampled(coding.plane_stream).get(index)
             return self.codec.published.begin(latent, coding.quality, coding.plane_stream, weights, start)
-        return shared.begin(latent, coding.quality, weights)
+        return shared.begin(latent, coding.quality, weights, start)
 
     def _weights(self, index: int, size: tuple[int, ...]) -> NDArray[np.float32] | None:
         """Importance of a tile's pixels as that of its latent positions."""

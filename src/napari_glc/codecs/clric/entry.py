@@ -20,5 +20,7 @@ ENTRY = CodecEntry(
     trainer="napari_glc.codecs.clric.trainer:ClricTrainer",
     checkpoints="napari_glc.codecs.clric.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#b3541e", "^", "--"),
-    capabilities=Capabilities(rate="continuous", encode_cost="fit", effort=True, plane_stream=True),
+    capabilities=Capabilities(
+        rate="continuous", encode_cost="fit", grids=True, rate_steps=True, effort=True, plane_stream=True
+    ),
 )

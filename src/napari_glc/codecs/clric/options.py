@@ -30,7 +30,10 @@ class ClricOptions(CodecOptions):
 
     mode: Annotated[
         Literal["auto", "shared", "published"],
-        Knob("what files hold: grids under the model's own networks, or, as published, all networks too"),
+        Knob(
+            "what files hold: grids under the model's own networks, or, as published, all networks too",
+            label="Files &hold",
+        ),
     ] = "auto"
     effort: Annotated[
         int,

@@ -44,6 +44,7 @@ class PublishedFunctions:
         quality: float,
         iterations: int,
         step: Callable[[int, int], None],
+        start: tuple[Parameters, Sequence[Sequence[Tensor]]] | None = None,
     ) -> tuple[bytes, list[list[Tensor]]]:
         """Networks for some tiles of a plane, as a file states them, and the grids of these tiles.
 
@@ -57,13 +58,18 @@ class PublishedFunctions:
             Of the descent over grids and parameters.
         step
             Called with iterations done and in all; whatever it raises stops the work.
+        start
+            Parameters and the grids of each tile to go on from, from :meth:`moved`; ``None`` to begin anew.
         """
         with one_thread():
             targets = [torch.tensor(latent) for latent in latents]
-            parameters = as_tensors(start_parameters(self.channels, quality))
+            parameters = as_tensors(start_parameters(self.channels, quality) if start is None else start[0])
             for tensor in parameters.values():
                 tensor.requires_grad_(True)
-            starts = [grid[None] for target in targets for grid in _pyramid(target, parameters)]
+            if start is None:
+                starts = [grid[None] for target in targets for grid in _pyramid(target, parameters)]
+            else:
+                starts = [grid for grids in start[1] for grid in grids]
             evaluate = _evaluation(targets, parameters)
             worth = trade_off(quality)
             curvature = _curvature(parameters, len(targets))
@@ -73,6 +79,15 @@ class PublishedFunctions:
                 stated = self._stated(descent.grids, parameters, targets, worth, quality)
             grids = [descent.grids[tile * GRIDS : (tile + 1) * GRIDS] for tile in range(len(targets))]
             return stated.pack(self.channels), grids
+
+    def moved(
+        self, networks: bytes, grids: Sequence[Sequence[Tensor]], quality: float, wanted: float
+    ) -> tuple[Parameters, list[list[Tensor]]]:
+        """Networks and grids of a quality as a start at another, where steps are finer or coarser."""
+        stated, _ = read_parameters(networks, self.channels)
+        before, now = (stated.parameters(self.channels, q) for q in (quality, wanted))
+        factors = np.exp2(before["gain"] - now["gain"])[:GRIDS].tolist()
+        return now, [[(grid * f).round() for grid, f in zip(tile, factors, strict=True)] for tile in grids]
 
     def begin(
         self,

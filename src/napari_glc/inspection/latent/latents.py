@@ -1,9 +1,10 @@
 """The latent of a plane, and what a codec makes of it.
 
-Two chains, one for each kind of codec::
+Three chains, one for each kind of codec::
 
     coefficients  plane --> latent --> coefficients y --> payload --read back--> symbols, scale levels, hyper indices
     index map     plane --> latent --> index map --> codewords
+    grids         plane --> latent --> grids at several resolutions --> payload --read back--> grids and their bits
 
 All maps are ``(C, h, w)`` or ``(h, w)`` with one element for ``factor`` x ``factor`` pixels. The networks see planes
 padded to whole steps (64 pixels with ``glc-small``, 16 with ``vqgan-small``), so maps may reach
@@ -20,15 +21,26 @@ import torch
 from numpy.typing import NDArray
 
 from ..._base.progress import Progress, no_progress
+from ...codecs.grid_coded import CodedGrids
 from ...codecs.transform_coded import CodedLatent
 from ...container import DEFAULT_TILE
 
 if TYPE_CHECKING:
     from ...codecs.base import Plane
+    from ...codecs.grid_coded import GridCoded
     from ...codecs.index_mapped import IndexMapped
     from ...codecs.transform_coded import TransformCoded
 
-__all__ = ["CodedLatent", "IndexedLatent", "LatentColours", "coded_latent", "indexed_latent", "latent_colours"]
+__all__ = [
+    "CodedGrids",
+    "CodedLatent",
+    "IndexedLatent",
+    "LatentColours",
+    "coded_grids",
+    "coded_latent",
+    "indexed_latent",
+    "latent_colours",
+]
 
 Map = NDArray[np.float32]
 
@@ -133,6 +145,23 @@ def coded_latent(
         Called with steps done and in all; whatever it raises stops the work.
     """
     return codec.coded_latent(plane, quality, tile, progress)
+
+
+def coded_grids(codec: GridCoded, plane: Plane, quality: float, progress: Progress = no_progress) -> CodedGrids:
+    """Code a plane as grids and read them back.
+
+    Parameters
+    ----------
+    codec
+        One with grids.
+    plane
+        ``(H, W, 3)`` uint8.
+    quality
+        0 to 100.
+    progress
+        Called with steps done and in all; whatever it raises stops the work.
+    """
+    return codec.coded_grids(plane, quality, progress)
 
 
 @torch.inference_mode()

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from ...entropy.gaussian import symbol_bits
 from ...entropy.packed import index_bits
-from .latents import CodedLatent, IndexedLatent
+from .latents import CodedGrids, CodedLatent, IndexedLatent
 
-__all__ = ["CodedPosition", "IndexedPosition", "coded_position", "indexed_position"]
+__all__ = ["CodedPosition", "GridPosition", "IndexedPosition", "coded_position", "grid_position", "indexed_position"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,51 @@ class IndexedPosition:
             f"Bits: {index_bits(self.codebook_size)} at fixed length\n"
             f"Latent to codeword: {self.error:.0%} of the latent's length"
         )
+
+
+@dataclass(frozen=True)
+class GridPosition:
+    """One latent position of coded grids.
+
+    Attributes
+    ----------
+    latent, made
+        Latent, and as the decoder makes it, float32 ``(C,)``.
+    nonzero
+        Of each grid, the finest first: values over the position that are not zero.
+    bits
+        Of each grid: the position's share of their bits.
+    """
+
+    latent: NDArray[np.float32]
+    made: NDArray[np.float32]
+    nonzero: tuple[int, ...]
+    bits: tuple[float, ...]
+
+    @property
+    def text(self) -> str:
+        """The numbers above in a few lines of plain text."""
+        error = float(np.square(self.latent - self.made).mean())
+        return (
+            f"Not zero, of {len(self.latent)} values in each grid, the finest first: "
+            f"{', '.join(map(str, self.nonzero))}\n"
+            f"Bits, its share in each grid: {', '.join(f'{bits:.2f}' for bits in self.bits)}, "
+            f"together {sum(self.bits):.1f}\n"
+            f"Mean squared error of the latent here: {error:.3f}"
+        )
+
+
+def grid_position(coded: CodedGrids, row: int, column: int) -> GridPosition:
+    """One latent position of coded grids."""
+    nonzero, bits = [], []
+    height, width = coded.latent.shape[1:]
+    for k, (grid, told) in enumerate(zip(coded.grids, coded.bits, strict=True)):
+        place = (slice(None), row >> k, column >> k)
+        # the last cells of a row or column may reach beyond the latent
+        cell = [min(1 << k, size - (at >> k << k)) for at, size in ((row, height), (column, width))]
+        nonzero.append(int(np.count_nonzero(grid[place])))
+        bits.append(float(told[place].sum()) / (cell[0] * cell[1]))
+    return GridPosition(coded.latent[:, row, column], coded.made[:, row, column], tuple(nonzero), tuple(bits))
 
 
 def coded_position(coded: CodedLatent, row: int, column: int) -> CodedPosition:

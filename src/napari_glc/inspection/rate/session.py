@@ -91,6 +91,9 @@ class RateStep:
 class RateSession:
     """A picture whose latent is kept; not to be used by two threads at once.
 
+    Where every picture is fitted (capability ``encode_cost``), a step is a short fit that goes on from the nearest
+    quality seen before: a true file, larger than a full fit's, that depends on the steps before it.
+
     Parameters
     ----------
     picture
@@ -174,9 +177,13 @@ class RateSession:
 
     @property
     def qualities(self) -> tuple[float, ...]:
-        """Qualities worth a point of a curve: nine where the rate is continuous, else one for each level."""
-        if self.entry.capabilities.rate == "continuous":
-            return tuple(12.5 * step for step in range(9))
+        """Qualities worth a point of a curve: nine where the rate is continuous, else one for each level.
+
+        Where each is a fit, five of nine.
+        """
+        can = self.entry.capabilities
+        if can.rate == "continuous":
+            return tuple(12.5 * step for step in range(0, 9, 2 if can.encode_cost == "fit" else 1))
         return tuple(self.coder.qualities())
 
     def at(
@@ -211,10 +218,11 @@ class RateSession:
         found = self._step(job.quality, progress or no_progress, show)
         pixels = from_plane(found.pixels, job.kind)
         header = job.header(found.encoded.options)
+        chunks = [found.plane_stream] * job.plane_streams + list(found.encoded.chunks)
         return RateStep(
             header=header,
-            data=pack(header, found.encoded.chunks, job.restoration),
-            payload=sum(map(len, found.encoded.chunks)),
+            data=pack(header, chunks, job.restoration),
+            payload=sum(map(len, chunks)),
             pixels=pixels,
             psnr=psnr(self.picture, pixels),
             seconds=time.perf_counter() - started,

@@ -1,0 +1,142 @@
+"""A plane at one quality after the other: a fit goes on from the nearest that is known, if that is near enough.
+
+Grids at neighbouring qualities differ little but for their steps, so a fit that begins with them needs few iterations.
+Under shared networks the first guess is as good from some steps of quality on; the better of both is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..._base.progress import Progress, no_progress
+from ..base import CodedStep, Encoded, Plane, PlaneCoding
+from ..blocks import BlockOutputs
+from ..options import CodecOptions
+from .encoding import Coder, Encoding, sampled_tiles
+from .fit import ITERATIONS, Fitted
+from .grid_coder import Symbols
+
+__all__ = ["ClricAnalysis", "explored_step", "grid_bits", "position_bits"]
+
+_PART = 4
+"""A step has that part of the iterations of an encoding: five points of a curve take those of little more than one."""
+_NEAR = 6.0
+"""How far apart qualities may be for networks of one to be a start at the other: those of farther ones mislead."""
+_KEPT = 32
+"""Fits that are kept."""
+
+
+class ClricAnalysis(BlockOutputs):
+    """Latents of the blocks of a plane, and the fits of steps made with them."""
+
+    _fits: dict[tuple[CodecOptions, float], Fitted] | None = None
+
+    def nearest(self, coding: PlaneCoding) -> Fitted | None:
+        """The fit of the nearest quality under the same options, if there is any."""
+        fits = [fit for (options, _), fit in (self._fits or {}).items() if options == coding.options]
+        return min(fits, key=lambda fit: abs(fit.quality - coding.quality), default=None)
+
+    def keep(self, coding: PlaneCoding, fit: Fitted) -> None:
+        """Keep a fit; the oldest one goes if there are many."""
+        fits = self._fits = self._fits or {}
+        fits[coding.options, fit.quality] = fit
+        if len(fits) > _KEPT:
+            del fits[next(iter(fits))]
+
+
+def explored_step(
+    codec: Coder, plane: Plane, coding: PlaneCoding, analysed: ClricAnalysis, progress: Progress
+) -> CodedStep:
+    """The plane at a quality, fitted for a part of what encoding takes; a quality seen before is not fitted again.
+
+    Parameters
+    ----------
+    codec
+        The codec.
+    plane, coding, progress
+        See :meth:`~napari_glc.codecs.base.RateSteps.step`.
+    analysed
+        Of the plane; it keeps the fit.
+    """
+    known = analysed.nearest(coding)
+    again = known is not None and known.quality == coding.quality
+    iterations = 0 if again else ITERATIONS[coding.effort] // _PART
+    shared = codec.shared_for(coding)
+    networks, own = b"", progress
+    starts: Mapping[int, Sequence[Tensor]] = {}
+    if known is not None:
+        networks, starts = known.networks, known.grids
+        if shared is not None:
+            before, now = known.quality, coding.quality
+            starts = {tile: shared.rescaled(grids, before, now) for tile, grids in known.grids.items()}
+    if shared is None and not again:
+        networks, starts = _networks(codec, plane, coding, analysed, known, iterations, _half(progress, 0))
+        own = _half(progress, 1)
+    coding = replace(coding, plane_stream=networks)
+    encoding = Encoding(codec, plane, coding, own, None, analysed, starts, iterations)
+    fits = encoding.run()
+    analysed.keep(coding, Fitted(coding.quality, networks, {tile: fit.grids for tile, fit in enumerate(fits)}))
+    pixels = encoding.picture()
+    bits = partial(position_bits, codec, coding, [fit.symbols for fit in fits])
+    return CodedStep(Encoded(coding.options, [fit.payload for fit in fits]), pixels, bits, networks)
+
+
+def position_bits(codec: Coder, coding: PlaneCoding, tiles: Sequence[Symbols]) -> NDArray[np.float64]:
+    """Estimated bits at each latent position ``(h, w)``: those of coarser grids are spread over what they serve."""
+    area = codec.area(coding.grid.plane)
+    total = np.zeros((area.height, area.width))
+    for box, symbols in zip(coding.grid, tiles, strict=True):
+        size = symbols[0].shape[1:]
+        for k, bits in enumerate(grid_bits(codec, coding, symbols)):
+            total[codec.area(box).slices] += _spread(bits, 1 << k, *size)
+    return total
+
+
+def grid_bits(codec: Coder, coding: PlaneCoding, symbols: Symbols) -> list[NDArray[np.float64]]:
+    """Estimated bits of each value of each grid of a tile."""
+    shared = codec.shared_for(coding)
+    if shared is None:
+        return codec.published.bits(symbols, coding.plane_stream, coding.quality)
+    return shared.bits(symbols, coding.quality)
+
+
+def _spread(bits: NDArray[np.float64], cell: int, height: int, width: int) -> NDArray[np.float64]:
+    """Sums over the channels of ``(C, rows, columns)``, each shared evenly by its `cell` x `cell` positions."""
+    rows, columns = np.arange(height) // cell, np.arange(width) // cell
+    shared_by = np.outer(np.bincount(rows)[rows], np.bincount(columns)[columns])
+    spread: NDArray[np.float64] = bits.sum(0)[np.ix_(rows, columns)] / shared_by
+    return spread
+
+
+def _networks(
+    codec: Coder,
+    plane: Plane,
+    coding: PlaneCoding,
+    analysed: ClricAnalysis,
+    known: Fitted | None,
+    iterations: int,
+    progress: Progress,
+) -> tuple[bytes, Mapping[int, Sequence[Tensor]]]:
+    """Networks of a plane and the grids of the tiles they were fitted to, from those at another quality if known."""
+    chosen = sampled_tiles(coding.grid)
+    latents = codec.latents(plane, coding.grid, no_progress, None, analysed)
+    start = None
+    if known is not None and abs(known.quality - coding.quality) <= _NEAR:
+        start = codec.published.moved(
+            known.networks, [known.grids[tile] for tile in chosen], known.quality, coding.quality
+        )
+    networks, grids = codec.published.fit_networks(
+        [latents[tile] for tile in chosen], coding.quality, iterations // len(chosen), progress, start
+    )
+    return networks, dict(zip(chosen, grids, strict=True))
+
+
+def _half(progress: Progress, number: int) -> Progress:
+    """Progress of the first or the second half of the work."""
+    return lambda done, total: progress(number * total + done, 2 * total)

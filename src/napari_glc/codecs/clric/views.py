@@ -1,0 +1,65 @@
+"""The grids of a plane's function as arrays, for people to look at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._base.progress import Progress, no_progress
+from ...container import DEFAULT_TILE, TileGrid
+from ..base import Plane, PlaneCoding
+from ..grid_coded import CodedGrids
+from .exploring import grid_bits
+from .layout import GRIDS, grid_sizes
+from .options import ClricOptions
+
+if TYPE_CHECKING:
+    from .codec import ClricCodec
+
+__all__ = ["coded_grids"]
+
+
+def coded_grids(codec: ClricCodec, plane: Plane, quality: float, progress: Progress) -> CodedGrids:
+    """Code a plane as the rate explorer does and read its grids from the bytes.
+
+    Parameters
+    ----------
+    codec
+        The codec.
+    plane
+        ``(H, W, 3)`` uint8.
+    quality
+        0 to 100.
+    progress
+        See :data:`~napari_glc._base.progress.Progress`.
+    """
+    grid = TileGrid(plane.shape[0], plane.shape[1], DEFAULT_TILE)
+    options = ClricOptions(mode="published" if codec.shared is None else "shared")
+    coding = PlaneCoding(grid, quality, options)
+    analysed = codec.analyse(plane, grid, no_progress)
+    step = codec.step(plane, coding, analysed, progress)
+    coding = replace(coding, plane_stream=step.plane_stream)
+    area = codec.area(grid.plane)
+    shapes = [(codec.config.latent_channels, *size) for size in grid_sizes(area.height, area.width)]
+    grids = tuple(np.zeros(shape, np.int16) for shape in shapes)
+    bits = tuple(np.zeros(shape) for shape in shapes)
+    latent, made = (np.zeros(shapes[0], np.float32) for _ in range(2))
+    wanted = codec.latents(plane, grid, no_progress, None, analysed)
+    for tile, payload, target in zip(grid, step.encoded.chunks, wanted, strict=True):
+        own = codec.area(tile)
+        symbols = codec.read(payload, coding, own)
+        latent[(slice(None), *own.slices)] = target
+        made[(slice(None), *own.slices)] = codec.tile_latent(symbols, coding).numpy()
+        told = grid_bits(codec, coding, symbols)
+        for k in range(GRIDS):
+            # corners of tiles are multiples of the coarsest cell
+            place = _place(own.top >> k, own.left >> k, symbols[k])
+            grids[k][place], bits[k][place] = symbols[k], told[k]
+    return CodedGrids(codec.factor, latent, made, grids, bits, tuple(map(len, step.encoded.chunks)))
+
+
+def _place(top: int, left: int, part: NDArray[np.int16]) -> tuple[slice, slice, slice]:
+    return slice(None), slice(top, top + part.shape[1]), slice(left, left + part.shape[2])
