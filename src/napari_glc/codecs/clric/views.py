@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._base.progress import Progress, no_progress
-from ...container import DEFAULT_TILE, TileGrid
+from ...container import DEFAULT_TILE, Box, TileGrid
 from ..base import Plane, PlaneCoding
 from ..grid_coded import CodedGrids
-from .exploring import grid_bits
+from .encoding import Coder
+from .exploring import ClricAnalysis, explored_step, grid_bits
+from .grid_coder import Symbols
 from .layout import GRIDS, grid_sizes
 from .options import ClricOptions
-
-if TYPE_CHECKING:
-    from .codec import ClricCodec
+from .shared import SharedFunctions
 
 __all__ = ["coded_grids"]
 
 
-def coded_grids(codec: ClricCodec, plane: Plane, quality: float, progress: Progress) -> CodedGrids:
+class CoderOfGrids(Coder, Protocol):
+    """What of the codec is needed; see :class:`~napari_glc.codecs.clric.codec.ClricCodec`."""
+
+    shared: SharedFunctions | None
+
+    def analyse(self, plane: Plane, grid: TileGrid, progress: Progress) -> ClricAnalysis:
+        """Latents of a plane."""
+        ...
+
+    def read(self, payload: bytes, coding: PlaneCoding, area: Box) -> Symbols:
+        """The grids of a tile."""
+        ...
+
+
+def coded_grids(codec: CoderOfGrids, plane: Plane, quality: float, progress: Progress) -> CodedGrids:
     """Code a plane as the rate explorer does and read its grids from the bytes.
 
     Parameters
@@ -40,7 +54,7 @@ def coded_grids(codec: ClricCodec, plane: Plane, quality: float, progress: Progr
     options = ClricOptions(mode="published" if codec.shared is None else "shared")
     coding = PlaneCoding(grid, quality, options)
     analysed = codec.analyse(plane, grid, no_progress)
-    step = codec.step(plane, coding, analysed, progress)
+    step = explored_step(codec, plane, coding, analysed, progress)
     coding = replace(coding, plane_stream=step.plane_stream)
     area = codec.area(grid.plane)
     shapes = [(codec.config.latent_channels, *size) for size in grid_sizes(area.height, area.width)]
