@@ -64,8 +64,10 @@ class CodingOptions:
         features; see :func:`napari_glc.encode_to_bpp` and its neighbours.
     device
         ``"auto"`` or a torch device.
-    options, decoding
-        Of the codec, for encoding and for decoding.
+    options
+        Of the codec, for encoding.
+    decoding
+        Of the codec, for decoding.
     samples
         How many of the pictures that the bytes stand for are decoded, for codecs that have several.
     """
@@ -97,8 +99,10 @@ class CodingResult:
         Names.
     device
         Where the networks ran.
-    options, decoding
-        Of the codec, every choice made that was left to the encoder, and for decoding.
+    options
+        Of the codec, every choice made that was left to the encoder.
+    decoding
+        Of the codec, for decoding.
     quality
         0 to 100, as stored in the file.
     bpp
