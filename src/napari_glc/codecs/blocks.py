@@ -16,9 +16,9 @@ from torch import Tensor
 
 from .._base.progress import Progress
 from .._base.threads import side_by_side
-from ..container import BLOCK, Box
+from ..container import BLOCK, Box, TileGrid
 from ..container.limits import LIMITS_VARIABLE, get_limits
-from ..errors import LimitError
+from ..errors import LimitError, OptionError
 from ..imaging.planes import padded_crop
 from .base import Plane
 
@@ -85,6 +85,17 @@ class BlockWalk:
         self.analysis_margin, self.synthesis_margin = analysis_margin, synthesis_margin
         self.device = torch.device(device)
 
+    def check_tiles(self, grid: TileGrid) -> None:
+        """Refuse tiles that are not aligned.
+
+        Raises
+        ------
+        OptionError
+            If their sides are not whole steps.
+        """
+        if grid.tile % self.step:
+            raise OptionError(f"tiles of this model have sides of multiples of {self.step}, not {grid.tile}")
+
     def aligned(self, box: Box) -> Box:
         """A box grown right and down to whole steps."""
         cells = box.divided(self.step)
@@ -94,11 +105,7 @@ class BlockWalk:
         """Rows of blocks that cover an aligned box."""
         if self.analysis_margin is None:
             return [box]
-        return [
-            Box(top, left, min(top + BLOCK, box.bottom), min(left + BLOCK, box.right))
-            for top in range(box.top, box.bottom, BLOCK)
-            for left in range(box.left, box.right, BLOCK)
-        ]
+        return box.pieces(BLOCK)
 
     def seen(self, box: Box, whole: Box) -> Box:
         """The part of a plane on which the pixels of `box` depend.

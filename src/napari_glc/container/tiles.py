@@ -53,6 +53,14 @@ class Box:
         """The rectangle of cells of `factor` pixels that covers this one."""
         return Box(self.top // factor, self.left // factor, -(-self.bottom // factor), -(-self.right // factor))
 
+    def pieces(self, side: int) -> list[Box]:
+        """Rows of boxes that make it up, `side` high and wide but for the last ones."""
+        return [
+            Box(top, left, min(top + side, self.bottom), min(left + side, self.right))
+            for top in range(self.top, self.bottom, side)
+            for left in range(self.left, self.right, side)
+        ]
+
     def relative_to(self, other: Box) -> Box:
         """The same rectangle with `other`'s corner as origin."""
         return Box(self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left)

@@ -11,44 +11,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .bands import BandLayer, in_bands
 from .config import AutoencoderConfig
+from .residual import residual_blocks
 
 __all__ = ["CompactEncoder", "CompactGenerator"]
-
-_SLOPE = 0.1
-
-
-class _ResBlock(nn.Module):
-    """Pre-activation residual block without normalisation; starts as the identity."""
-
-    reach = 2
-    """Rows on each side that influence a row."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.normal_(self.conv2.weight, std=1e-3)
-        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, C, h, w)`` to the same shape."""
-        out: Tensor = self.conv1(F.leaky_relu(x, _SLOPE))
-        if torch.is_grad_enabled():
-            out = self.conv2(F.leaky_relu(out, _SLOPE))
-            return out + x
-        # memory that was never touched before takes as long as arithmetic
-        out = self.conv2(F.leaky_relu_(out, _SLOPE))
-        return out.add_(x)
-
-
-def _stage(channels: int, count: int) -> list[nn.Module]:
-    return [_ResBlock(channels) for _ in range(count)]
 
 
 class CompactEncoder(nn.Module):
@@ -61,13 +30,13 @@ class CompactEncoder(nn.Module):
         self.blocks = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(48, w0, 3, padding=1),
-            *_stage(w0, n0),
+            *residual_blocks(w0, n0),
             nn.PixelUnshuffle(2),
             nn.Conv2d(4 * w0, w1, 1),
-            *_stage(w1, n1),
+            *residual_blocks(w1, n1),
             nn.PixelUnshuffle(2),
             nn.Conv2d(4 * w1, w2, 1),
-            *_stage(w2, n2),
+            *residual_blocks(w2, n2),
             nn.Conv2d(w2, config.latent_channels, 3, padding=1),
         )
 
@@ -86,13 +55,13 @@ class CompactGenerator(nn.Module):
         self.coarse_blocks = n2
         self.blocks = nn.Sequential(
             nn.Conv2d(config.latent_channels, w2, 3, padding=1),
-            *_stage(w2, n2),
+            *residual_blocks(w2, n2),
             nn.Conv2d(w2, 4 * w1, 1),
             nn.PixelShuffle(2),
-            *_stage(w1, n1),
+            *residual_blocks(w1, n1),
             nn.Conv2d(w1, 4 * w0, 1),
             nn.PixelShuffle(2),
-            *_stage(w0, n0),
+            *residual_blocks(w0, n0),
             nn.Conv2d(w0, 48, 3, padding=1),
             nn.PixelShuffle(4),
         )

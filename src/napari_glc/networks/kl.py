@@ -18,37 +18,16 @@ costs about the same in all of them, which is what a codec of the latent assumes
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .function import FunctionNetwork
 from .kl_config import KlConfig
+from .residual import SLOPE, residual_blocks
 
 __all__ = ["KlAutoencoder", "KlEncoder", "KlGenerator"]
 
-_SLOPE = 0.1
 _LOG_VARIANCE = (-14.0, 4.0)
 """Range of the log variance. Its lower end is the deviation of a step of 8-bit weights, its upper end says nothing."""
-
-
-class _ResBlock(nn.Module):
-    """Pre-activation residual block without normalisation; starts as the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.normal_(self.conv2.weight, std=1e-3)
-        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv1(F.leaky_relu(x, _SLOPE))
-        out = self.conv2(F.leaky_relu(out, _SLOPE, inplace=True))
-        return out + x
-
-
-def _stage(channels: int, count: int) -> list[nn.Module]:
-    return [_ResBlock(channels) for _ in range(count)]
 
 
 class KlEncoder(nn.Module):
@@ -61,10 +40,10 @@ class KlEncoder(nn.Module):
         self.blocks = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(48, w4, 3, padding=1),
-            *_stage(w4, n4),
+            *residual_blocks(w4, n4),
             nn.PixelUnshuffle(2),
             nn.Conv2d(4 * w4, w8, 1),
-            *_stage(w8, n8),
+            *residual_blocks(w8, n8),
             nn.Conv2d(w8, 2 * config.latent_channels, 3, padding=1),
         )
 
@@ -83,13 +62,13 @@ class KlGenerator(nn.Module):
         n4, n8 = config.decoder_depths
         self.blocks = nn.Sequential(
             nn.Conv2d(config.latent_channels, w8, 3, padding=1),
-            *_stage(w8, n8),
+            *residual_blocks(w8, n8),
             nn.Conv2d(w8, 4 * w4, 1),
             nn.PixelShuffle(2),
-            *_stage(w4, n4),
+            *residual_blocks(w4, n4),
             nn.Conv2d(w4, 4 * config.half_width, 3, padding=1),
             nn.PixelShuffle(2),
-            nn.LeakyReLU(_SLOPE),
+            nn.LeakyReLU(SLOPE),
             nn.Conv2d(config.half_width, 12, 3, padding=1),
             nn.PixelShuffle(2),
         )

@@ -26,31 +26,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .perco_config import DESCRIBER_LEVELS, PercoConfig
+from .residual import SLOPE, residual_blocks
 from .scalar_quantizer import ScalarQuantizer
 
 __all__ = ["Conditions", "Denoiser", "HyperDecoder", "HyperEncoder", "PercoNetwork"]
 
-_SLOPE = 0.1
-
-
-class _ResBlock(nn.Module):
-    """Pre-activation residual block without normalisation; starts as the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.normal_(self.conv2.weight, std=1e-3)
-        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv1(F.leaky_relu(x, _SLOPE))
-        out = self.conv2(F.leaky_relu(out, _SLOPE, inplace=True))
-        return out + x
-
 
 def _stage(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*[_ResBlock(channels) for _ in range(count)])
+    return nn.Sequential(*residual_blocks(channels, count))
 
 
 def _down(channels: int, out: int) -> nn.Sequential:
@@ -79,7 +62,7 @@ class HyperEncoder(nn.Module):
         widths = {2: w16, 4: w32, 8: w64}
         self.strides = [rate.stride for rate in config.rates]
         self.heads = nn.ModuleList([nn.Conv2d(widths[rate.stride], len(rate.levels), 1) for rate in config.rates])
-        self.describe = nn.Sequential(nn.Conv2d(w32, 2 * w32, 1), nn.LeakyReLU(_SLOPE))
+        self.describe = nn.Sequential(nn.Conv2d(w32, 2 * w32, 1), nn.LeakyReLU(SLOPE))
         self.description = nn.Linear(2 * w32, config.describers)
 
     def forward(self, latent: Tensor) -> dict[int, Tensor]:

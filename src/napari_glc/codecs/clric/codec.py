@@ -119,7 +119,7 @@ class ClricCodec:
         analysed: BlockOutputs | None = None,
     ) -> list[NDArray[np.float32]]:
         """Latents ``(C, h, w)`` of all tiles, or of some that make up a rectangle."""
-        self._check_tiles(grid)
+        self.walk.check_tiles(grid)
         found = self.walk.analyse(plane, self.net.analyse, progress, grid.around(tiles), known=analysed)
         latent = found[0].float().numpy()
         canvas = self.area(grid.around(tiles))
@@ -150,10 +150,6 @@ class ClricCodec:
         fits = Encoding(self, plane, coding, progress, tiles, analysed).run()
         return Encoded(coding.options, [fit.payload for fit in fits])
 
-    def _check_tiles(self, grid: TileGrid) -> None:
-        if grid.tile % self.walk.step:
-            raise OptionError(f"tiles of this model have sides of multiples of {self.walk.step}, not {grid.tile}")
-
     # -- decoding ---------------------------------------------------------------------------------------
 
     @torch.inference_mode()
@@ -177,7 +173,7 @@ class ClricCodec:
             If a payload does not decode.
         """
         grid = coding.grid
-        self._check_tiles(grid)
+        self.walk.check_tiles(grid)
         seen = self.walk.seen(box, grid.plane)
         tiles = grid.touching(seen)
         total = len(tiles) + len(self.walk.blocks(self.walk.aligned(box)))

@@ -19,7 +19,6 @@ from ..._base.progress import Progress, shifted
 from ..._base.quality import MAX_STEPS, from_steps, steps
 from ..._base.threads import side_by_side
 from ...container import Box, TileGrid
-from ...errors import OptionError
 from ...models import ModelFile
 from ...networks.config import GlcConfig
 from ...networks.glc import GlcNetwork
@@ -120,7 +119,7 @@ class GlcCodec:
             From :meth:`analyse`, if it is at hand.
         """
         grid = coding.grid
-        self._check_tiles(grid)
+        self.walk.check_tiles(grid)
         if coding.effort:
             worked = optimise(self, plane, coding, progress, tiles, analysed)
             return Encoded(coding.options, [payload for payload, _ in worked])
@@ -184,10 +183,6 @@ class GlcCodec:
         part = y[(..., *area.slices)]
         return self.coder.quantise(part.contiguous(), self.hyper_indices(part), steps(coding.quality))
 
-    def _check_tiles(self, grid: TileGrid) -> None:
-        if grid.tile % self.walk.step:
-            raise OptionError(f"tiles of this model have sides of multiples of {self.walk.step}, not {grid.tile}")
-
     def area(self, tile: Box) -> Box:
         """Latent positions of a tile."""
         return self.walk.aligned(tile).divided(self.config.factor)
@@ -245,7 +240,7 @@ class GlcCodec:
             If a payload does not decode.
         """
         grid = coding.grid
-        self._check_tiles(grid)
+        self.walk.check_tiles(grid)
         seen = self.walk.seen(box, grid.plane)
         tiles = grid.touching(seen)
         total = len(tiles) + len(self.walk.blocks(self.walk.aligned(box)))

@@ -15,6 +15,7 @@ from torch import Tensor
 from ...container import Box
 from ...imaging.planes import padded_crop
 from ...metrics.feature_distance import FeatureDistance, SqueezeNetFeatures
+from ...networks.narrow_floats import bfloat16_is_fast
 from .features import Reference, layer_distance
 from .structure import Structure
 from .views import AS_IT_IS, View
@@ -34,8 +35,7 @@ def fast_precision(device: torch.device) -> torch.autocast:
     """Bfloat16 where the machine computes with it, single precision elsewhere."""
     if device.type == "cuda":
         return torch.autocast("cuda", torch.bfloat16)
-    native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast("cpu", torch.bfloat16, enabled=native)
+    return torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and bfloat16_is_fast())
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ..._base.onlooking import offer
 from ..._base.progress import Progress, no_progress, shifted
 from ...container import Box, TileGrid
 from ...entropy.packed import read_packed, write_packed
-from ...errors import DamagedFileError, OptionError
+from ...errors import DamagedFileError
 from ...models import ModelFile
 from ...networks.perco import PercoNetwork
 from ...networks.perco_config import DESCRIBER_LEVELS, PercoConfig
@@ -158,7 +158,7 @@ class PercoCodec:
     ) -> Encoded:
         """Payloads of all tiles in the order of the grid, or of some; see :class:`~napari_glc.codecs.base.Codec`."""
         grid = coding.grid
-        self._check_tiles(grid)
+        self._painting.check_tiles(grid)
         wanted = range(len(grid)) if tiles is None else tiles
         around = grid.around(tiles)
         blocks = len(self._analysis.blocks(self._analysis.aligned(around)))
@@ -178,10 +178,6 @@ class PercoCodec:
         description = self.net.describer.numbers(described[..., None, None]).flatten().long().cpu().numpy()
         coded = write_levels(levels, self.tables[rate], self.config.rates[rate].levels, checkpoint)
         return write_packed(description, DESCRIBER_LEVELS) + coded
-
-    def _check_tiles(self, grid: TileGrid) -> None:
-        if grid.tile % CELL:
-            raise OptionError(f"tiles of this model have sides of multiples of {CELL}, not {grid.tile}")
 
     # -- decoding ---------------------------------------------------------------------------------------
 
@@ -239,7 +235,7 @@ class PercoCodec:
             If a payload does not decode.
         """
         grid = coding.grid
-        self._check_tiles(grid)
+        self._painting.check_tiles(grid)
         chosen = self._chosen(coding, decoding, preview)
         whole = self._painting.aligned(grid.plane).divided(self.config.factor)
         seen = self._painting.seen(box, grid.plane).divided(self.config.factor)

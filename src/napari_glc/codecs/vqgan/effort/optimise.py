@@ -304,10 +304,4 @@ def _look_up(gradient: Tensor) -> None:
 
 def _blocks(area: Box) -> list[Box]:
     """A tile as one block if it is no larger than one, else cut into blocks of :data:`_BLOCK`."""
-    if max(area.height, area.width) <= _LARGEST:
-        return [area]
-    return [
-        Box(top, left, min(top + _BLOCK, area.bottom), min(left + _BLOCK, area.right))
-        for top in range(area.top, area.bottom, _BLOCK)
-        for left in range(area.left, area.right, _BLOCK)
-    ]
+    return [area] if max(area.height, area.width) <= _LARGEST else area.pieces(_BLOCK)
