@@ -64,9 +64,9 @@ def write_perco_models(folder: Path, picture: NDArray[np.uint8]) -> None:
         head.weight.mul_(8)
     net.level_weights.copy_(torch.randint_like(net.level_weights, 1, 1024))
     write_model(
-        folder / "perco-small.safetensors",
+        folder / "perco-narrow.safetensors",
         net.state_dict(),
-        name="perco-small",
+        name="perco-narrow",
         codec="perco",
         config=config.to_json(),
         description="random weights",

@@ -11,7 +11,7 @@ from napari_glc._base.interruption import checkpoint, interruptible
 from napari_glc.errors import Cancelled
 
 
-@pytest.mark.parametrize("name", ["glc", "vqgan", "clric"])
+@pytest.mark.parametrize("name", ["glc", "vqgan", "clric", "perco"])
 def test_a_single_block_stops_at_every_layer(parrots, name):
     crop = parrots[:128, :192]
     asked = []

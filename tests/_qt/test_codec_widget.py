@@ -394,7 +394,7 @@ def test_figures_can_be_copied(layer, dock, finish, qtbot):
 
 def test_every_control_is_named_and_fits(dock, layer, finish):
     widget = _opened(dock)
-    for codec in ("vqgan", "clric", "glc"):
+    for codec in ("vqgan", "clric", "perco", "glc"):
         widget.codec.setCurrentIndex(widget.codec.findData(codec))
         for row in range(widget.form.rowCount()):
             label = widget.form.itemAt(row, widget.form.ItemRole.LabelRole).widget()

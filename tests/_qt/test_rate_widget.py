@@ -250,11 +250,11 @@ def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_pat
     explored.draw_curves()
     finish(explored)
     points = explored.curves.plot.points
-    assert [p.codec for p in points] == ["glc"] * 9 + ["vqgan"] * 9 + ["clric"] * 5 + ["jpeg"] * 5
+    assert [p.codec for p in points] == ["glc"] * 9 + ["vqgan"] * 9 + ["clric"] * 5 + ["perco"] * 5 + ["jpeg"] * 5
     for codec in ("glc", "vqgan"):
         fifty = next(p for p in points if (p.codec, p.quality) == (codec, 50))
         assert fifty.size == len(napari_glc.encode(small_parrots, codec=codec, quality=50, device="cpu"))
-    assert explored.curves.points.count() == 28
+    assert explored.curves.points.count() == 33
 
     explored.curves.choose(8)
     finish(explored)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from perco_models import write_perco_models
 @pytest.fixture(autouse=True)
 def known(monkeypatch, tmp_path, motocross):
     write_perco_models(tmp_path, motocross)
-    monkeypatch.setitem(registry._entries, ENTRY.name, ENTRY)
+    monkeypatch.setitem(registry._entries, ENTRY.name, replace(ENTRY, default_model="perco-narrow"))
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
 
 

@@ -76,7 +76,7 @@ def test_failures_exit_with_1_and_say_why(tmp_path, capsys):
         (["encode", str(bad), str(tmp_path / "a.glc")], "cannot be read as a picture"),
         (["encode", str(SAMPLE), str(tmp_path / "a.glc"), "--model", "nobody"], "not installed"),
         (["encode", str(SAMPLE), str(tmp_path / "a.glc"), "--quality", "400"], "within 0 to 100"),
-        (["encode", str(SAMPLE), str(tmp_path / "a.glc"), "--codec", "perco"], "perco"),
+        (["encode", str(SAMPLE), str(tmp_path / "a.glc"), "--codec", "nothing"], "nothing"),
         (["decode", str(bad), str(tmp_path / "a.png")], "bad.glc"),
         (["info", str(tmp_path / "none.glc")], "none.glc"),
         (["evaluate", str(tmp_path)], "holds no picture"),

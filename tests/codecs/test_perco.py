@@ -50,14 +50,14 @@ def model_folder(tmp_path_factory, motocross) -> Path:
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch, model_folder):
-    """Codec and models are known, as they will be once the model ships."""
-    monkeypatch.setitem(registry._entries, ENTRY.name, ENTRY)
+    """The narrow model is the default."""
+    monkeypatch.setitem(registry._entries, ENTRY.name, replace(ENTRY, default_model="perco-narrow"))
     monkeypatch.setenv(FOLDER_VARIABLE, str(model_folder))
 
 
 @pytest.fixture
 def codec() -> PercoCodec:
-    found = loaded_codec(find_model("perco-small"), "cpu")
+    found = loaded_codec(find_model("perco-narrow"), "cpu")
     assert isinstance(found, PercoCodec)
     return found
 

@@ -29,6 +29,8 @@ def seeds(side: int = 64) -> dict[str, bytes]:
         files[f"clric-{mode}-{quality}"] = napari_glc.encode(
             crops[2], codec="clric", quality=quality, mode=mode, effort=1, device="cpu"
         )
+    for quality in (0, 100):
+        files[f"perco-{quality}"] = napari_glc.encode(crops[1], codec="perco", quality=quality, device="cpu")
     for number, coder in enumerate(INDEX_CODERS):
         for packets in (1, 4):
             files[f"vqgan-{coder}-{packets}"] = napari_glc.encode(

@@ -11,9 +11,7 @@ import torch
 
 import napari_glc
 from napari_glc.cli import main
-from napari_glc.codecs import registry
 from napari_glc.codecs.perco.autoencoder import autoencoder_digest, load_autoencoder
-from napari_glc.codecs.perco.entry import ENTRY
 from napari_glc.codecs.perco.latent_crops import LatentCrops
 from napari_glc.codecs.training import embedded_config, make_trainer, read_config
 from napari_glc.errors import ModelError
@@ -21,12 +19,6 @@ from napari_glc.models import find_model, read_model
 from napari_glc.networks.perco_config import PercoConfig
 from napari_glc.training.config import TrainingConfig
 from perco_models import CONFIG
-
-
-@pytest.fixture(autouse=True)
-def known(monkeypatch):
-    """The codec is known, as it will be once its model ships."""
-    monkeypatch.setitem(registry._entries, ENTRY.name, ENTRY)
 
 
 @pytest.fixture

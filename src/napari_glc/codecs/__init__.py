@@ -2,7 +2,7 @@
 
 >>> from napari_glc.codecs import all_codecs
 >>> [entry.name for entry in all_codecs()]
-['glc', 'vqgan', 'clric']
+['glc', 'vqgan', 'clric', 'perco']
 """
 
 from .entry import Capabilities, CodecEntry, PlotStyle

@@ -11,6 +11,7 @@ from ..models import ModelFile, find_model
 from .clric.entry import ENTRY as _CLRIC
 from .entry import CodecEntry
 from .glc.entry import ENTRY as _GLC
+from .perco.entry import ENTRY as _PERCO
 from .vqgan.entry import ENTRY as _VQGAN
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 _watchers: list[Callable[[], None]] = []
-_entries: dict[str, CodecEntry] = {entry.name: entry for entry in (_GLC, _VQGAN, _CLRIC)}
+_entries: dict[str, CodecEntry] = {entry.name: entry for entry in (_GLC, _VQGAN, _CLRIC, _PERCO)}
 
 DEFAULT_CODEC = _GLC.name
 

@@ -93,9 +93,9 @@ class PictureLoss:
         if stage.adversarial > 0 and step >= stage.adversarial_from - DISCRIMINATOR_LEAD:
             record["discriminator"] = self._teach_discriminator(rate, picture, restored.detach())
             if step >= stage.adversarial_from:
-                adversarial, factor = self._adversarial(loss, restored)
-                loss = loss + stage.adversarial * factor * adversarial
-                record |= {"adversarial": float(adversarial.detach()), "factor": float(factor)}
+                adversarial, factor, pull = self._adversarial(stage.adversarial, loss, restored)
+                loss = (loss + stage.adversarial * factor * adversarial).detach() + _pulled(restored, pull)
+                record |= {"adversarial": float(adversarial), "factor": float(factor)}
         return loss, record
 
     def _autocast(self) -> torch.autocast:
@@ -113,19 +113,27 @@ class PictureLoss:
         self.optimizer.step()
         return float(loss.detach())
 
-    def _adversarial(self, loss: Tensor, restored: Tensor) -> tuple[Tensor, Tensor]:
-        """Hinge loss of the generator and its adaptive factor: the ratio of gradients at the picture.
+    def _adversarial(self, weight: float, loss: Tensor, restored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Hinge loss of the generator, its adaptive factor, and the gradient of the whole at the picture.
 
-        Esser et al. 2021, eq. 7, and Mao et al., eq. 8, take the gradients at the generator's last layer;
-        taken at the picture itself they cost no second backward pass through it.
+        The factor is the ratio of gradients. Esser et al. 2021, eq. 7, and Mao et al., eq. 8, take them at the
+        generator's last layer; at the picture itself they need no second backward pass through it, and nothing else
+        goes backward through features and discriminator twice.
         """
         self.discriminator.requires_grad_(False)
         with self._autocast():
             adversarial = -self.discriminator(restored).float().mean()
         self.discriminator.requires_grad_(True)
-        of_loss = torch.autograd.grad(loss, restored, retain_graph=True)[0].norm()
-        of_adversarial = torch.autograd.grad(adversarial, restored, retain_graph=True)[0].norm()
-        return adversarial, (of_loss / (of_adversarial + 1e-8)).clamp(0, 1e4).detach()
+        (of_loss,) = torch.autograd.grad(loss, restored)
+        (of_adversarial,) = torch.autograd.grad(adversarial, restored)
+        factor = (of_loss.norm() / (of_adversarial.norm() + 1e-8)).clamp(0, 1e4)
+        return adversarial.detach(), factor, of_loss + weight * factor * of_adversarial
+
+
+def _pulled(picture: Tensor, gradient: Tensor) -> Tensor:
+    """Zero, with this gradient at the picture."""
+    product = (picture * gradient).sum()
+    return product - product.detach()
 
 
 def _in_unit_range(x: Tensor) -> Tensor:

@@ -21,15 +21,15 @@ _LEAST_DEVIATION = 1e-2
 def texture_distance(got: list[Tensor], wanted: list[Tensor], sigma: Tensor) -> Tensor:
     """Squared Wasserstein distance of feature maps, in shares of what the wanted ones deviate; mean over the layers.
 
-    Local means and deviations are those of the levels of a binomial pyramid; a sigma between two levels is
-    interpolated from both.
+    Local means and deviations are those of squares of 1, 2, 4 ... positions; a sigma between two sizes is interpolated
+    from both. Where the squares begin is drawn anew each time, so that none of their borders can be learned.
 
     Parameters
     ----------
     got, wanted
         Feature maps ``(B, C, H / s, W / s)``, the finest first; the first may be the pictures themselves.
     sigma
-        Pixels, ``(B,)``: pixels of the first map.
+        Pixels, ``(B,)``: pixels of the first map. Half the side of a square.
 
     Returns
     -------
@@ -40,34 +40,37 @@ def texture_distance(got: list[Tensor], wanted: list[Tensor], sigma: Tensor) -> 
     layers = []
     for mine, its in zip(got, wanted, strict=True):
         stride = round(finest / its.shape[-1])
-        layers.append(_of_layer(mine.float(), its.float(), (sigma / stride).clamp_min(1).log2()))
+        layers.append(_of_layer(mine, its, (2 * sigma / stride).clamp_min(1).log2()))
     return torch.stack(layers).mean(0)
 
 
 def _of_layer(got: Tensor, wanted: Tensor, level: Tensor) -> Tensor:
-    """The distance of one layer; `level` is the base-2 logarithm of sigma in its positions."""
-    scale = wanted.var((0, 2, 3)).mean().add(1e-8).rsqrt()
-    got, wanted = got * scale, wanted * scale
+    """The distance of one layer; `level` is the base-2 logarithm of the side of a square in its positions."""
+    most = int(level.max().ceil())
+    least = min(wanted.shape[-2:])
+    while most and least < 2 << most:  # two squares at least
+        most -= 1
+    top, left = (int(torch.randint(1 << most, ())) if most else 0 for _ in range(2))
+    got, wanted = got[..., top:, left:].float(), wanted[..., top:, left:].float()
     moments = [torch.cat([x, x.square()], 1) for x in (got, wanted)]
+    mean, square = moments[1].mean((0, 2, 3)).chunk(2)
+    scale = (square - mean.square()).mean().add(1e-8).rsqrt()
     found = torch.zeros_like(level)
-    for number in range(int(level.max().ceil()) + 1):
+    level = level.clamp_max(most)
+    for number in range(most + 1):
+        if number:
+            moments = [F.avg_pool2d(m, 2) for m in moments]
         share = (1 - (level - number).abs()).clamp_min(0)
-        if bool((share > 0).any()):
-            found = found + share * _of_level(*moments)
-        if min(moments[0].shape[-2:]) < 4:
-            break
-        moments = [_halved(m) for m in moments]
+        counted = share > 0
+        if bool(counted.any()):
+            got, wanted = (m[counted] for m in moments)
+            found = found.index_put((counted,), share[counted] * _of_level(got, wanted, scale), accumulate=True)
     return found
 
 
-def _of_level(got: Tensor, wanted: Tensor) -> Tensor:
+def _of_level(got: Tensor, wanted: Tensor, scale: Tensor) -> Tensor:
     mine, its = got.chunk(2, 1), wanted.chunk(2, 1)
-    deviations = [(square - mean.square()).clamp_min(0).add(_LEAST_DEVIATION**2).sqrt() for mean, square in (mine, its)]
+    least = (_LEAST_DEVIATION / scale).square()
+    deviations = [(square - mean.square()).clamp_min(0).add(least).sqrt() for mean, square in (mine, its)]
     error = (mine[0] - its[0]).square() + (deviations[0] - deviations[1]).square()
-    return error.mean((1, 2, 3))
-
-
-def _halved(x: Tensor) -> Tensor:
-    """Blurred by [1 2 1] / 4 both ways, every second position."""
-    x = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 2, 1)
-    return F.avg_pool2d(x, 2, 1)[..., ::2, ::2]
+    return error.mean((1, 2, 3)) * scale.square()
