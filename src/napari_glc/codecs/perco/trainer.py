@@ -156,7 +156,11 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
     def _code(self, latent: Tensor) -> _Coded:
         net = self.net
         features = net.hyper_encoder(latent)
-        rates = torch.arange(len(latent), device=latent.device) * len(net.quantizers) // len(latent)
+        count = len(net.quantizers)
+        if len(latent) < count:  # drawn on the CPU: the same numbers on every device
+            rates = torch.randint(count, (len(latent),)).sort().values.to(latent.device)
+        else:
+            rates = torch.arange(len(latent), device=latent.device) * count // len(latent)
         parts = []
         for rate, quantizer in enumerate(net.quantizers):
             if not (rates == rate).any():
