@@ -65,6 +65,8 @@ class ClipTextEncoder(nn.Module):
 
     def __init__(self, config: PublishedPercoConfig) -> None:
         super().__init__()
+        if config.text_width % config.text_heads:
+            raise ValueError(f"{config.text_heads} heads cannot share {config.text_width} channels")
         self.embeddings = nn.ModuleDict(
             {
                 "token_embedding": nn.Embedding(config.vocabulary, config.text_width),

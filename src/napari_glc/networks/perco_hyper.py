@@ -74,8 +74,8 @@ class BottleneckBackbone(nn.Sequential):
         layers: list[nn.Module] = []
         for place, halves in enumerate((stride >= 8, stride >= 4, stride >= 2)):
             source = width if place else config.latent_channels
-            kernel = {"kernel_size": 5, "stride": 2, "padding": 2} if halves else {"kernel_size": 1}
-            layers += [nn.Conv2d(source, width, **kernel), *(_Bottleneck(width) for _ in range(3))]
+            enter = nn.Conv2d(source, width, 5, stride=2, padding=2) if halves else nn.Conv2d(source, width, 1)
+            layers += [enter, *(_Bottleneck(width) for _ in range(3))]
             if place == 1:
                 layers.append(_Gated(width))
         last = config.hyper_channels

@@ -115,12 +115,12 @@ class _SpatialTransformer(nn.Module):
 
     def forward(self, x: Tensor, words: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        out = self.norm(x)
+        out: Tensor = self.norm(x)
         out = self.proj_in(_as_rows(out)) if self.linear else _as_rows(self.proj_in(out))
         for block in self.transformer_blocks:
             out = block(out, words)
         out = _as_map(self.proj_out(out), height, width) if self.linear else self.proj_out(_as_map(out, height, width))
-        return x + out
+        return out + x
 
 
 def _as_rows(x: Tensor) -> Tensor:
