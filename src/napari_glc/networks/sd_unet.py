@@ -120,7 +120,8 @@ class _SpatialTransformer(nn.Module):
         for block in self.transformer_blocks:
             out = block(out, words)
         out = _as_map(self.proj_out(out), height, width) if self.linear else self.proj_out(_as_map(out, height, width))
-        return out + x
+        sum_: Tensor = out + x
+        return sum_
 
 
 def _as_rows(x: Tensor) -> Tensor:

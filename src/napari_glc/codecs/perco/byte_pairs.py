@@ -18,6 +18,8 @@ __all__ = ["BytePairs", "byte_tokens", "pairs_of"]
 _SHORT = re.compile("'(?:s|t|re|ve|m|ll|d)")
 """Endings that are words of their own."""
 _END = "</w>"
+_ASCII, _PRINTABLE = 94, 188
+"""Tokens of bytes that are printable characters of ASCII, and of Latin-1."""
 
 
 def byte_tokens() -> list[int]:
@@ -33,9 +35,14 @@ class BytePairs:
     ----------
     pairs
         Tokens each further token is made of, the most frequent first.
+    pad
+        The token that fills texts up. If it is that of a character (``!`` of Stable Diffusion 2), the character is
+        always this token and a word of its own.
     """
 
-    def __init__(self, pairs: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[int, int]], pad: int) -> None:
+        self.pad = pad
+        self._filler = chr(byte_tokens()[pad]) if pad < _ASCII else ""
         self._ranks = {pair: rank for rank, pair in enumerate(pairs)}
         self._of_byte = {byte: token for token, byte in enumerate(byte_tokens())}
         self.begin = 512 + len(pairs)
@@ -43,10 +50,15 @@ class BytePairs:
 
     def tokens(self, text: str) -> list[int]:
         """Tokens of a text, without begin and end."""
-        tidy = " ".join(unicodedata.normalize("NFC", text).lower().split())
-        return [token for word in _words(tidy) for token in self._joined(word.encode())]
+        tokens: list[int] = []
+        parts = text.split(self._filler) if self._filler else [text]
+        for place, part in enumerate(parts):
+            tidy = " ".join(unicodedata.normalize("NFC", part).lower().split())
+            tokens += [self.pad] * (place > 0)
+            tokens += [token for word in _words(tidy) for token in self._joined(word.encode())]
+        return tokens
 
-    def framed(self, text: str, length: int, pad: int) -> list[int]:
+    def framed(self, text: str, length: int) -> list[int]:
         """The same between begin and end, filled up to a length.
 
         Raises
@@ -57,7 +69,7 @@ class BytePairs:
         tokens = self.tokens(text)
         if len(tokens) + 2 > length:
             raise ValueError(f"{len(tokens) + 2} tokens, its begin and end counted, are more than {length}")
-        return [self.begin, *tokens, self.end, *[pad] * (length - 2 - len(tokens))]
+        return [self.begin, *tokens, self.end, *[self.pad] * (length - 2 - len(tokens))]
 
     def _joined(self, word: bytes) -> list[int]:
         tokens = [self._of_byte[byte] for byte in word]
@@ -121,7 +133,7 @@ def pairs_of(merges: str, vocabulary: Mapping[str, int]) -> list[tuple[int, int]
     """
     letters = {token: chr(byte) for token, byte in enumerate(byte_tokens())}
     spare = iter(range(256, 512))
-    letters |= {token: chr(next(spare)) for token in range(188, 256)}
+    letters |= {token: chr(next(spare)) for token in range(_PRINTABLE, 256)}
     known = letters | {256 + token: letter + _END for token, letter in letters.items()}
     tokens = {string: token for token, string in known.items()}
     found: list[tuple[int, int]] = []

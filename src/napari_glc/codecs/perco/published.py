@@ -55,7 +55,9 @@ class PublishedPercoCodec(PaintedCodec):
         with unfilled():
             self.net = PublishedPerco(config)
         self.net.load_state_dict(model.load(), strict=True, assign=True)
-        self.pairs = BytePairs([(int(first), int(second)) for first, second in self.net.merges.tolist()])
+        self.pairs = BytePairs(
+            [(int(first), int(second)) for first, second in self.net.merges.tolist()], config.text_pad
+        )
         self.net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         watch(self.net)
         self.config = config
@@ -144,7 +146,7 @@ class PublishedPercoCodec(PaintedCodec):
         return " ".join(words)
 
     def _tokens(self, text: str) -> list[int]:
-        return self.pairs.framed(text, self.config.text_length, self.config.text_pad)
+        return self.pairs.framed(text, self.config.text_length)
 
     # -- decoding ---------------------------------------------------------------------------------------
 
