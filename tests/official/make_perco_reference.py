@@ -1,32 +1,30 @@
 """Makes tests/data/perco_published.npz and .json: what PerCo (SD) computes under reproducible random weights.
 
-python tests/official/make_perco_reference.py SRC
+PYTHONPATH=SRC:tests/official python tests/official/make_perco_reference.py
 
-SRC is the folder ``src`` of github.com/Nikolai10/PerCo. Needs what the authors ran it with (``pip install diffusers==0.27.2
-transformers==4.37.2 vector-quantize-pytorch==1.15.3 compressai``); the tests do not. Two checkpoints of narrow networks,
-saved by the authors' pipeline itself: one like Stable Diffusion 2, with the hyper-encoder of the paper, and one like
-Stable Diffusion 1, with the first hyper-encoder of the authors. And both hyper-encoders at every grid.
+SRC is the folder ``src`` of github.com/Nikolai10/PerCo. Needs what the authors ran it with
+(``pip install diffusers==0.27.2 transformers==4.37.2 vector-quantize-pytorch==1.15.3 compressai``); the tests do not.
+Two checkpoints of narrow networks, saved by the authors' pipeline itself: one like Stable Diffusion 2, with the
+hyper-encoder of the paper, and one like Stable Diffusion 1, with the first hyper-encoder of the authors. And both
+hyper-encoders at every grid.
 """
 
 from __future__ import annotations
 
 import collections
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import hyper_encoder
+import hyper_encoder_v2
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
+from pipeline_sd_perco import StableDiffusionPipelinePerco
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPTokenizerFast
-
-sys.path[:0] = [str(Path(__file__).parent), sys.argv[1]]
-import hyper_encoder
-import hyper_encoder_v2
-from pipeline_sd_perco import StableDiffusionPipelinePerco
 from unet_2d_perco import UNet2DConditionModel
 
 import fakes
