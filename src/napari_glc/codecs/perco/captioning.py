@@ -76,6 +76,7 @@ def captioned(plane: Plane, folder: str, device: torch.device) -> str:
 @lru_cache(maxsize=1)
 def _loaded(folder: str, device: torch.device) -> tuple[Any, Any]:
     transformers: Any = importlib.import_module(_LIBRARY)
+    transformers.utils.logging.disable_progress_bar()
     given: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         processor = transformers.AutoProcessor.from_pretrained(folder, **given)
