@@ -120,8 +120,7 @@ class _SpatialTransformer(nn.Module):
         for block in self.transformer_blocks:
             out = block(out, words)
         out = _as_map(self.proj_out(out), height, width) if self.linear else self.proj_out(_as_map(out, height, width))
-        sum_: Tensor = out + x
-        return sum_
+        return out + x
 
 
 def _as_rows(x: Tensor) -> Tensor:
@@ -129,7 +128,8 @@ def _as_rows(x: Tensor) -> Tensor:
 
 
 def _as_map(x: Tensor, height: int, width: int) -> Tensor:
-    return x.transpose(1, 2).unflatten(2, (height, width))
+    out: Tensor = x.transpose(1, 2).unflatten(2, (height, width))
+    return out
 
 
 class _Resampled(nn.Module):
