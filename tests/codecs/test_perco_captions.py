@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_glc.codecs.perco.byte_pairs import BytePairs, pairs_of
@@ -41,6 +41,7 @@ def test_every_published_rate(grid, codewords, bpp, steps):
     np.testing.assert_array_equal(read_uniform(data, indices.size, codewords), indices.ravel())
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 9000), st.integers(0, 200), st.integers(0, 2**32))
 def test_indices_come_back(size, count, seed):
     indices = np.random.default_rng(seed).integers(0, size, count)
@@ -56,6 +57,7 @@ def test_numbers_beyond_all_indices_are_refused():
         read_uniform(b"\0\0", 2, 3)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=200))
 def test_captions_come_back_or_are_refused(text):
     try:
@@ -101,6 +103,7 @@ def test_hostile_captions_are_refused(data, words):
     assert str(refused.value).isprintable()
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_has_tokens(text):
     pairs = BytePairs([(64, 320), (65, 66), (513, 320)], pad=0)

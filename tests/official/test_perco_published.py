@@ -224,7 +224,7 @@ def _swapped(folder: Path) -> None:
         (_disguised, "no safetensors"),
         (_without("vae/diffusion_pytorch_model.safetensors"), "none of the checkpoints"),
         (_without("tokenizer/vocab.json"), "has no tokenizer/vocab.json"),
-        (_swapped, "CLIP tokenizer"),
+        (_swapped, r"merges\.txt"),
         (_nested, "is no JSON"),
         (_said("scheduler/scheduler_config.json", prediction_type=["sample"]), "noise schedule"),
         (_said("scheduler/scheduler_config.json", timestep_spacing="trailing"), "noise schedule"),
@@ -258,8 +258,8 @@ def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path, capsys):
 def test_a_file_says_its_caption_and_its_bytes(coded, tmp_path, capsys):
     file = GlcFile(coded)
     assert file.facts() | {"caption": CAPTION, "noise_seed": 5} == file.facts()
-    # 2 x 4 positions of a hyper-latent at 1/32, one of 300 codewords each
-    assert file.streams()["hyper-latent"] == 10
+    # 4 x 8 positions of a hyper-latent at 1/32, one of 300 codewords each
+    assert file.streams()["hyper-latent"] == 33
     assert sum(file.streams().values()) == len(coded)
     path = tmp_path / "x.glc"
     path.write_bytes(coded)
@@ -268,22 +268,23 @@ def test_a_file_says_its_caption_and_its_bytes(coded, tmp_path, capsys):
 
 
 def test_a_file_decodes_by_its_seed_and_as_it_is_wished(coded, picture):
-    file = GlcFile(coded, steps=3)
+    file = GlcFile(coded, steps=1)
     first = file.read()
     assert first.shape == picture.shape
-    np.testing.assert_array_equal(GlcFile(coded, steps=3).read(), first)
     assert not np.array_equal(file.read(sample=1), first)
-    assert not np.array_equal(GlcFile(coded, steps=3, guidance=1.0).read(), first)
-    preview = file.read(preview=True)
-    assert preview.shape == first.shape
+    preview = file.read(preview=True)  # without the caption
     assert not np.array_equal(preview, first)
-    np.testing.assert_array_equal(GlcFile(coded, steps=3).read((slice(8, 90), slice(60, 130))), first[8:90, 60:130])
+    unguided = GlcFile(coded, steps=1, guidance=1e-9).read()
+    # two pictures at once are rounded otherwise than one
+    assert np.abs(unguided.astype(int) - preview).max() <= 1
+    region = GlcFile(coded, steps=1).read((slice(8, 90), slice(60, 130)))
+    np.testing.assert_array_equal(region, first[8:90, 60:130])
 
 
 def test_without_a_caption_guidance_changes_nothing(imported, picture):
     data = napari_glc.encode(picture, codec="perco", model=imported["sd2"].model)
     assert "caption" not in GlcFile(data).facts()
-    plain, guided = (GlcFile(data, steps=2, guidance=guidance).read() for guidance in (1.0, 7.0))
+    plain, guided = (GlcFile(data, steps=1, guidance=guidance).read() for guidance in (1.0, 7.0))
     np.testing.assert_array_equal(plain, guided)
 
 
@@ -305,9 +306,9 @@ def test_sampling_stops_between_layers(coded):
 
 
 def test_damage_is_noticed(coded):
-    for number in range(20):
+    for number in range(10):
         with pytest.raises(GlcError):
-            GlcFile(damage(coded, "bytes", seed=number)).read()
+            GlcFile(damage(coded, 0.02, "bits", seed=number)).read()
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_damage_is_noticed(coded):
     [
         ({"caption": "red\x1b[31m"}, "U\\+001B"),
         ({"caption": "abc \u202e fed"}, "U\\+202E"),
-        ({"caption": "boat " * 30}, "too long for the model"),
+        ({"caption": "boat " * 80}, "too long for the model"),
         ({"caption": "x" * 1025}, "longer than 1024"),
         ({"caption": "boat", "captioner": "somewhere"}, "choose one"),
     ],
