@@ -468,3 +468,8 @@ def test_it_is_an_array_codec(motocross):
     np.testing.assert_array_equal(
         found, napari_glc.decode(napari_glc.encode(chunk, codec="perco", quality=50, noise_seed=3))
     )
+
+
+def test_a_model_without_words_takes_no_caption():
+    with pytest.raises(OptionError, match="understands no words"):
+        napari_glc.encode(np.zeros((64, 64, 3), np.uint8), codec="perco", caption="a boat")

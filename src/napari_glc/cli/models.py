@@ -40,7 +40,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             "model, as glc train makes them, into the model folder."
         ),
     )
-    taken.add_argument("file", type=Path, metavar="FILE", help="what the authors publish, as it is")
+    taken.add_argument("file", type=Path, metavar="FILE", help="what the authors publish, as it is: a file or a folder")
     _add_naming(taken)
     taken.add_argument(
         "--for", dest="attach_to", metavar="MODEL", help="a second stage (minGPT): the VQGAN whose indices it predicts"

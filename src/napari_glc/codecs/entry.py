@@ -102,6 +102,9 @@ class CodecEntry:
     stream_sizes
         A function ``(config, payload, coding, box)`` that says how many bytes each stream has in a payload of the tile
         `box`, by name; needs none of the codec's libraries. Empty if a payload is one stream.
+    told
+        A function of a :class:`~napari_glc.codecs.base.PlaneCoding` that gives, by name, what the streams of a plane
+        tell people; needs none of the codec's libraries. Empty if they tell nothing.
     trainer
         The class that trains its models (:class:`~napari_glc.training.trainer.Trainer`); empty for none. The training
         configurations of its embedded models lie beside it, as ``NAME.toml``.
@@ -136,6 +139,7 @@ class CodecEntry:
     config: str = ""
     default_model: str = ""
     stream_sizes: str = ""
+    told: str = ""
     trainer: str = ""
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     part_trainers: Mapping[str, str] = field(default_factory=dict)

@@ -30,7 +30,8 @@ def import_checkpoint(
     ----------
     path
         What ``torch.save`` or PyTorch Lightning wrote, or safetensors: GLC for images, a VQGAN of taming-transformers
-        or its second stage, CodeFormer or its autoencoder, whatever a codec says it takes.
+        or its second stage, CodeFormer or its autoencoder, whatever a codec says it takes. Or a folder in the layout
+        of diffusers, with its weights as safetensors: PerCo (SD).
     name
         What to call the model; ``None`` takes the name of its kind, such as ``vqgan-f16-1024``.
     attach_to
@@ -62,6 +63,7 @@ def import_checkpoint(
         If the file cannot be read or the model folder not be written.
     """
     from ..models.importing.conversion import converted
+    from ..models.importing.reading import weights_of_folder
     from ..models.importing.storing import checked_name, store
 
     path = Path(path)
@@ -71,8 +73,12 @@ def import_checkpoint(
     first_stage = None if attach_to is None else find_model(attach_to)
     found = converted(path, kinds, first_stage=first_stage, heads=heads)
     chosen = checked_name(name or found.name, replace=replace)
-    kind = found.kind
-    return store(found, chosen, Provenance.of_file(path, licence=kind.licence, url=url or kind.page))
+    licence, page = found.kind.licence, url or found.kind.page
+    if path.is_dir():
+        origin = Provenance.of_folder(path, weights_of_folder(path).values(), licence=licence, url=page)
+    else:
+        origin = Provenance.of_file(path, licence=licence, url=page)
+    return store(found, chosen, origin)
 
 
 def published_models() -> tuple[PublishedModel, ...]:

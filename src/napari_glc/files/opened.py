@@ -414,9 +414,19 @@ class GlcFile:
         if self.removed:
             facts["removed"] = self.removed
         try:
-            return facts | self.options.facts()
+            return facts | self.options.facts() | self._told()
         except UnsupportedVersionError:
             return facts
+
+    def _told(self) -> dict[str, Any]:
+        """What the streams of the first plane tell people; why not, if they are damaged."""
+        if not (self.entry.told and self.container.header.plane_streams):
+            return {}
+        try:
+            told: dict[str, Any] = self.entry.load(self.entry.told, libraries=False)(self.coding())
+        except GlcError as error:
+            return {"unreadable": str(error)}
+        return told
 
     def __repr__(self) -> str:
         name = "bytes" if self.path is None else str(self.path)

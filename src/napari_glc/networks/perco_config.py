@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from .._base.config import Config, Count, Size
+from .perco_published_config import PublishedPercoConfig
 
 __all__ = ["DESCRIBER_LEVELS", "PercoConfig", "Rate"]
 
@@ -69,6 +70,8 @@ class PercoConfig(Config, frozen=True, kw_only=True):
         Channels by which noise level and rate are told.
     guidance
         How much the description counts in sampling unless somebody wishes otherwise; 1 for as in training.
+    published
+        Networks of PerCo (SD) in the place of all these; then nothing else here counts.
     """
 
     autoencoder: Annotated[str, Meta(pattern="^[0-9a-f]{12,64}$")] = "dca9b1d9e3eae1fb"
@@ -89,6 +92,7 @@ class PercoConfig(Config, frozen=True, kw_only=True):
     denoiser_depths: tuple[Count, Count, Count] = (1, 2, 4)
     embedding: Size = 128
     guidance: Annotated[float, Meta(gt=0, le=10)] = 2.0
+    published: PublishedPercoConfig | None = None
 
     def sampled_like(self, other: PercoConfig) -> PercoConfig:
         """The same networks, their sampler set as another configuration says, if it has as many rates."""
@@ -110,5 +114,5 @@ class PercoConfig(Config, frozen=True, kw_only=True):
 
     @property
     def sees_whole_planes(self) -> bool:
-        """Nothing normalises over space."""
-        return False
+        """Whether something normalises over space: published autoencoders do."""
+        return self.published is not None

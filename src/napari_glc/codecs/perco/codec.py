@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..._base.interruption import checkpoint, watch
-from ..._base.onlooking import offer
-from ..._base.progress import Progress, no_progress, shifted
+from ..._base.progress import Progress, shifted
 from ...container import Box, TileGrid
 from ...entropy.packed import read_packed, write_packed
 from ...errors import DamagedFileError
@@ -25,22 +24,18 @@ from ...models import ModelFile
 from ...networks.perco import PercoNetwork
 from ...networks.perco_config import DESCRIBER_LEVELS, PercoConfig
 from ...networks.scalar_quantizer import ScalarQuantizer
-from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
+from ..base import Encoded, Plane, PlaneCoding, ReadChunk, TileCache
 from ..blocks import BlockOutputs, BlockWalk
 from .autoencoder import load_autoencoder
 from .index_coder import level_bits, read_levels, write_levels
 from .noise import normal_noise
 from .options import PercoDecoding
+from .painted import CELL, COARSEST, PaintedCodec, Show
 from .sampling import painted
 from .streams import description_size
-from .windows import used, weights, windows
 
 __all__ = ["PercoCodec"]
 
-CELL = 64
-"""Pixels a side of a position of the coarsest hyper-latent: what planes and tiles are aligned to."""
-_COARSEST = 8
-"""Latent positions a side of such a cell."""
 _DESCRIBED = 4
 """Latent positions per position of the description's features."""
 
@@ -65,7 +60,7 @@ class _Tile:
         return self.description.nbytes + self.levels.nbytes
 
 
-class PercoCodec:
+class PercoCodec(PaintedCodec):
     """Painting codec with one model, which names the autoencoder it belongs to.
 
     Parameters
@@ -93,24 +88,20 @@ class PercoCodec:
         self._analysis = BlockWalk(
             CELL,
             CELL,
-            analysis_margin=None if reach is None else CELL * -(-(config.encoder_reach + reach) // _COARSEST),
+            analysis_margin=None if reach is None else CELL * -(-(config.encoder_reach + reach) // COARSEST),
             synthesis_margin=None,
             device=device,
         )
-        self._painting = BlockWalk(
+        painting = BlockWalk(
             config.factor,
             CELL,
             analysis_margin=0,
             synthesis_margin=None if margin is None else config.factor * margin,
             device=device,
         )
+        super().__init__(config.latent_channels, painting, self.autoencoder.generate)
 
     # -- rate -------------------------------------------------------------------------------------------
-
-    @property
-    def factor(self) -> int:
-        """Pixels per latent position and direction."""
-        return self.config.factor
 
     def level(self, quality: float) -> int:
         """Rate of a quality: the rates share the range 0 to 100 evenly."""
@@ -127,17 +118,17 @@ class PercoCodec:
         """All that any rate may code, ``(1, C, H / 64, W / 64)``: finer hyper-latents have more channels for it."""
         net = self.net
         features = net.hyper_encoder(self.autoencoder.analyse(picture))
-        found = [torch.nn.functional.avg_pool2d(net.hyper_encoder.pooled(features), _COARSEST // _DESCRIBED)]
+        found = [torch.nn.functional.avg_pool2d(net.hyper_encoder.pooled(features), COARSEST // _DESCRIBED)]
         for number, rate in enumerate(self.config.rates):
             levels = net.hyper_levels(features, number).float()
-            found.append(torch.nn.functional.pixel_unshuffle(levels, _COARSEST // rate.stride))
+            found.append(torch.nn.functional.pixel_unshuffle(levels, COARSEST // rate.stride))
         return torch.cat(found, 1)
 
     def _split(self, heads: Tensor, rate: int) -> tuple[Tensor, NDArray[np.int64]]:
         """Features of the description, and the levels of a rate ``(d, h, w)``, from :meth:`_heads`."""
-        sizes = [len(r.levels) * (_COARSEST // r.stride) ** 2 for r in self.config.rates]
+        sizes = [len(r.levels) * (COARSEST // r.stride) ** 2 for r in self.config.rates]
         pooled, *levels = heads.split([heads.shape[1] - sum(sizes), *sizes], 1)
-        shuffled = torch.nn.functional.pixel_shuffle(levels[rate], _COARSEST // self.config.rates[rate].stride)
+        shuffled = torch.nn.functional.pixel_shuffle(levels[rate], COARSEST // self.config.rates[rate].stride)
         return pooled, shuffled[0].long().cpu().numpy()
 
     @torch.inference_mode()
@@ -187,96 +178,9 @@ class PercoCodec:
             raise DamagedFileError(f"a tile of {len(payload)} bytes is shorter than its description")
         description = read_packed(payload[:size], self.config.describers, DESCRIBER_LEVELS)
         of_rate = self.config.rates[rate]
-        area = self._cells(box, of_rate.stride)
+        area = self.cells(box, of_rate.stride)
         levels = read_levels(payload[size:], self.tables[rate], of_rate.levels, area.height, area.width, checkpoint)
         return _Tile(description, levels)
-
-    def _cells(self, box: Box, stride: int) -> Box:
-        """Hyper-latent positions of a box of pixels that begins at a whole cell."""
-        return self._painting.aligned(box).divided(self.config.factor * stride)
-
-    @torch.inference_mode()
-    def decode(
-        self,
-        read_chunk: ReadChunk,
-        coding: PlaneCoding,
-        box: Box,
-        progress: Progress,
-        *,
-        preview: bool = False,
-        sample: int = 0,
-        cache: TileCache | None = None,
-        decoding: Any = None,
-    ) -> Plane:
-        """Pixels of a region: all windows it touches are painted.
-
-        Parameters
-        ----------
-        read_chunk
-            Returns the payload of a tile.
-        coding
-            Tiles, quality and options.
-        box
-            The region, within the plane.
-        progress
-            Called before each tile, step and block.
-        preview
-            Nothing is painted: the mean that the hyper-latent predicts.
-        sample
-            Is added to the seed.
-        cache
-            Of tiles and windows decoded before, of this plane and sample.
-        decoding
-            :class:`~.options.PercoDecoding`.
-
-        Raises
-        ------
-        DamagedFileError
-            If a payload does not decode.
-        """
-        grid = coding.grid
-        self._painting.check_tiles(grid)
-        chosen = self._chosen(coding, decoding, preview)
-        whole = self._painting.aligned(grid.plane).divided(self.config.factor)
-        seen = self._painting.seen(box, grid.plane).divided(self.config.factor)
-        todo = [
-            (number, window)
-            for number, window in enumerate(windows(whole.height, whole.width))
-            if _meets(used(window, whole.height, whole.width), seen)
-        ]
-        each = 1 + chosen.steps
-        total = each * len(todo) + len(self._painting.blocks(self._painting.aligned(box)))
-        latent = torch.zeros(1, self.config.latent_channels, seen.height, seen.width)
-
-        def show(expected: Callable[[], Tensor]) -> None:
-            if len(todo) == 1:
-                offer(lambda: self._pixels(expected().cpu(), todo[0][1], box, grid, no_progress))
-
-        for done, (number, window) in enumerate(todo):
-            report = shifted(progress, each * done, total)
-            key = (number, chosen)
-            part = None if cache is None else cache.get(key)
-            if part is None:
-                part = self._window(read_chunk, coding, window, chosen, sample, cache, report, show)
-                if cache is not None:
-                    cache[key] = part
-            common = window.cut(seen)
-            share = torch.from_numpy(weights(window, whole.height, whole.width)[common.relative_to(window).slices])
-            inside = part[(..., *common.relative_to(window).slices)]
-            latent[(..., *common.relative_to(seen).slices)] += share * inside
-        pixels = self._pixels(latent, seen, box, grid, shifted(progress, each * len(todo), total))
-        progress(total, total)
-        return pixels
-
-    def _pixels(self, latent: Tensor, area: Box, box: Box, grid: TileGrid, progress: Progress) -> Plane:
-        """Pixels of a region from the latent of all that they depend on."""
-        return self._painting.synthesise(
-            box,
-            grid.plane,
-            lambda part: latent[(..., *part.relative_to(area).slices)],
-            self.autoencoder.generate,
-            progress,
-        )
 
     def _chosen(self, coding: PlaneCoding, decoding: Any, preview: bool) -> PercoDecoding:
         """Steps and guidance, all defaults replaced by what they stand for; no steps for a preview."""
@@ -295,7 +199,7 @@ class PercoCodec:
         sample: int,
         cache: TileCache | None,
         progress: Progress,
-        show: Callable[[Callable[[], Tensor]], None],
+        show: Show,
     ) -> Tensor:
         """The latent of a window, ``(1, C, h, w)`` on the CPU."""
         progress(0, chosen.steps)
@@ -336,12 +240,12 @@ class PercoCodec:
                 tile = self._read(read_chunk(index), grid[index], rate)
                 if cache is not None:
                     cache[index] = tile
-            whole = self._cells(grid[index], stride)
+            whole = self.cells(grid[index], stride)
             common = whole.cut(area)
             levels[(slice(None), *common.relative_to(area).slices)] = tile.levels[
                 (slice(None), *common.relative_to(whole).slices)
             ]
-            here = self._cells(grid[index], _DESCRIBED).cut(described).relative_to(described)
+            here = self.cells(grid[index], _DESCRIBED).cut(described).relative_to(described)
             descriptions[(slice(None), *here.slices)] = tile.description[:, None, None]
         return (
             quantizer.lookup(torch.from_numpy(levels)[None]),
@@ -355,23 +259,6 @@ class PercoCodec:
         found = self._read(read_chunk(tile), coding.grid[tile], self.level(coding.quality))
         yield found.description.astype(np.uint8)
         yield found.levels.astype(np.uint8)
-
-    # -- rate exploration -------------------------------------------------------------------------------
-
-    def step(
-        self,
-        plane: Plane,
-        coding: PlaneCoding,
-        analysed: BlockOutputs,
-        progress: Progress,
-        shown: PlaneShown = nobody_looks,
-    ) -> CodedStep:
-        """The plane at a quality."""
-        encoded = self.encode(plane, coding, progress, None, analysed)
-        cache: TileCache = {}
-        pixels = self.decode(encoded.chunks.__getitem__, coding, coding.grid.plane, progress, cache=cache)
-        shown(pixels)
-        return CodedStep(encoded, pixels, self._bits(coding, cache))
 
     def _bits(self, coding: PlaneCoding, tiles: TileCache) -> Callable[[], NDArray[np.float64]]:
         """Bits of the hyper-latent, spread over the latent positions each of its positions stands for."""
@@ -389,11 +276,6 @@ class PercoCodec:
             return found
 
         return bits
-
-
-def _meets(one: Box, other: Box) -> bool:
-    common = one.cut(other)
-    return common.height > 0 and common.width > 0
 
 
 def _times(box: Box, factor: int) -> Box:

@@ -15,7 +15,7 @@ from ...networks.unfilled import unfilled
 from ..file import ModelFile
 from .checking import checked_tensors
 from .kinds import Checkpoint, Kind
-from .reading import read_checkpoint
+from .reading import read_checkpoint, read_folder
 from .unwrapping import below, state_dicts
 
 __all__ = ["Converted", "converted"]
@@ -61,7 +61,7 @@ def converted(
     Parameters
     ----------
     path
-        The file.
+        The file, or the folder.
     kinds
         What can be imported, by codec.
     first_stage, heads
@@ -72,7 +72,7 @@ def converted(
     ModelError, OptionError, OSError
         See :func:`napari_glc.codecs.importing.import_checkpoint`.
     """
-    content = read_checkpoint(path)
+    content = read_folder(path) if path.is_dir() else read_checkpoint(path)
     for state in state_dicts(content):
         recognised = _recognised(state, kinds)
         if recognised is not None:
@@ -84,6 +84,8 @@ def converted(
             if first_stage is not None and not kind.second_stage:
                 raise OptionError(f"{path} is a {kind.title}; only a second stage is attached to another model")
             tensors, aside = _sorted_out(kind, prefix, state)
+            if kind.added is not None:
+                tensors |= kind.added(path)
             shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
             about = Checkpoint(path=path, shapes=shapes, aside=aside, first_stage=first_stage, heads=heads)
             return _of_kind(codec, kind, about, tensors)

@@ -68,6 +68,8 @@ class Kind:
         What training needs and coding does not: keys that fit are left out.
     prepare
         What is done to the tensors first, if some are stored in other shapes than ours.
+    added
+        From the folder, of a checkpoint that is one, to tensors made of what else lies in it.
     configure
         To the configuration of the codec's model (:class:`~napari_glc._base.config.Config`).
     network
@@ -98,6 +100,7 @@ class Kind:
     default_name: Callable[[Any, Checkpoint], str]
     lasting: Mapping[str, frozenset[str]]
     prepare: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
+    added: Callable[[Path], Mapping[str, Tensor]] | None = None
     second_stage: str = ""
     has_heads: bool = False
 

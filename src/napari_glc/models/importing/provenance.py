@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,6 +45,13 @@ class Provenance:
         with open(path, "rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return cls(path.name, digest, path.stat().st_size, url, licence)
+
+    @classmethod
+    def of_folder(cls, folder: Path, files: Iterable[Path], *, licence: str, url: str) -> Provenance:
+        """That of a folder: its hash is that of the hexadecimal hashes of its weights, one after the other."""
+        each = [cls.of_file(path, licence=licence, url=url) for path in files]
+        digest = hashlib.sha256("".join(one.sha256 for one in each).encode()).hexdigest()
+        return cls(folder.resolve().name, digest, sum(one.size for one in each), url, licence)
 
     def write(self, model: Path) -> None:
         """Put it beside a model file."""

@@ -29,7 +29,7 @@ import torch
 
 from ...errors import ModelError
 
-__all__ = ["config_beside", "read_checkpoint"]
+__all__ = ["config_beside", "read_checkpoint", "read_folder", "weights_of_folder"]
 
 _OLD_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How files of ``torch.save`` before version 1.6 begin."""
@@ -43,6 +43,8 @@ _FRAMEWORKS = {"pytorch_lightning", "lightning", "lightning_fabric", "torchmetri
 _VALUES = {"argparse", "numpy", "typing", "pathlib", "_codecs"}
 _TYPES = {"bool", "bytearray", "bytes", "complex", "dict", "float", "int", "list", "object", "set", "str", "tuple"}
 _ADVICE = ("Weights only load failed", "Check the documentation", "Please file", "(1)", "(2)")
+_WHOLE = {"diffusion_pytorch_model.safetensors", "model.safetensors"}
+_PICKLES = {".bin", ".ckpt", ".pkl", ".pt", ".pth"}
 _FAILURES = (
     *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, ArithmeticError, AssertionError, AttributeError),
     *(EOFError, LookupError, MemoryError, NotImplementedError, RecursionError, RuntimeError, TypeError, ValueError),
@@ -165,6 +167,49 @@ def _inert(names: set[str]) -> Iterator[None]:
         stubs.append(type(name.rpartition(".")[2], (base,), {"__module__": module, "__qualname__": name}))
     with torch.serialization.safe_globals(stubs):
         yield
+
+
+def weights_of_folder(folder: Path) -> dict[str, Path]:
+    """Where the weights of each network of a folder in the layout of diffusers lie, by the network's name.
+
+    Raises
+    ------
+    ModelError
+        If there are none, a network's weights are in several files, or in pickles alone.
+    """
+    found: dict[str, Path] = {}
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        tensors = sorted(inner.glob("*.safetensors"))
+        whole = [path for path in tensors if path.name in _WHOLE] or tensors
+        if len(whole) > 1:
+            raise ModelError(f"{inner} holds several files of weights: {whole[0].name}, {whole[1].name}; keep one")
+        if whole:
+            found[inner.name] = whole[0]
+        elif any(path.suffix in _PICKLES for path in inner.iterdir()):
+            raise ModelError(f"{inner} holds pickled weights; of folders, only safetensors are read")
+    if not found:
+        raise ModelError(f"{folder} is no folder of networks: none of its folders holds safetensors")
+    return found
+
+
+def read_folder(folder: Path) -> dict[str, Any]:
+    """The tensors of all networks of a folder, each under its network's name.
+
+    Raises
+    ------
+    ModelError
+        As for :func:`weights_of_folder`, or if a file is damaged.
+    OSError
+        If something cannot be read.
+    """
+    content: dict[str, Any] = {}
+    for name, path in weights_of_folder(folder).items():
+        with open(path, "rb") as stream:
+            start = stream.read(9)
+        if len(start) < 9 or start[8:] != b"{":
+            raise ModelError(f"{path} is no safetensors file")
+        content |= {f"{name}.{key}": tensor for key, tensor in _read_safetensors(path).items()}
+    return content
 
 
 def config_beside(path: Path) -> dict[str, Any]:
