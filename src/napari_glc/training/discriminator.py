@@ -33,9 +33,9 @@ class PatchDiscriminator(nn.Module):
 
 
 class FeatureDiscriminator(nn.Module):
-    """Judges pictures by the feature maps of a network that does not learn; each map has a small head of its own.
+    """Judges pictures by the feature maps of a network that does not learn, and by their pixels.
 
-    It knows edges and textures from the first step on, so a generator learns from it sooner than from one that begins
+    Each map has a small head of its own. It knows edges and textures from the first step on, so a generator learns from it sooner than from one that begins
     with random weights (Sauer et al. 2021, *Projected GANs converge faster*, section 3).
 
     Parameters
@@ -51,6 +51,8 @@ class FeatureDiscriminator(nn.Module):
     def __init__(self, features: nn.Module, channels: tuple[int, ...] = (64, 128, 256, 384), width: int = 64) -> None:
         super().__init__()
         self.features = features
+        # fine patterns that the features do not see
+        self.pixels = PatchDiscriminator(width // 2)
         self.heads = nn.ModuleList(
             [
                 nn.Sequential(
@@ -65,9 +67,10 @@ class FeatureDiscriminator(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Score maps ``(B, heads, H / 16, W / 16)`` of pictures ``(B, 3, H, W)`` in [-1, 1]; high is real."""
+        """Score maps ``(B, heads + 1, H / 16, W / 16)`` of pictures ``(B, 3, H, W)`` in [-1, 1]; high is real."""
         maps = self.features(picture)[: len(self.heads)]
         # strong and weak contrasts alike: the heads see which features there are
         unit = [f * torch.rsqrt(f.float().square().mean(1, keepdim=True) + 1e-4).to(f.dtype) for f in maps]
         scores = [head(f) for head, f in zip(self.heads, unit, strict=True)]
+        scores.append(self.pixels(picture))
         return torch.cat([F.adaptive_avg_pool2d(score, scores[-1].shape[-2:]) for score in scores], 1)
