@@ -66,7 +66,7 @@ def position_distances(features: Tensor, reference: Reference) -> Tensor:
     squares = torch.linalg.vecdot(rows, rows)[:, None].float()
     product = torch.linalg.vecdot(rows, reference.unit)[:, None].float()
     inverse = torch.rsqrt(squares + _FLOOR)
-    distances = squares * inverse.square() + reference.squares - 2 * product * inverse
+    distances: Tensor = squares * inverse.square() + reference.squares - 2 * product * inverse
     return distances.view(features.shape[2:])
 
 

@@ -1,7 +1,7 @@
 """Hyper indices retried: not the nearest word, but the one that costs least.
 
 A hyper index sets what the prior expects of 16 latent positions. A single pass takes the word nearest to the
-hyper-latent; of the eight nearest, another one is better for two cells of three. Which one has to be tried. Every
+hyper-latent; of the eight nearest, another one is better for three cells of four. Which one has to be tried. Every
 second cell in both directions changes its word at the same time, and each is judged by what happens in it and half way
 to the next: so a candidate for every cell takes four looks at the whole picture.
 """
