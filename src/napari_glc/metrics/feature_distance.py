@@ -27,6 +27,8 @@ __all__ = ["DarknetFeatures", "FeatureDistance", "SqueezeNetFeatures", "distance
 
 _FILES = {"squeezenet": "squeezenet_v1.1.npz", "darknet": "darknet_reference_conv1-5.npz"}
 _EMBEDDED = Path(__file__).parent / "weights" / "squeezenet_v1.1.safetensors"
+_MEANS = (104.0, 117.0, 123.0)
+"""Of blue, green and red, in the pictures SqueezeNet was trained with."""
 _TAPS = {"squeezenet": 4, "darknet": 5}
 
 
@@ -39,7 +41,8 @@ class SqueezeNetFeatures(nn.Module):
         ``squeezenet_v1.1.npz`` or ``.safetensors``: ``conv1.weight``, ``fire2.squeeze1x1.weight`` ... in OIHW order.
     """
 
-    offset: Tensor
+    conv1_weight: Tensor
+    conv1_bias: Tensor
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -51,7 +54,14 @@ class SqueezeNetFeatures(nn.Module):
                 if value.ndim == 4:
                     value = value.contiguous(memory_format=torch.channels_last)
                 self.register_buffer(self._key(name, leaf), value, persistent=False)
-        self.register_buffer("offset", torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1), persistent=False)
+        self._take_pictures()
+
+    def _take_pictures(self) -> None:
+        """Let the first layer take RGB in [-1, 1] where it was made for BGR in 0 to 255 less a mean."""
+        weight, bias = self.conv1_weight, self.conv1_bias
+        grey = 127.5 - torch.tensor(_MEANS).view(1, 3, 1, 1)
+        bias += (weight * grey).sum((1, 2, 3))
+        weight.copy_((weight * 127.5).flip(1))
 
     @staticmethod
     def _key(name: str, leaf: str) -> str:
@@ -68,8 +78,7 @@ class SqueezeNetFeatures(nn.Module):
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         """Feature maps of ``(B, 3, H, W)`` RGB pictures in [-1, 1]."""
-        x = picture.flip(1).add(1).mul(127.5) - self.offset
-        features = [self._conv(x, "conv1", stride=2)]
+        features = [self._conv(picture, "conv1", stride=2)]
         for fire, pooled in ((2, True), (4, True), (6, True), (8, False)):
             x = F.max_pool2d(features[-1], 3, 2, ceil_mode=True) if pooled else features[-1]
             features.append(self._fire(self._fire(x, f"fire{fire}"), f"fire{fire + 1}"))

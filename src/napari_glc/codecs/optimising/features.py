@@ -2,6 +2,8 @@
 
 The same number as :func:`napari_glc.metrics.feature_distance.sum_of_layers`. Written with plain operations, its maps at
 half the resolution would be read and written in single precision thirty times: longer than the network itself takes.
+Where a gradient is wanted, sums over channels are kept in the precision of the features; the number alone is computed
+in single precision.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Reference", "layer_distance"]
+__all__ = ["Reference", "layer_distance", "position_distances"]
 
 _STRIP = 1 << 18
 """Numbers handled at once: a strip and what is computed of it stay in a core's cache."""
@@ -58,6 +60,16 @@ def layer_distance(features: Tensor, reference: Reference, weights: Tensor) -> T
     return distance
 
 
+def position_distances(features: Tensor, reference: Reference) -> Tensor:
+    """Squared difference of unit-normalised features at each position ``(H, W)``, as precise as the features are."""
+    rows = _rows(features)
+    squares = torch.linalg.vecdot(rows, rows)[:, None].float()
+    product = torch.linalg.vecdot(rows, reference.unit)[:, None].float()
+    inverse = torch.rsqrt(squares + _FLOOR)
+    distances: Tensor = squares * inverse.square() + reference.squares - 2 * product * inverse
+    return distances.view(features.shape[2:])
+
+
 class _LayerDistance(torch.autograd.Function):
     """Computes value and gradient in one go, strip by strip."""
 
@@ -70,16 +82,19 @@ class _LayerDistance(torch.autograd.Function):
         step = max(1, _STRIP // rows.shape[1])
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
-            a, b = rows[part].float(), reference.unit[part].float()
+            a, b = rows[part], reference.unit[part]
+            if gradient is None:
+                a, b = a.float(), b.float()
             weight = weights[part] if len(weights) > 1 else weights
-            squares = torch.linalg.vecdot(a, a)[:, None]
-            product = torch.linalg.vecdot(a, b)[:, None]
+            squares = torch.linalg.vecdot(a, a)[:, None].float()
+            product = torch.linalg.vecdot(a, b)[:, None].float()
             inverse = torch.rsqrt(squares + _FLOOR)
             own = squares * inverse.square()
             total += ((own + reference.squares[part] - 2 * product * inverse) * weight).sum()
             if gradient is not None:
                 along = 2 * (product * inverse + 1 - own) * inverse.square() * weight
-                gradient[part] = torch.addcmul(a * along, b, -2 * inverse * weight)
+                across = -2 * inverse * weight
+                torch.addcmul(a * along.to(a.dtype), b, across.to(a.dtype), out=gradient[part])
         if gradient is not None:
             height, width = features.shape[2:]
             ctx.gradient = gradient.view(1, height, width, -1).permute(0, 3, 1, 2)

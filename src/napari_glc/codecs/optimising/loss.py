@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from ...container import Box
 from ...imaging.planes import padded_crop
 from ...metrics.feature_distance import FeatureDistance, SqueezeNetFeatures
 from ...networks.narrow_floats import bfloat16_is_fast
-from .features import Reference, layer_distance
+from .features import Reference, layer_distance, position_distances
 from .structure import Structure
 from .views import AS_IT_IS, View
 
@@ -95,8 +95,7 @@ class Distortion:
 
         `view` is how the feature network looks at both pictures.
         """
-        restored = restored.float()
-        absolute = ((restored - self.original).abs() * self.weights).sum() / 3
+        absolute = _absolute(restored, self.original, self.weights)
         targets = self._targets_in(view)
         layers = torch.stack(
             [
@@ -107,6 +106,50 @@ class Distortion:
         distance = _ABSOLUTE * absolute + _FEATURE / len(layers) * layers.sum()
         look = float(layers[:_LOOKED_AT].detach().sum())
         return distance + self.structure_weight * self.structure(restored), look
+
+    @torch.no_grad()
+    def cells(self, restored: Tensor, rows: int, columns: int) -> Tensor:
+        """What the parts of a picture, cut into ``(rows, columns)``, add to its distortion.
+
+        Only differences between pictures mean anything, for structure is a product over scales.
+        """
+        absolute = ((restored - self.original).abs() * self.weights).sum(1, keepdim=True) / 3
+        total = _summed(absolute, rows, columns) * _ABSOLUTE
+        for values in self.structure.maps(restored):
+            total = total + _summed(values, rows, columns) * self.structure_weight
+        targets = self._targets_in(AS_IT_IS)
+        for features, target in zip(self._features(AS_IT_IS(restored)), targets, strict=True):
+            found = position_distances(features, target.reference)
+            weighted = found * target.weights.view_as(found)
+            total = total + _summed(weighted[None, None], rows, columns) * _FEATURE / len(targets)
+        return total
+
+
+def _summed(values: Tensor, rows: int, columns: int) -> Tensor:
+    """Sums of parts of a map ``(1, 1, H, W)``; positions between two parts count in both, and less in all."""
+    share = values.shape[2] * values.shape[3] / (rows * columns)
+    return F.adaptive_avg_pool2d(values, (rows, columns))[0, 0] * share
+
+
+class _Absolute(torch.autograd.Function):
+    """Weighted sum of absolute differences, a mean over colours; value and gradient in one go."""
+
+    @staticmethod
+    def forward(ctx: Any, restored: Tensor, original: Tensor, weights: Tensor) -> Tensor:
+        difference = original - restored
+        if ctx.needs_input_grad[0]:
+            gradient = torch.sign(difference).mul_(weights / -3)
+            ctx.gradient = gradient.to(restored.dtype)
+        return difference.abs_().mul_(weights).sum() / 3
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.gradient * grad.to(ctx.gradient.dtype), None, None
+
+
+def _absolute(restored: Tensor, original: Tensor, weights: Tensor) -> Tensor:
+    total: Tensor = _Absolute.apply(restored, original, weights)  # type: ignore[no-untyped-call]
+    return total
 
 
 def distortion_of(

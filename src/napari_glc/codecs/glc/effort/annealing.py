@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...optimising.steering import Step
+from .block import Block
 
 __all__ = ["Annealing", "anneal"]
 
@@ -48,17 +49,10 @@ class Annealing:
     seed: int = 0
 
 
-Quantiser = Callable[[int, Tensor], Tensor]
-"""From a coding step and the means ``(1, N/4, h, w)`` of its coefficients to symbols, or to what is between two."""
-
-Evaluate = Callable[[Quantiser], tuple[Tensor, float, Tensor]]
-"""From a quantiser to distortion, distance of features, and bits; the first and the last are differentiable."""
-
-
 def anneal(
     coefficients: Sequence[Tensor],
     free: Sequence[Tensor] | None,
-    evaluate: Evaluate,
+    block: Block,
     price: Callable[[], float],
     how: Annealing,
 ) -> Iterator[Step]:
@@ -67,11 +61,11 @@ def anneal(
     Parameters
     ----------
     coefficients
-        Of the four coding steps, in quantisation steps, ``(1, N/4, h, w)`` each; changed in place.
+        Of the four coding steps, in quantisation steps; changed in place.
     free
         1 where coefficients may move, 0 where not, of the same shapes; ``None`` if all may.
-    evaluate
-        What a way of rounding leads to.
+    block
+        What the coefficients cost and what picture they make.
     price
         Price of a bit, asked for before every iteration.
     how
@@ -83,12 +77,11 @@ def anneal(
     try:
         for iteration in range(how.iterations):
             done = iteration / how.iterations
-            for group in optimizer.param_groups:
-                group["lr"] = how.learning_rate * (_SLOWER if done >= _SLOWER_FROM else 1.0)
+            optimizer.param_groups[0]["lr"] = how.learning_rate * (_SLOWER if done >= _SLOWER_FROM else 1.0)
             temperature = how.warmth * (_COLD / how.warmth) ** done
-            quantise = _Rounding(variables, None if done >= 1 - _HARD else temperature, generator)
+            rounding = _Rounding(None if done >= 1 - _HARD else temperature, generator)
             with torch.enable_grad():
-                distance, look, bits = evaluate(quantise)
+                distance, look, bits = block.evaluate(variables, rounding)
                 loss = distance + price() * bits
             optimizer.zero_grad()
             loss.backward()
@@ -104,14 +97,12 @@ def anneal(
 
 @dataclass(frozen=True)
 class _Rounding:
-    """A quantiser: symbols, or at a temperature random numbers between two symbols."""
+    """Symbols, or at a temperature random numbers between two symbols."""
 
-    coefficients: Sequence[Tensor]
     temperature: float | None
     generator: torch.Generator
 
-    def __call__(self, step: int, mean: Tensor) -> Tensor:
-        residual = self.coefficients[step] - mean
+    def __call__(self, residual: Tensor) -> Tensor:
         if self.temperature is None:
             return residual + (residual.round() - residual).detach()
         below = residual.detach().floor()

@@ -42,16 +42,10 @@ def lessened(
     passes
         Trials, each with a forward and a backward pass.
     """
-    symbols: list[Tensor] = []
-
-    def nearest(step: int, mean: Tensor) -> Tensor:
-        symbols.append((parts[step] - mean).round())
-        return symbols[-1]
-
-    block.code(nearest)
+    symbols = block.nearest(parts)
     now, share = block.slopes(symbols, price), 1.0
     for number in range(passes):
-        changes = _changes(now, symbols, free, price, share)
+        changes = _changes(now, symbols, free, price, share, block.channels)
         trial = [symbol + change for symbol, change in zip(symbols, changes, strict=True)]
         then = block.slopes(trial, price, needed=number + 1 < passes)
         if then.distance + price * then.bits < now.distance + price * now.bits:
@@ -64,7 +58,7 @@ def lessened(
 
 
 def _changes(
-    now: Slopes, symbols: Sequence[Tensor], free: Sequence[Tensor] | None, price: float, share: float
+    now: Slopes, symbols: Sequence[Tensor], free: Sequence[Tensor] | None, price: float, share: float, channels: int
 ) -> list[Tensor]:
     """One towards zero for the best symbols that promise a gain, 0 for all others."""
     coded = [deviation > 0 for deviation in now.deviations]
@@ -73,7 +67,9 @@ def _changes(
     gains, directions = [], []
     for step, symbol in enumerate(symbols):
         steep, kept, slope = steepness[step], coded[step], now.slopes[step]
-        of_channel = (steep.sum((2, 3), keepdim=True) + _PRIOR * mean) / (kept.sum((2, 3), keepdim=True) + _PRIOR)
+        per_channel = [x.view(-1, channels).sum(0) for x in (steep, kept)]
+        of_channel = (per_channel[0] + _PRIOR * mean) / (per_channel[1] + _PRIOR)
+        of_channel = of_channel.repeat(len(symbol) // channels)
         direction = -torch.sign(symbol)
         deviation = now.deviations[step].clamp_min(_LEAST)
         saved = gaussian_bits(symbol, deviation) - gaussian_bits(symbol + direction, deviation)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...._base.interruption import checkpoint
@@ -31,10 +32,12 @@ from ....networks.prior import PriorParameters
 from ...goals import Standing
 from ...optimising.aims import Aim, AsNear, Cheapest, Found, Within
 from ...optimising.loss import Distortion, distortion_of
+from ..generators import Generators
 from ..symbols import RATE_STEPS, Rounding, SymbolCoder, TileSymbols, to_nearest
 from .annealing import Annealing, anneal
 from .block import Block, prior_parameters
 from .greedy import lessened
+from .hyper import nearest_words, retried
 from .schedule import Plan, bit_price, plan_of
 from .trimming import trimmed, with_threshold
 
@@ -66,6 +69,7 @@ class SinglePass(Protocol):
     net: GlcNetwork
     walk: BlockWalk
     coder: SymbolCoder
+    generators: Generators
 
     def area(self, tile: Box) -> Box:
         """Latent positions of a tile."""
@@ -238,6 +242,7 @@ class _Optimisation:
         inner = (..., *coded.relative_to(tile.area).slices)
         block = Block(
             net,
+            self.codec.generators.chosen(None),
             self.position,
             _cut(parameters, inner),
             coded,
@@ -256,6 +261,7 @@ class _Optimisation:
             return
 
         parts = block.split(tile.coefficients[inner].to(self.codec.walk.device))
+        indices = tile.symbols.hyper_indices
         free = None if coded == area else block.split(self._inside(area, coded, parameters, inner))
 
         def taken(rounding: Rounding = to_nearest) -> Found:
@@ -264,7 +270,7 @@ class _Optimisation:
             checkpoint()
             candidate = tile.coefficients.clone()
             candidate[inner] = block.join([p.detach() for p in parts]).cpu()
-            payload, symbols = self.codec.coder.write(candidate, tile.symbols.hyper_indices, self.rate, rounding)
+            payload, symbols = self.codec.coder.write(candidate, indices, self.rate, rounding)
             found = self._found(block, payload, symbols, inner)
             if aim.key(found) < aim.key(best):
                 best = found
@@ -272,13 +278,20 @@ class _Optimisation:
                 self.surroundings[(..., *tile.area.relative_to(self.canvas).slices)] = symbols.y_hat
             return found
 
+        # a word concerns the cells around its own as well, so only whole tiles change any
+        if self.plan.words and area == tile.area:
+            indices, before = self._retried(tile, block, parts, bit), best
+            taken()
+            self._tell(others + best.bytes, best.distance, best, pixels, improved=best is not before)
+            if self.stopped:
+                return
         calm = self._calm(tile.area)
         thresholds = with_threshold(calm)
         plan, looks = self.plan, _looks(self.plan)
         price = aim.price(bit, self._fixed_bits(tile, block, parts), plan.iterations)
         if plan.warmth:
             how = Annealing(plan.iterations, plan.learning_rate, plan.warmth, _SEED)
-            work = anneal(parts, free, block.evaluate, price, how)
+            work = anneal(parts, free, block, price, how)
         else:
             work = lessened(block, parts, free, bit, plan.iterations)
         for step in work:
@@ -302,6 +315,21 @@ class _Optimisation:
         self.tally.add(best.distance, pixels)
         tile.coefficients = tile.symbols.y_hat
 
+    def _retried(self, tile: _Tile, block: Block, parts: Sequence[Tensor], bit: float) -> NDArray[np.int64]:
+        """Hyper indices for the coefficients of a tile, of which the block knows the prior's answers afterwards."""
+
+        def cost(indices: NDArray[np.int64]) -> Tensor:
+            checkpoint()
+            return block.cells(parts, indices, bit)
+
+        y = tile.coefficients.to(self.codec.walk.device)
+        candidates = nearest_words(self.codec.net, y, tile.symbols.hyper_indices, self.plan.words)
+        indices = tile.symbols.hyper_indices
+        for _ in range(self.plan.rounds):
+            indices = retried(indices, candidates, cost)
+        block.expect(prior_parameters(self.codec.net, indices, self.position))
+        return indices
+
     def _calm(self, area: Box) -> Tensor | None:
         """How unimportant the positions of a tile are ``(h, w)``, 0 to 1; ``None`` if all are alike."""
         if self.goal.importance is None:
@@ -320,7 +348,7 @@ class _Optimisation:
         """Bits of the tile's payload that the block's coefficients do not change."""
         if self.goal.most_bytes is None:
             return 0.0
-        _, bits = block.code(lambda step, mean: (parts[step] - mean).round())
+        _, bits = block.code(parts, torch.round)
         return 8 * len(tile.payload) - float(bits)
 
     def _tell(

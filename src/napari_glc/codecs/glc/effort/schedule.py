@@ -34,19 +34,23 @@ class Plan:
     learning_rate: float
     warmth: float
     looks: int
+    words: int = 0
+    """How many other words are tried for every hyper index."""
+    rounds: int = 1
+    """How often."""
 
 
 _PLANS = (
     Plan(0, 0.0, 0.0, 0),
     Plan(1, 0.0, 0.0, 1),
-    Plan(3, 0.0, 0.0, 1),
-    Plan(7, 0.0, 0.0, 1),
-    Plan(20, 0.025, 0.08, 1),
-    Plan(36, 0.02, 0.1, 1),
-    Plan(50, 0.018, 0.12, 3),
-    Plan(100, 0.014, 0.15, 4),
-    Plan(160, 0.012, 0.18, 6),
-    Plan(240, 0.012, 0.2, 8),
+    Plan(1, 0.0, 0.0, 1, 1),
+    Plan(2, 0.0, 0.0, 1, 2),
+    Plan(20, 0.025, 0.08, 1, 3),
+    Plan(36, 0.02, 0.1, 1, 4),
+    Plan(50, 0.018, 0.12, 3, 6),
+    Plan(100, 0.014, 0.15, 4, 7),
+    Plan(160, 0.012, 0.18, 6, 7, 2),
+    Plan(240, 0.012, 0.2, 8, 7, 2),
 )
 
 
