@@ -22,6 +22,7 @@ from ...container import Box, TileGrid
 from ...models import ModelFile
 from ...networks.config import GlcConfig
 from ...networks.glc import GlcNetwork
+from ...networks.narrow_floats import narrowed
 from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
@@ -55,6 +56,8 @@ class GlcCodec:
         self.config = config
         self.coder = SymbolCoder(net)
         net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.autoencoder.kind == "compact":
+            net.vqgan.encoder = narrowed(net.vqgan.encoder, device)
         watch(net)
         watch(self.coder.prior)
         self.net = net

@@ -72,7 +72,8 @@ class VqganCodec:
         net.transformer = None
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.autoencoder.kind == "compact":
-            net.generator = narrowed(net.generator, device)
+            net.encoder, net.generator = narrowed(net.encoder, device), narrowed(net.generator, device)
+            watch(net.encoder)
             watch(net.generator)
         self.net = net
         margins = [
