@@ -10,12 +10,15 @@ quality, however many threads or blocks divide the work, since a sum's order dep
 from __future__ import annotations
 
 import copy
+import threading
 from functools import cache
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["bfloat16_is_fast", "narrowed"]
+from .._base.interruption import watch
+
+__all__ = ["NarrowOnRequest", "bfloat16_is_fast", "narrowed"]
 
 
 @cache
@@ -47,3 +50,31 @@ def narrowed(network: nn.Module, device: str) -> nn.Module:
         Where it is.
     """
     return _Narrowed(network) if device == "cpu" and bfloat16_is_fast() else network
+
+
+class NarrowOnRequest:
+    """A network with normalisation, whose pixels move by some grey levels in half the digits: only for those who ask.
+
+    Parameters
+    ----------
+    network
+        A published encoder or generator.
+    device
+        Where it is.
+    """
+
+    def __init__(self, network: nn.Module, device: str) -> None:
+        self._network, self._narrow = network, network
+        self._lock = threading.Lock()
+        on_gpu = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        self.possible = on_gpu or (device == "cpu" and bfloat16_is_fast())
+
+    def __call__(self, *, fast: bool) -> nn.Module:
+        """The network as it is, or its narrow copy, made at the first request, where that is faster."""
+        if not (fast and self.possible):
+            return self._network
+        with self._lock:
+            if self._narrow is self._network:
+                self._narrow = _Narrowed(self._network)
+                watch(self._narrow)
+            return self._narrow
