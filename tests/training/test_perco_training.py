@@ -116,9 +116,9 @@ def test_few_steps_are_learned_from_what_they_paint(material, tmp_path, parrots)
     few = tmp_path / "few" / "model.safetensors"
     first, then = read_model(base).load(), read_model(few).load()
     moved = {key.split(".")[0] for key, value in then.items() if not torch.equal(value, first[key])}
-    assert moved == {"denoiser"}
+    assert moved == {"denoiser", "hyper_encoder", "hyper_decoder", "level_weights"}
     (record,) = [json.loads(line) for line in (tmp_path / "few" / "log.jsonl").read_text().splitlines()]
-    assert {"l1", "feature", "discriminator", "painted_in"} < set(record)
+    assert {"l1", "feature", "texture", "discriminator", "mean", "painted_in"} < set(record)
     assert all(np.isfinite(value) for value in record.values())
     data = napari_glc.encode(parrots[:64, :64], codec="perco", model=few, quality=0)
     told: list[int] = []

@@ -82,6 +82,8 @@ class StageConfig(Config, frozen=True, kw_only=True):
     l1, feature, structure, adversarial
         Weights of the absolute error, the SqueezeNet feature distance, one minus MS-SSIM (crops of at least
         161 pixels) and the adversarial loss (times its adaptive factor).
+    texture, sigma
+        Weight of the distance of textures (:mod:`.texture_loss`), and over how many pixels they are free.
     adversarial_from
         Step at which the adversarial loss sets in; the discriminator learns from 500 steps earlier.
     """
@@ -96,6 +98,8 @@ class StageConfig(Config, frozen=True, kw_only=True):
     l1: Weight = 1.5
     feature: Weight = 1.0
     structure: Weight = 0.0
+    texture: Weight = 0.0
+    sigma: Weight = 8.0
     adversarial: Weight = 0.0
     adversarial_from: Natural = 0
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from pytorch_msssim import ms_ssim
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..metrics.feature_distance import FeatureDistance, sum_of_layers
 from .config import StageConfig
-from .discriminator import PatchDiscriminator
+from .discriminator import FeatureDiscriminator, PatchDiscriminator
+from .texture_loss import texture_distance
 
 __all__ = ["PictureLoss"]
 
@@ -29,20 +30,30 @@ class PictureLoss:
         Folder of the feature networks; if there is none, those of the package serve.
     device
         Torch device.
+    projected
+        Whether the discriminator sees features instead of pixels.
     """
 
-    def __init__(self, features: Path, device: torch.device) -> None:
+    def __init__(self, features: Path, device: torch.device, *, projected: bool = False) -> None:
         self.device = device
         # those that come with the package are the same in half precision
         self.distance = FeatureDistance("squeezenet", features if features.is_dir() else None).to(device)
-        self.discriminator = PatchDiscriminator()
+        self.discriminator: nn.Module = (
+            FeatureDiscriminator(self.distance.features) if projected else PatchDiscriminator()
+        )
         self.discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(
             self.discriminator.parameters(), lr=1e-4, betas=(0.5, 0.95), weight_decay=0.0, fused=device.type != "mps"
         )
 
     def __call__(
-        self, stage: StageConfig, step: int, rate: float, picture: Tensor, restored: Tensor
+        self,
+        stage: StageConfig,
+        step: int,
+        rate: float,
+        picture: Tensor,
+        restored: Tensor,
+        sigma: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, float]]:
         """Loss and its parts for the log.
 
@@ -56,19 +67,27 @@ class PictureLoss:
             Learning rate of the discriminator in this step.
         picture, restored
             ``(B, 3, H, W)`` in [-1, 1].
+        sigma
+            Over how many pixels the texture of each picture is free, ``(B,)``, if not as the stage says.
         """
         absolute = F.l1_loss(restored, picture)
         with self._autocast():
-            with torch.inference_mode():
+            with torch.no_grad():
                 wanted = self.distance.features(picture)
             got = self.distance.features(restored)
-        feature = sum_of_layers(got, [w.clone() for w in wanted]).mean() / len(got)
+        feature = sum_of_layers(got, wanted).mean() / len(got)
         loss = stage.l1 * absolute + stage.feature * feature
         record = {"l1": float(absolute.detach()), "feature": float(feature.detach())}
         if stage.structure > 0:
             structure = 1 - ms_ssim(_in_unit_range(restored), _in_unit_range(picture), data_range=1.0)
             loss = loss + stage.structure * structure
             record["structure"] = float(structure.detach())
+        if stage.texture > 0:
+            if sigma is None:
+                sigma = torch.full((len(picture),), stage.sigma, device=self.device)
+            texture = texture_distance([restored, *got], [picture, *wanted], sigma).mean()
+            loss = loss + stage.texture * texture
+            record["texture"] = float(texture.detach())
         error = float((restored.detach().clamp(-1, 1) - picture).square().mean())
         record["psnr"] = -10 * math.log10(error / 4 + 1e-9)
         if stage.adversarial > 0 and step >= stage.adversarial_from - DISCRIMINATOR_LEAD:

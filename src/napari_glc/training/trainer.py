@@ -43,6 +43,8 @@ class Trainer(ABC, Generic[_N, _S]):
     ----------
     stage_config
         What its stages are configured by.
+    projected
+        Whether its discriminator sees features instead of pixels.
     eight_bit_parts
         What the keys of the tensors begin with that models hold in eight bits; see
         :func:`~napari_glc.training.export.export_model`.
@@ -67,6 +69,7 @@ class Trainer(ABC, Generic[_N, _S]):
     """
 
     stage_config: ClassVar[type[StageConfig]]
+    projected: ClassVar[bool] = False
     eight_bit_parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -87,7 +90,7 @@ class Trainer(ABC, Generic[_N, _S]):
             self._start_from(start)
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
-        self.picture_loss = PictureLoss(config.data.features, self.device)
+        self.picture_loss = PictureLoss(config.data.features, self.device, projected=self.projected)
         self.optimizer: torch.optim.Optimizer | None = None
         self._optimizer_state: dict[str, Any] | None = None
         self.stage, self.step = 0, 0
@@ -216,9 +219,11 @@ class Trainer(ABC, Generic[_N, _S]):
         """Mixed precision of forward passes."""
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def compare(self, stage: StageConfig, picture: Tensor, restored: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def compare(
+        self, stage: StageConfig, picture: Tensor, restored: Tensor, sigma: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, float]]:
         """The picture loss at the present step."""
-        return self.picture_loss(stage, self.step, self._learning_rate(stage), picture, restored.float())
+        return self.picture_loss(stage, self.step, self._learning_rate(stage), picture, restored.float(), sigma)
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -18,7 +18,7 @@ from ...networks.kl import KlAutoencoder
 from ...networks.kl_published import PublishedKlAutoencoder
 from ...networks.perco import Conditions, PercoNetwork
 from ...networks.perco_config import PercoConfig
-from ...training.config import Positive, Share, StageConfig
+from ...training.config import Positive, Share, StageConfig, Weight
 from ...training.trainer import Trainer
 from .autoencoder import load_autoencoder
 from .index_coder import count_levels, level_weights
@@ -52,12 +52,19 @@ class PercoStage(StageConfig, frozen=True, kw_only=True):
         How often the denoiser does not know the description.
     most_steps
         Of stage ``few``: pictures are painted in one to so many steps.
+    hyper
+        Of stage ``few``: weight of the predicted mean's error, with which hyper-encoder and hyper-decoder go on
+        learning; 0 if they stay what they are.
+    sigmas
+        Of stage ``few``: over how many pixels textures are free, by rate; empty for ``sigma`` at all of them.
     """
 
     name: Literal["hyper", "diffusion", "few"]
     latents: Positive = 12000
     unknown: Share = 0.1
     most_steps: Positive = 4
+    hyper: Weight = 0.0
+    sigmas: tuple[Weight, ...] = ()
 
     def shortened(self, steps: int) -> PercoStage:
         """See the base class; few latents as well."""
@@ -87,6 +94,7 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
     """
 
     stage_config = PercoStage
+    projected = True
     eight_bit_parts = ("hyper_encoder.", "hyper_decoder.", "denoiser.")
 
     def build(self) -> PercoNetwork:
@@ -120,7 +128,7 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
 
     def learning(self, stage: PercoStage) -> list[nn.Parameter]:
         """Enter a stage: which parameters learn in it."""
-        self.net.requires_grad_(stage.name != "few")
+        self.net.requires_grad_(stage.name != "few" or stage.hyper > 0)
         self.net.denoiser.requires_grad_(stage.name != "hyper")
         return [p for p in self.net.parameters() if p.requires_grad]
 
@@ -199,7 +207,7 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
 
     def _painted_loss(self, stage: PercoStage, latent: Tensor) -> tuple[Tensor, dict[str, float]]:
         net, count = self.net, len(latent)
-        with torch.no_grad(), self.autocast():
+        with torch.set_grad_enabled(stage.hyper > 0), self.autocast():
             coded = self._code(latent)
         # drawn on the CPU: the same numbers on every device
         steps = int(torch.randint(1, stage.most_steps + 1, ()))
@@ -224,7 +232,12 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
             with torch.no_grad():
                 picture = self._autoencoder.generate(latent).float().clamp(-1, 1)
             restored = self._autoencoder.generate(expected)
-        loss, record = self.compare(stage, picture, restored)
+        sigma = torch.tensor(stage.sigmas, device=latent.device)[coded.rates] if stage.sigmas else None
+        loss, record = self.compare(stage, picture, restored, sigma)
+        if stage.hyper > 0:
+            errors = (latent - coded.conditions.mean).square() / deviation.square()
+            loss = loss + stage.hyper * errors.mean()
+            record["mean"] = float(errors.detach().mean())
         return loss, record | {"painted_in": steps, "compared_at": levels[last]}
 
     @cached_property
@@ -238,7 +251,7 @@ class PercoTrainer(Trainer[PercoNetwork, PercoStage]):
     @torch.inference_mode()
     def finish_stage(self, stage: PercoStage) -> None:
         """Count the levels of the averaged network, which are coded with what is counted."""
-        if stage.name == "few":
+        if stage.name == "few" and not stage.hyper:
             return
         net, crops = self.average, self.batches(stage.replaced(batch=_COUNTED_AT_ONCE), seed=0)
         rates = self.net.config.rates
