@@ -9,6 +9,7 @@ result is put on the canvas.
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 
 from .jobs import Job, Report
 
@@ -23,8 +24,7 @@ def load_ahead() -> None:
 
 def _load(report: Report) -> None:
     report(0, 2)
-    import pandas  # noqa: F401
-
+    import_module("pandas")
     report(1, 2)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
