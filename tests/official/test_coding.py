@@ -28,10 +28,12 @@ from napari_glc.inspection.index_map.maps import picture_map, position_bits
 from napari_glc.inspection.latent.attention import encoder_attention, encoder_attention_input, patch_attention
 from napari_glc.inspection.latent.attention_kinds import attention_kind
 from napari_glc.inspection.latent.latents import coded_latent, indexed_latent
+from napari_glc.inspection.rate.session import RateSession
 from napari_glc.models import ModelFile, find_model, remove_model
 from napari_glc.networks.config import OFFICIAL_FACE, GlcConfig
 from napari_glc.networks.fixed_products import using
 from napari_glc.networks.glc import GlcNetwork
+from napari_glc.networks.narrow_floats import bfloat16_is_fast
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -139,6 +141,22 @@ def test_rate_rises_with_quality(narrow, crop):
     model = narrow("glc").name
     distinct = {napari_glc.encode(crop, model=model, quality=q, device="cpu") for q in (0, 33, 33.5, 34, 100)}
     assert len(distinct) == 5
+
+
+@pytest.mark.parametrize("kind", ["glc", "vqgan", "codeformer"])
+def test_half_the_digits_on_request(narrow, crop, kind):
+    model = narrow(kind)
+    asked = {"model": model.name, "codec": model.codec, "device": "cpu"}
+    data = napari_glc.encode(crop, **asked)
+    exact, quick = (napari_glc.decode(data, device="cpu", fast=fast).astype(int) for fast in (False, True))
+    # another arithmetic, where the processor has it; the same picture
+    assert bool((exact != quick).any()) == bfloat16_is_fast()
+    assert np.abs(exact - quick).mean() < exact.std() / 10
+    hasty = napari_glc.encode(crop, **asked, fast=True)
+    assert napari_glc.encode(crop, **asked, fast=True) == hasty
+    assert 0.9 < len(hasty) / len(data) < 1.1
+    shown = RateSession(crop, **asked, fast=True).at(50)
+    assert shown.data == napari_glc.encode(crop, **asked, fast=True, quality=50)
 
 
 def test_a_file_asks_for_the_model_that_made_it(narrow, crop, tmp_path):

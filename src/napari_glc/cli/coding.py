@@ -121,13 +121,11 @@ def add_codec_options(parser: argparse.ArgumentParser, kind: OptionKind = "optio
             texts.setdefault(_in_words(field), []).append(codec)
         text = "; ".join(f"codec {', '.join(codecs)}: {words}" for words, codecs in texts.items())
         given = declared[0][1].type
-        parser.add_argument(
-            "--" + name.replace("_", "-"),
-            dest=_OPTION + name,
-            type=_TRUTH.__getitem__ if given is bool else given,
-            metavar="V",
-            help=text.replace("%", "%%"),
-        )
+        flag, about = "--" + name.replace("_", "-"), text.replace("%", "%%")
+        if given is bool:
+            parser.add_argument(flag, dest=_OPTION + name, action=argparse.BooleanOptionalAction, help=about)
+        else:
+            parser.add_argument(flag, dest=_OPTION + name, type=given, metavar="V", help=about)
 
 
 def _in_words(field: OptionField) -> str:
@@ -140,7 +138,6 @@ def _in_words(field: OptionField) -> str:
 
 
 _OPTION = "codec_option_"
-_TRUTH = {"yes": True, "no": False}
 
 
 def codec_options(options: argparse.Namespace) -> dict[str, Any]:

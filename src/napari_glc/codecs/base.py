@@ -75,6 +75,11 @@ class PlaneCoding:
         """How much an encoder optimises; 0 also for codecs that have no such option."""
         return int(getattr(self.options, "effort", 0))
 
+    @property
+    def fast(self) -> bool:
+        """Whether half the digits are to do; false also for codecs that have no such option."""
+        return bool(getattr(self.options, "fast", False))
+
 
 @dataclass(frozen=True)
 class Encoded:

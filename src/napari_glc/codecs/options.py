@@ -23,7 +23,16 @@ from ..errors import OptionError, UnsupportedVersionError
 if TYPE_CHECKING:
     from ..models import ModelFile
 
-__all__ = ["EFFORT", "MOST_EFFORT", "CodecOptions", "Knob", "OptionField", "OptionSet"]
+__all__ = [
+    "EFFORT",
+    "FAST_DECODING",
+    "FAST_ENCODING",
+    "MOST_EFFORT",
+    "CodecOptions",
+    "Knob",
+    "OptionField",
+    "OptionSet",
+]
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,17 @@ EFFORT = Knob(
     stored=False,
 )
 """Declares the option ``effort`` of a codec that can optimise; every decoder reads what it writes."""
+
+FAST_DECODING = Knob(
+    "imported models: half the digits, where the processor multiplies those fast; several times as fast, pixels move "
+    "by some grey levels. Embedded models are fast already"
+)
+FAST_ENCODING = Knob(
+    "imported models: half the digits, where the processor multiplies those fast; several times as fast, some symbols "
+    "differ. Embedded models are fast already",
+    stored=False,
+)
+"""Declare the option ``fast`` of a codec of imported models, for decoding and for encoding."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,15 @@ def _activation(module: nn.Module, name: str) -> LeakyReLU:
     return LeakyReLU(found)
 
 
+_STRETCH = 36 << 10
+"""Numbers of a matrix that go through the operations of a block together: the nearest cache holds all buffers then."""
+
+
+def _stretch(channels: int, width: int = 1) -> int:
+    """How many positions that are, whole rows of `width`."""
+    return max(1, _STRETCH // (channels * width)) * width
+
+
 class IntegerDepthConv(nn.Module):
     """See :class:`~napari_glc.networks.blocks.DepthConv`; made of its twin."""
 
@@ -41,13 +50,21 @@ class IntegerDepthConv(nn.Module):
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
         """``(positions, in_channels)`` to ``(positions, out_channels)``."""
-        digits = Digits(x, self.conv1.form)
-        if self.adaptor is not None:
-            # into memory of its own: `x` may be narrower, and someone else's
-            x = self.adaptor(digits, "adapted").clone()
-        inner = self.activation(self.conv1(digits, "a"))
-        inner = self.depthwise(inner, height, width, "b")
-        return x.add_(self.conv2(Digits(inner, self.conv2.form), "a"))
+        stretch = _stretch(x.shape[1], width)
+        plane, largest = self.depthwise.plane(height, width), 0
+        # memory of its own: `x` may be narrower, and someone else's
+        out = x if self.adaptor is None else x.new_empty(len(x), self.adaptor.width)
+        for number, (part, kept) in enumerate(zip(x.split(stretch), out.split(stretch), strict=True)):
+            digits = Digits(part, self.conv1.form)
+            if self.adaptor is not None:
+                kept.copy_(self.adaptor(digits, "a"))
+            inner = self.activation(self.conv1(digits, "a"))
+            largest = max(largest, self.depthwise.lay(inner, plane, number * stretch // width))
+        for number, kept in enumerate(out.split(stretch)):
+            top = number * stretch // width
+            inner = self.depthwise.rows(plane, top, top + len(kept) // width, largest)
+            kept.add_(self.conv2(Digits(inner, self.conv2.form, spare=True), "a"))
+        return out
 
 
 class IntegerFFN(nn.Module):
@@ -55,21 +72,24 @@ class IntegerFFN(nn.Module):
 
     def __init__(self, block: ConvFFN) -> None:
         super().__init__()
-        conv = _leaf(block, "conv")
-        value, gate = torch.arange(len(conv.weight)).chunk(2)
-        self.value, self.gate = Linear(conv, value), Linear(conv, gate)
+        self.conv = Linear(_leaf(block, "conv"))
         self.activation = _activation(block, "activation")
         self.conv_out = Linear(_leaf(block, "conv_out"))
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
         """``(positions, channels)`` to itself."""
-        return x.add_(self.conv_out(self.hidden(x), "a"))
+        for part in x.split(_stretch(x.shape[1])):
+            part.add_(self.conv_out(self.hidden(part), "a"))
+        return x
 
     def hidden(self, x: Tensor) -> Digits:
         """What the last convolution sees."""
-        digits = Digits(x, self.value.form)
-        gate = self.activation(self.gate(digits, "b"))
-        return Digits(product(self.value(digits, "a"), gate, self.value.form), self.value.form)
+        form = self.conv.form
+        both = self.conv(Digits(x, form), "a")
+        value, gate = both.chunk(2, dim=1)
+        self.activation(gate)
+        both.clamp_(-form.limit, form.limit)
+        return Digits(product(value, gate, form), form, spare=True)
 
 
 class IntegerUpsample(nn.Module):

@@ -28,20 +28,17 @@ class Spatial:
     def __call__(self, x: Tensor, height: int, width: int, name: str) -> Tensor:
         """int32 ``(positions, outputs)`` in the buffer `name`."""
         digits = Digits(x, self.linear.form)
-        columns = digits.mapped(lambda matrix, name: self._columns(matrix, height, width, name))
-        return self.linear(columns, name)
 
-    @staticmethod
-    def _columns(matrix: Tensor, height: int, width: int, name: str) -> Tensor:
-        """The 3x3 surroundings of each position side by side."""
-        channels = matrix.shape[1]
-        plane = F.pad(matrix.view(height, width, channels), (0, 0, 1, 1, 1, 1))
-        columns = scratch("columns of " + name, matrix.dtype, height * width, 9 * channels)
-        seen = columns.view(height, width, 9, channels)
-        for tap in range(9):
-            row, column = divmod(tap, 3)
-            seen[:, :, tap] = plane[row : row + height, column : column + width]
-        return columns
+        def surroundings(matrix: Tensor, out: Tensor, zero: int) -> None:
+            """The 3x3 of each position side by side."""
+            channels = matrix.shape[1]
+            plane = F.pad(matrix.view(height, width, channels), (0, 0, 1, 1, 1, 1), value=zero)
+            seen = out.view(height, width, 9, channels)
+            for tap in range(9):
+                row, column = divmod(tap, 3)
+                seen[:, :, tap] = plane[row : row + height, column : column + width]
+
+        return self.linear(digits.mapped(surroundings, 9 * x.shape[1]), name)
 
 
 @cache
@@ -60,7 +57,11 @@ def _convolution_is_right() -> bool:
 
 
 class Depthwise:
-    """A depthwise 3x3 convolution: exact in float32 with 8-bit weights, in float64 with others."""
+    """A depthwise 3x3 convolution: exact in float32 with 8-bit weights, in float64 with others.
+
+    What it sees is laid in a plane with a border of zeros, some rows at a time, then it is asked for some rows at a
+    time: so whatever comes before and after can be done on few positions, which the processor's cache holds.
+    """
 
     def __init__(self, conv: FixedConv2d) -> None:
         self.form = conv.form
@@ -73,37 +74,48 @@ class Depthwise:
         if small and float((sums * self.form.limit + offset.abs()).max()) >= DEPTHWISE_SUM_LIMIT:
             raise TooLargeError("sums that could be so large")
         self.norm, self.added = float((sums * scale).max()), float((offset.abs() * scale).max())
-        self.weight, self.offset, self.scale = conv.weight.to(self.dtype), offset.to(self.dtype), scale.to(self.dtype)
+        # scales are powers of two: scaled sums are as exact as sums
+        self.weight = (conv.weight * scale.view(-1, 1, 1, 1)).to(self.dtype)
+        self.offset = (offset * scale).to(self.dtype)
         self.taps = [tap.contiguous() for tap in self.weight.flatten(1).t()]
 
-    def __call__(self, x: Tensor, height: int, width: int, name: str) -> Tensor:
-        """int32 ``(positions, channels)`` in the buffer `name`; `x` is overwritten."""
-        positions, channels = x.shape
+    def plane(self, height: int, width: int) -> Tensor:
+        """``(height + 2, width + 2, channels)`` for what it is to see, its border zero."""
+        shape = height + 2, width + 2, len(self.weight)
+        plane = scratch("plane", self.dtype, shape[0] * shape[1], shape[2]).view(shape)
+        for border in (plane[0], plane[-1], plane[:, 0], plane[:, -1]):
+            border.zero_()
+        return plane
+
+    def lay(self, x: Tensor, plane: Tensor, top: int) -> int:
+        """Lay rows of int32 ``(positions, channels)`` in a plane; returns the greatest magnitude there may be."""
         x.clamp_(-self.form.limit, self.form.limit)
+        rows = x.view(-1, plane.shape[1] - 2, x.shape[1])
+        plane[1 + top : 1 + top + len(rows), 1:-1] = rows
+        return self.form.limit if self.dtype == torch.float32 else peak(x)
+
+    def rows(self, plane: Tensor, top: int, bottom: int, largest: int) -> Tensor:
+        """Some rows of its output, int32 or float32 ``(positions, channels)``."""
+        seen = plane[top : bottom + 2]
         if self.dtype == torch.float32 and _convolution_is_right() and torch.backends.mkldnn.enabled and full_float32():
-            real = scratch("plane", torch.float32, positions, channels).copy_(x)
-            plane = real.view(1, height, width, channels).permute(0, 3, 1, 2)
-            total = F.conv2d(plane, self.weight, self.offset, padding=1, groups=channels)
-            total = total.permute(0, 2, 3, 1).reshape(positions, channels)
+            total = F.conv2d(seen.unsqueeze(0).permute(0, 3, 1, 2), self.weight, self.offset, groups=len(self.weight))
+            total = total.permute(0, 2, 3, 1).reshape(-1, len(self.weight))
         else:
-            total = self._by_taps(x, height, width)
-        total.mul_(self.scale).floor_()
-        largest = self.form.limit if self.dtype == torch.float32 else peak(x)
+            total = self._by_taps(seen)
+        total.floor_()
         if self.norm * largest + self.added + 1 > OUTPUT_LIMIT:
             total.clamp_(-OUTPUT_LIMIT, OUTPUT_LIMIT)
-        return scratch(name, torch.int32, positions, channels).copy_(total)
+        return total if self.dtype == torch.float32 else scratch("rows", torch.int32, *total.shape).copy_(total)
 
-    def _by_taps(self, x: Tensor, height: int, width: int) -> Tensor:
+    def _by_taps(self, seen: Tensor) -> Tensor:
         """The sums as nine products of planes."""
-        channels = x.shape[1]
-        padded = scratch("padded", self.dtype, (height + 2) * (width + 2), channels).view(height + 2, width + 2, -1)
-        padded.zero_()[1:-1, 1:-1] = x.view(height, width, channels)
-        total = scratch("plane", self.dtype, height * width, channels)
+        height, width, channels = seen.shape[0] - 2, seen.shape[1] - 2, seen.shape[2]
+        total = scratch("total", self.dtype, height * width, channels)
         plane = total.view(height, width, channels)
         plane.copy_(self.offset)
         for number, tap in enumerate(self.taps):
             row, column = divmod(number, 3)
-            plane.addcmul_(padded[row : row + height, column : column + width], tap)
+            plane.addcmul_(seen[row : row + height, column : column + width], tap)
         return total
 
 
@@ -113,23 +125,29 @@ class LeakyReLU:
     def __init__(self, activation: FixedLeakyReLU) -> None:
         self.slope, self.bits = activation.slope, activation.form.slope_bits
         self.half = torch.tensor(1 << (self.bits - 1), dtype=torch.int32)
+        self.shift = torch.tensor(self.bits, dtype=torch.int32)
 
     def __call__(self, x: Tensor) -> Tensor:
         """int32 of any shape; `x` is overwritten."""
         other = scratch("sum", torch.int32, *x.shape)
         if OUTPUT_LIMIT * self.slope < INT32_LIMIT >> 1 or peak(x) * self.slope < INT32_LIMIT >> 1:
-            torch.add(self.half, x, alpha=self.slope, out=other).bitwise_right_shift_(self.bits)
+            torch.add(self.half, x, alpha=self.slope, out=other).bitwise_right_shift_(self.shift)
         else:
             other.copy_((x.long() * self.slope + self.half) >> self.bits)
         return torch.maximum(x, other, out=x)
 
 
 def product(a: Tensor, b: Tensor, form: FixedFormat) -> Tensor:
-    """Products of activations, in the place of `a`; both are overwritten."""
-    a.clamp_(-form.limit, form.limit)
-    b.clamp_(-form.limit, form.limit)
-    half = torch.tensor(1 << (form.fraction_bits - 1), dtype=torch.int32)
+    """Products of activations within the limit of their format, in the place of `a`."""
+    half, shift = _rounding(form.fraction_bits)
     if form.limit**2 < INT32_LIMIT >> 1 or peak(a) * peak(b) < INT32_LIMIT >> 1:
-        return torch.addcmul(half, a, b, out=a).bitwise_right_shift_(form.fraction_bits)
+        return torch.addcmul(half, a, b, out=a).bitwise_right_shift_(shift)
     wide = (a.long() * b + half) >> form.fraction_bits
     return a.copy_(wide.clamp_(-OUTPUT_LIMIT, OUTPUT_LIMIT))
+
+
+@cache
+def _rounding(bits: int) -> tuple[Tensor, Tensor]:
+    """What is added before digits are shifted away, and their number."""
+    with torch.inference_mode(False):
+        return torch.tensor(1 << (bits - 1), dtype=torch.int32), torch.tensor(bits, dtype=torch.int32)

@@ -50,6 +50,9 @@ INT32_LIMIT = 1 << 31
 _FLOAT32_LIMIT = 1 << 24
 _DIGIT = 8
 _BASE = 1 << _DIGIT
+_SIGN = _BASE // 2
+_EIGHT = torch.tensor(_DIGIT, dtype=torch.int16, device="cpu")
+"""A number in the type of what it shifts: any other would be converted each time."""
 
 
 class TooLargeError(ArithmeticError):
@@ -64,15 +67,22 @@ class _Scratch(threading.local):
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, torch.dtype], Tensor] = {}
+        self._seen: dict[tuple[str, torch.dtype, int], Tensor] = {}
 
     def __call__(self, name: str, dtype: torch.dtype, rows: int, columns: int) -> Tensor:
         """An uninitialised ``(rows, columns)``; the next call with this name in this thread gives the same memory."""
+        seen = self._seen.get((name, dtype, columns))
+        if seen is not None and len(seen) == rows:
+            # to cut a view anew takes longer than a short operation
+            return seen
         size = rows * columns
         kept = self._kept.get((name, dtype))
-        if kept is None or kept.numel() < size:
-            with torch.inference_mode(False):
+        with torch.inference_mode(False):
+            if kept is None or kept.numel() < size:
                 kept = self._kept[name, dtype] = torch.empty(size, dtype=dtype)
-        return kept[:size].view(rows, columns)
+                self._seen = {key: view for key, view in self._seen.items() if key[:2] != (name, dtype)}
+            view = self._seen[name, dtype, columns] = kept[:size].view(rows, columns)
+        return view
 
 
 scratch = _Scratch()
@@ -191,23 +201,42 @@ class Digits:
     Parameters
     ----------
     x
-        int32 ``(positions, channels)``.
+        Integers ``(positions, channels)``, int32 or float32.
     form
         The format.
+    spare
+        Whether `x` may be overwritten.
     """
 
-    def __init__(self, x: Tensor, form: FixedFormat) -> None:
+    def __init__(self, x: Tensor, form: FixedFormat, *, spare: bool = False) -> None:
         rows, columns = x.shape
-        x = torch.clamp(x, -form.limit, form.limit, out=scratch("clamped", torch.int32, rows, columns))
-        self.kind = products()
+        out = x if spare else scratch("clamped", x.dtype, rows, columns)
+        x = torch.clamp(x, -form.limit, form.limit, out=out)
+        self.rows, self.kind = rows, products()
         narrow_form = form.limit < 1 << 15
         self.peak = form.limit if narrow_form and self.kind == "int8" else peak(x)
         self.matrices: list[Tensor] = []
+        self.stack: Tensor | None = None
         self.real: Tensor | None = None
-        if self.kind == "int8":
-            self._split(x, narrow=self.peak < 1 << 15)
-        else:
+        if self.kind != "int8":
             self.real = scratch("real", torch.float32, rows, columns).copy_(x)
+        elif form.weight_bits == 8:
+            self._pile(x)
+        else:
+            self._split(x, narrow=self.peak < 1 << 15)
+
+    def _pile(self, x: Tensor) -> None:
+        """Into two bytes, those of all low digits above those of all top ones, to which 128 is added."""
+        rows, columns = x.shape
+        self.stack = scratch("stack", torch.uint8, 2 * rows, columns)
+        low, top = self._halves(self.stack, rows)
+        halved = scratch("narrow", torch.int16, rows, columns).copy_(x)
+        low.copy_(halved)
+        top.copy_(halved.bitwise_right_shift_(_EIGHT)).bitwise_xor_(_SIGN)
+
+    @staticmethod
+    def _halves(stack: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        return stack[:rows], stack[rows:]
 
     def _split(self, x: Tensor, *, narrow: bool) -> None:
         """Into bytes: two, or three if there are numbers beyond 16 bits."""
@@ -216,7 +245,7 @@ class Digits:
         if narrow:
             halved = scratch("narrow", torch.int16, *x.shape).copy_(x)
             low.copy_(halved)
-            top.copy_(halved.bitwise_right_shift_(_DIGIT))
+            top.copy_(halved.bitwise_right_shift_(_EIGHT))
             self.matrices = [low, top]
         else:
             middle = scratch("middle", torch.uint8, *x.shape)
@@ -225,12 +254,27 @@ class Digits:
             top.copy_(x.bitwise_right_shift_(_DIGIT))
             self.matrices = [low, middle, top]
 
-    def mapped(self, change: Callable[[Tensor, str], Tensor]) -> Digits:
-        """Digits of which each matrix is changed; `change` gets a matrix and a name for its buffer."""
+    def mapped(self, change: Callable[[Tensor, Tensor, int], None], columns: int) -> Digits:
+        """Digits whose matrices have `columns` instead, each filled by `change`.
+
+        It gets a matrix, the one to fill, and what stands for zero in both.
+        """
         part = object.__new__(Digits)
-        part.kind, part.peak = self.kind, self.peak
-        part.matrices = [change(matrix, f"digit{i}") for i, matrix in enumerate(self.matrices)]
-        part.real = None if self.real is None else change(self.real, "real")
+        part.kind, part.peak, part.rows = self.kind, self.peak, self.rows
+        part.matrices, part.stack, part.real = [], None, None
+        if self.stack is not None:
+            part.stack = scratch("mapped", torch.uint8, 2 * self.rows, columns)
+            whole = zip(
+                self._halves(self.stack, self.rows), self._halves(part.stack, self.rows), (0, _SIGN), strict=True
+            )
+            for matrix, out, zero in whole:
+                change(matrix, out, zero)
+        for number, matrix in enumerate(self.matrices):
+            part.matrices.append(scratch(f"mapped {number}", matrix.dtype, self.rows, columns))
+            change(matrix, part.matrices[-1], 0)
+        if self.real is not None:
+            part.real = scratch("mapped", torch.float32, self.rows, columns)
+            change(self.real, part.real, 0)
         return part
 
 
@@ -275,6 +319,10 @@ class Linear:
             raise TooLargeError("sums that could be so large")
         self.matrices = [integers.t().contiguous().to(torch.int8)]
         self.offset, self.shift = offset.int(), shift.int()
+        # top digits come with 128 added to them
+        self.lifted = _SIGN * integers.sum(1).int()
+        self.together = 3 * _SIGN * _BASE * self.sums + int(offset.abs().max()) < INT32_LIMIT
+        self.whole_offset = (offset - _BASE * self.lifted).int() if self.together else self.offset
 
     def _two_digits(self, integers: Tensor, offset: Tensor, bits: int) -> None:
         low = (integers + _BASE // 2) % _BASE - _BASE // 2
@@ -286,13 +334,14 @@ class Linear:
 
     def __call__(self, digits: Digits, name: str) -> Tensor:
         """int32 ``(positions, outputs)`` in the buffer `name`."""
-        rows = len(digits.matrices[0]) if digits.real is None else len(digits.real)
-        out = scratch(name, torch.int32, rows, self.width)
-        if self.form.weight_bits == 16:
-            self._by_orders(digits, out)
+        if digits.stack is not None:
+            out = self._stacked(digits.stack, name)
         else:
-            self._sums(digits, out)
-            out.add_(self.offset).bitwise_right_shift_(self.shift)
+            out = scratch(name, torch.int32, digits.rows, self.width)
+            if self.form.weight_bits == 16:
+                self._by_orders(digits, out)
+            else:
+                self._sums(digits, out)
         return out if self._bound(digits) <= OUTPUT_LIMIT else out.clamp_(-OUTPUT_LIMIT, OUTPUT_LIMIT)
 
     def _bound(self, digits: Digits) -> float:
@@ -301,23 +350,28 @@ class Linear:
 
     # -- 8-bit weights --------------------------------------------------------------------------------
 
+    def _stacked(self, stack: Tensor, name: str) -> Tensor:
+        """By 8-bit products, low and top digits at once."""
+        rows = len(stack) // 2
+        both = torch._int_mm(stack, self.matrices[0], out=scratch(name, torch.int32, 2 * rows, self.width))
+        low, top = both[:rows], both[rows:]
+        if not self.together:
+            top.sub_(self.lifted)
+        return low.add_(top, alpha=_BASE).add_(self.whole_offset).bitwise_right_shift_(self.shift)
+
     def _sums(self, digits: Digits, out: Tensor) -> None:
-        if digits.real is None:
-            other = scratch("sum", torch.int32, *out.shape)
-            torch._int_mm(digits.matrices[0], self.matrices[0], out=out)
-            torch._int_mm(digits.matrices[1], self.matrices[0], out=other)
-            out.add_(other, alpha=_BASE)
-            return
+        assert digits.real is not None
         real = scratch("real sum", torch.float32, *out.shape)
         if self.sums * digits.peak < _FLOAT32_LIMIT and full_float32():
             out.copy_(torch.mm(digits.real, self._real_weight, out=real))
+            out.add_(self.offset).bitwise_right_shift_(self.shift)
             return
         high = scratch("high", torch.float32, *digits.real.shape)
         torch.mul(digits.real, 1 / _BASE, out=high).floor_()
         out.copy_(torch.mm(high, self._real_weight, out=real)).bitwise_left_shift_(_DIGIT)
         low = torch.sub(digits.real, high, alpha=_BASE, out=high)
         other = scratch("sum", torch.int32, *out.shape).copy_(torch.mm(low, self._real_weight, out=real))
-        out.add_(other)
+        out.add_(other).add_(self.offset).bitwise_right_shift_(self.shift)
 
     @cached_property
     def _real_weight(self) -> Tensor:

@@ -58,7 +58,7 @@ class IndexMapNetwork(nn.Module):
         out: Tensor = self.encoder(picture)
         return out
 
-    def generate(self, latent: Tensor, level: Tensor | int) -> Tensor:
+    def generate(self, latent: Tensor, level: Tensor | int, generator: nn.Module | None = None) -> Tensor:
         """Picture ``(B, 3, H*f, W*f)``, nominally in [-1, 1].
 
         Parameters
@@ -67,10 +67,13 @@ class IndexMapNetwork(nn.Module):
             Codewords ``(B, C, H, W)``.
         level
             Rate level of the codebook they are from; one for all or one each.
+        generator
+            In the place of its own.
         """
+        paint = self.generator if generator is None else generator
         if not self.config.conditioned:
-            out: Tensor = self.generator(latent)
+            out: Tensor = paint(latent)
             return out
         levels = torch.as_tensor(level, device=latent.device).expand(len(latent))
-        out = self.generator(latent, self.level_bias[levels])
+        out = paint(latent, self.level_bias[levels])
         return out

@@ -35,8 +35,9 @@ class PatchDiscriminator(nn.Module):
 class FeatureDiscriminator(nn.Module):
     """Judges pictures by the feature maps of a network that does not learn, and by their pixels.
 
-    Each map has a small head of its own. It knows edges and textures from the first step on, so a generator learns from it sooner than from one that begins
-    with random weights (Sauer et al. 2021, *Projected GANs converge faster*, section 3).
+    Each map has a small head of its own. It knows edges and textures from the first step on, so a generator learns from
+    it sooner than from one that begins with random weights (Sauer et al. 2021, *Projected GANs converge faster*,
+    section 3).
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from ..._napari.settings import plugin_setting
 from ...codecs.loading import choose_device, device_obstacles
+from .ahead import load_ahead
 from .choices import allow, narrow
 from .jobs import Job, Report
 
@@ -41,6 +42,7 @@ class DeviceChoice(QComboBox):
         self._tell: Callable[[str], None] | None = None
         if "torch" in sys.modules:
             self._list(_ask())
+            load_ahead()
         else:
             self.addItem("auto", "auto")
             self.addItem("cpu", "cpu")
@@ -60,6 +62,7 @@ class DeviceChoice(QComboBox):
 
     def _complete(self, known: tuple[str, dict[str, str]]) -> None:
         """Fill the list anew; what the user has chosen meanwhile stays."""
+        load_ahead()
         before = self.device
         blocked = self.blockSignals(True)
         self.clear()

@@ -22,6 +22,7 @@ from ...container import Box, TileGrid
 from ...models import ModelFile
 from ...networks.config import GlcConfig
 from ...networks.glc import GlcNetwork
+from ...networks.narrow_floats import NarrowOnRequest, narrowed
 from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
@@ -55,9 +56,14 @@ class GlcCodec:
         self.config = config
         self.coder = SymbolCoder(net)
         net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.autoencoder.kind == "compact":
+            net.vqgan.encoder = narrowed(net.vqgan.encoder, device)
         watch(net)
         watch(self.coder.prior)
         self.net = net
+        # the embedded encoder has no more digits to lose
+        published = config.autoencoder.kind != "compact"
+        self._encoders = NarrowOnRequest(net.vqgan.encoder, device) if published else None
         self.generators = Generators(model, net)
         self.walk = BlockWalk(
             config.factor,
@@ -126,7 +132,7 @@ class GlcCodec:
         box = grid.around(tiles)
         blocks = len(self.walk.blocks(self.walk.aligned(box)))
         total = blocks + len(grid if tiles is None else tiles)
-        y = self.coefficients(plane, coding.quality, shifted(progress, 0, total), analysed, box)
+        y = self.coefficients(plane, coding.quality, shifted(progress, 0, total), analysed, box, fast=coding.fast)
         coded = self.write_tiles(y, coding, shifted(progress, blocks, total), tiles)
         progress(total, total)
         return Encoded(coding.options, [payload for payload, _ in coded])
@@ -139,6 +145,8 @@ class GlcCodec:
         progress: Progress,
         latents: BlockOutputs | None = None,
         box: Box | None = None,
+        *,
+        fast: bool = False,
     ) -> Tensor:
         """Coefficients y ``(1, N, H/f, W/f)`` of a plane or a part of it, on the CPU.
 
@@ -154,13 +162,18 @@ class GlcCodec:
             From :meth:`analyse`, if they are at hand.
         box
             The part, some tiles; ``None`` for the plane.
+        fast
+            See :class:`~napari_glc.codecs.glc.options.GlcOptions`; `latents` are left aside then if they have more
+            digits, so that the same options give the same bytes.
         """
+        encoder = self.encoder if self._encoders is None else self._encoders(fast=fast)
+        known = latents if encoder is self.encoder else None
         position = _position(quality, self.config)
 
         def transformed(latent: Tensor) -> Tensor:
             return self.net.transform(latent, position)
 
-        return self.walk.analyse(plane, self.net.analyse, progress, box, known=latents, then=transformed)
+        return self.walk.analyse(plane, encoder, progress, box, known=known, then=transformed)
 
     @torch.inference_mode()
     def write_tiles(
@@ -346,7 +359,7 @@ class GlcCodec:
         grid, blocks = coding.grid, len(analysed)
         areas = [self.area(tile) for tile in grid]
         total = 2 * (blocks + len(grid))
-        y = self.coefficients(plane, coding.quality, shifted(progress, 0, total), analysed)
+        y = self.coefficients(plane, coding.quality, shifted(progress, 0, total), analysed, fast=coding.fast)
 
         def quantised(area: Box) -> TileSymbols:
             return self._quantised(y, area, coding)

@@ -12,7 +12,7 @@ from torch import nn
 from ..._base.interruption import watch
 from ...models import ModelFile, PartFile
 from ...networks.glc import GlcNetwork
-from ...networks.narrow_floats import narrowed
+from ...networks.narrow_floats import NarrowOnRequest, narrowed
 from ..part_names import NONE
 from ..parts import fitting_part
 from .options import GlcDecoding
@@ -38,6 +38,9 @@ class Generators:
         self._lock = threading.Lock()
         self._kept: LRUCache[str, nn.Module] = LRUCache(_KEPT)
         self._own = self._quick(net.vqgan.generator)
+        device = next(net.parameters()).device.type
+        published = net.config.autoencoder.kind != "compact"
+        self._on_request = NarrowOnRequest(self._own, device) if published else None
 
     def _quick(self, generator: nn.Module) -> nn.Module:
         """For pixels alone; the network's own stays as precise as gradients need it."""
@@ -57,8 +60,10 @@ class Generators:
         ModelError
             If it does not fit the model, or its file is damaged.
         """
-        if decoding is None or decoding.style == NONE or decoding.strength == 0:
+        if decoding is None:
             return self._own
+        if decoding.style == NONE or decoding.strength == 0:
+            return self._own if self._on_request is None else self._on_request(fast=decoding.fast)
         part = fitting_part(self._model, decoding.style, "decoder", DECODER)
         part = replace(part, strength=decoding.strength)
         with self._lock:

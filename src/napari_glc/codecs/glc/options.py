@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
 from ...models import ModelFile
-from ..options import EFFORT, CodecOptions, Knob, OptionSet
+from ..options import EFFORT, FAST_DECODING, FAST_ENCODING, CodecOptions, Knob, OptionSet
 from ..part_names import NONE, names_of_parts
 from ..parts import fitting_part
 from .parts import DECODER
@@ -26,6 +26,8 @@ class GlcOptions(CodecOptions):
         An encoder that leaves something out; the file's metadata says what.
     noise
         How strong the noise is; an encoder of noise that is not there changes nothing.
+    fast
+        Imported models encode with half the digits.
     """
 
     effort: Annotated[int, EFFORT] = 0
@@ -49,6 +51,8 @@ class GlcOptions(CodecOptions):
         ),
     ] = 0.0
 
+    fast: Annotated[bool, FAST_ENCODING] = False
+
     @property
     def noise_level(self) -> float:
         """See :attr:`~napari_glc.codecs.options.CodecOptions.noise_level`."""
@@ -70,6 +74,8 @@ class GlcDecoding(OptionSet):
         A generator that paints, in the place of the model's own.
     strength
         Share of it in the mixture of both generators' weights.
+    fast
+        Imported models decode with half the digits.
     """
 
     style: Annotated[
@@ -80,6 +86,7 @@ class GlcDecoding(OptionSet):
         ),
     ] = NONE
     strength: Annotated[float, Knob("how much of the style", least=0.0, most=1.0, slider=True)] = 1.0
+    fast: Annotated[bool, FAST_DECODING] = False
 
     def check_model(self, model: ModelFile) -> None:
         """See :meth:`~napari_glc.codecs.options.OptionSet.check_model`."""

@@ -28,7 +28,7 @@ from ...networks.config import VqganConfig
 from ...networks.fixed_point import to_fixed_point
 from ...networks.index_map import IndexMapNetwork
 from ...networks.index_transformer import IndexTransformer
-from ...networks.narrow_floats import narrowed
+from ...networks.narrow_floats import NarrowOnRequest, narrowed
 from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
@@ -72,9 +72,14 @@ class VqganCodec:
         net.transformer = None
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.autoencoder.kind == "compact":
-            net.generator = narrowed(net.generator, device)
+            net.encoder, net.generator = narrowed(net.encoder, device), narrowed(net.generator, device)
+            watch(net.encoder)
             watch(net.generator)
         self.net = net
+        # the embedded networks have no more digits to lose
+        published = config.autoencoder.kind != "compact"
+        self._encoders = NarrowOnRequest(net.encoder, device) if published else None
+        self._generators = NarrowOnRequest(net.generator, device) if published else None
         margins = [
             None if reach is None else config.factor * reach
             for reach in (config.autoencoder.encoder_reach, config.autoencoder.generator_reach)
@@ -193,7 +198,8 @@ class VqganCodec:
         box = grid.around(tiles)
         blocks = len(self.walk.blocks(self.walk.aligned(box)))
         total = blocks + len(self._candidates(coding.options.index_coder)) * len(grid if tiles is None else tiles)
-        indices = self.index_map(plane, coding.quality, shifted(progress, 0, total), analysed, box)
+        known = shifted(progress, 0, total)
+        indices = self.index_map(plane, coding.quality, known, analysed, box, fast=coding.fast)
         return self.write_map(indices, coding, shifted(progress, blocks, total), tiles)
 
     @torch.inference_mode()
@@ -233,6 +239,8 @@ class VqganCodec:
         progress: Progress,
         latents: BlockOutputs | None = None,
         box: Box | None = None,
+        *,
+        fast: bool = False,
     ) -> IndexMap:
         """Nearest codewords of a plane or a part of it: int64 ``(H/f, W/f)``, rounded up.
 
@@ -248,13 +256,18 @@ class VqganCodec:
             From :meth:`analyse`, if they are at hand.
         box
             The part, some tiles; ``None`` for the plane.
+        fast
+            See :class:`~napari_glc.codecs.vqgan.options.VqganOptions`; `latents` are left aside then if they have more
+            digits, so that the same options give the same map.
         """
+        encoder = self.net.encoder if self._encoders is None else self._encoders(fast=fast)
         book = self.net.codebook(self.level(quality))
 
         def nearest(latent: Tensor) -> Tensor:
             return book.indices(latent).unsqueeze(1)
 
-        found = self.walk.analyse(plane, self.net.analyse, progress, box, known=latents, then=nearest)
+        known = latents if encoder is self.net.encoder else None
+        found = self.walk.analyse(plane, encoder, progress, box, known=known, then=nearest)
         indices: IndexMap = found[0, 0].numpy()
         return indices
 
@@ -298,7 +311,7 @@ class VqganCodec:
         cache
             Indices of tiles decoded before, of this plane.
         decoding
-            Of no effect: the codec has no options for decoding.
+            See :class:`~napari_glc.codecs.vqgan.options.VqganDecoding`.
 
         Raises
         ------
@@ -310,7 +323,8 @@ class VqganCodec:
         tiles = len(grid.touching(seen))
         total = tiles + len(self.walk.blocks(self.walk.aligned(box)))
         found = self.read_map(read_chunk, coding, seen, shifted(progress, 0, total), strict=True, cache=cache)
-        pixels = self.render(found, coding.quality, box, grid, shifted(progress, tiles, total))
+        fast = decoding is not None and decoding.fast
+        pixels = self.render(found, coding.quality, box, grid, shifted(progress, tiles, total), fast=fast)
         progress(total, total)
         return pixels
 
@@ -386,7 +400,9 @@ class VqganCodec:
         return DamagedMap(area, indices, len(tiles) * packets, tuple(lost))
 
     @torch.no_grad()
-    def render(self, found: DamagedMap, quality: float, box: Box, grid: TileGrid, progress: Progress) -> Plane:
+    def render(
+        self, found: DamagedMap, quality: float, box: Box, grid: TileGrid, progress: Progress, *, fast: bool = False
+    ) -> Plane:
         """Pixels of a region from a complete index map of all it depends on.
 
         Parameters
@@ -399,8 +415,11 @@ class VqganCodec:
             The region, and the tiles of the plane.
         progress
             See :data:`~napari_glc._base.progress.Progress`.
+        fast
+            See :class:`~napari_glc.codecs.vqgan.options.VqganDecoding`.
         """
         level = self.level(quality)
+        generator = None if self._generators is None else self._generators(fast=fast)
         book = self.net.codebook(level)
         indices = torch.from_numpy(found.indices).unsqueeze(0)
 
@@ -408,7 +427,7 @@ class VqganCodec:
             part = indices[(..., *area.relative_to(found.area).slices)]
             return book.lookup(part.to(self.walk.device))
 
-        return self.walk.synthesise(box, grid.plane, words, lambda z: self.net.generate(z, level), progress)
+        return self.walk.synthesise(box, grid.plane, words, lambda z: self.net.generate(z, level, generator), progress)
 
     def symbols(
         self, read_chunk: ReadChunk, coding: PlaneCoding, tile: int, progress: Progress
@@ -448,7 +467,7 @@ class VqganCodec:
         """The plane at a quality: its index map is rendered, then coded."""
         grid, blocks = coding.grid, len(analysed)
         total = 2 * blocks + len(self._candidates(coding.options.index_coder)) * len(grid)
-        indices = self.index_map(plane, coding.quality, shifted(progress, 0, total), analysed)
+        indices = self.index_map(plane, coding.quality, shifted(progress, 0, total), analysed, fast=coding.fast)
         found = DamagedMap(self._area(grid.plane), indices, len(grid) * coding.packets, ())
         pixels = self.render(found, coding.quality, grid.plane, grid, shifted(progress, blocks, total))
         shown(pixels)

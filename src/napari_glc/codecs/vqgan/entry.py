@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..entry import Capabilities, CodecEntry, PlotStyle
-from .options import VqganOptions
+from .options import VqganDecoding, VqganOptions
 
 __all__ = ["ENTRY"]
 
@@ -14,6 +14,7 @@ ENTRY = CodecEntry(
     summary="map of codeword indices, a codebook for every eighth of the range",
     implementation="napari_glc.codecs.vqgan.codec:VqganCodec",
     options=VqganOptions,
+    decoding=VqganDecoding,
     config="napari_glc.networks.config:VqganConfig",
     default_model="vqgan-small",
     stream_sizes="napari_glc.codecs.vqgan.streams:stream_sizes",

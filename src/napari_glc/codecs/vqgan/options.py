@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
-from ..options import EFFORT, CodecOptions, Knob
+from ..options import EFFORT, FAST_DECODING, FAST_ENCODING, CodecOptions, Knob, OptionSet
 
-__all__ = ["AUTO", "INDEX_CODERS", "MAX_PACKETS", "VqganOptions"]
+__all__ = ["AUTO", "INDEX_CODERS", "MAX_PACKETS", "VqganDecoding", "VqganOptions"]
 
 AUTO = "auto"
 """Index coder: whichever gives the fewest bytes."""
@@ -30,6 +30,8 @@ class VqganOptions(CodecOptions):
         Parts of each tile that can be lost one without the other.
     effort
         See :mod:`napari_glc.codecs.vqgan.effort`.
+    fast
+        Imported models encode with half the digits.
     """
 
     index_coder: Annotated[
@@ -40,6 +42,7 @@ class VqganOptions(CodecOptions):
         int, Knob("parts of each tile that can be lost one without the other", least=1, most=MAX_PACKETS)
     ] = 1
     effort: Annotated[int, EFFORT] = 0
+    fast: Annotated[bool, FAST_ENCODING] = False
 
     def pack(self) -> bytes:
         """One byte, the number of the index coder; none for the transformer, which is nearly always the smallest."""
@@ -51,3 +54,16 @@ class VqganOptions(CodecOptions):
         cls.refuse(len(data) > 1 or packets > MAX_PACKETS or (bool(data) and data[0] >= len(INDEX_CODERS)))
         name = INDEX_CODERS[data[0]] if data else _UNSTORED
         return cls(index_coder=name, packets=packets)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VqganDecoding(OptionSet):
+    """Of codec ``vqgan``, for decoding.
+
+    Attributes
+    ----------
+    fast
+        Imported models decode with half the digits.
+    """
+
+    fast: Annotated[bool, FAST_DECODING] = False
