@@ -7,6 +7,8 @@ import pytest
 import torch
 from qtpy.QtCore import QPoint, Qt
 
+import napari_glc
+from napari_glc._napari.reader import read_layers
 from napari_glc._qt.common.jobs import _running
 from napari_glc._qt.common.picking import Picked, picks
 from napari_glc._qt.latent.layers import VIEWS
@@ -112,6 +114,30 @@ def test_grids_lie_over_the_picture_with_their_bits(dock, viewer, layer, show):
     assert "Bits, its share in each grid" in widget.numbers.text()
     choose_model(widget, "glc")
     assert not widget.view.model().item(list(VIEWS).index("grids")).isEnabled()
+
+
+def test_grids_of_a_file_are_shown_as_stored(dock, viewer, small_parrots, show, tmp_path):
+    """Those of the file, at its quality, whatever the slider says; a layer that is no file's is coded."""
+    path = tmp_path / "parrots.glc"
+    napari_glc.imwrite(path, small_parrots, codec="clric", quality=20, effort=0)
+    data, options, kind = read_layers(str(path))[0]
+    assert kind == "image"
+    options.pop("multiscale", None)
+    viewer.add_image(data, **options)
+    widget = dock(LatentWidget)
+    choose_model(widget, "clric")
+    status = show(widget, "grids")
+    assert "As stored in parrots.glc, quality 20" in status
+    file = napari_glc.open(path)
+    stored = list(file.decoder.symbols(lambda tile: file.chunk(tile), file.coding(), 0, lambda *_: None))
+    for grid, same in zip(reversed(stored), widget._run.result.grids, strict=True):
+        np.testing.assert_array_equal(grid, same)
+    status = show(widget, "grid_changes")
+    changes = [viewer.layers[f"{options['name']} added by grid {8 << k} px"] for k in range(7)]
+    assert len({layer.contrast_limits[1] for layer in changes}) == 1
+    assert f"8 px {changes[0].metadata['glc']['root_mean_square']:.2f}" in status
+    path.unlink()
+    assert "As stored" not in show(widget, "grids")
 
 
 def test_outlines_are_windows_or_tiles(dock, viewer, layer, show):

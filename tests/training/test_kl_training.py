@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,6 +15,10 @@ import torch
 from napari_glc.cli import main
 from napari_glc.codecs import registry
 from napari_glc.codecs.clric.entry import ENTRY
+from napari_glc.codecs.clric.fitted_crops import Fits, batch_of_step, fitted_further
+from napari_glc.codecs.clric.function import LOG_SCALES, laplace_bits
+from napari_glc.codecs.clric.layout import worth_at
+from napari_glc.codecs.registry import model_of
 from napari_glc.codecs.training import embedded_config, make_trainer, read_config
 from napari_glc.errors import ModelError
 from napari_glc.models import read_model, write_model
@@ -87,8 +92,9 @@ def test_the_smoke_training_makes_a_model_file(material, tmp_path, parrots):
     words = ["train", "kl-small", "--data", str(material), "--out", str(out), "--smoke", "--device", "cpu"]
     assert main([*words, "--name", "kl-small"]) == 0
     records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    assert [r["stage"] for r in records] == [0, 1, 2]
+    assert [r["stage"] for r in records] == [0, 1, 2, 3]
     assert records[2]["bpp"] > 0
+    assert records[3]["fitted"] == 1
     assert all(np.isfinite(r["loss"]) for r in records)
     model = read_model(out / "model.safetensors")
     assert (model.name, model.codec) == ("kl-small", "clric")
@@ -109,8 +115,8 @@ def test_what_a_stage_does_not_learn_stands_still(config, tmp_path):
     for record in trainer.run():
         if record["step"] == config.stages[0].steps:
             after.append({k: v.clone() for k, v in trainer.average.state_dict().items()})
-    assert len(after) == 3
-    for number, learned in ((1, "generator."), (2, "function.")):
+    assert len(after) == 4
+    for number, learned in ((1, "generator."), (2, "function."), (3, "function.")):
         moved = {key for key, value in after[number].items() if not torch.equal(value, after[number - 1][key])}
         assert moved
         assert all(key.startswith(learned) for key in moved)
@@ -156,14 +162,57 @@ def test_noise_is_for_every_other_crop(config, tmp_path):
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(config, tmp_path):
-    def weights(folder, interrupt_after):
+    def weights(folder, *interrupted_after):
         trainer = make_trainer(config, folder)
         for done, _ in enumerate(trainer.run(), 1):
-            if done == interrupt_after:
+            if interrupted_after and done == interrupted_after[0]:
                 trainer._save()
-                return weights(folder, None)
+                return weights(folder, *interrupted_after[1:])
         return trainer.net.state_dict()
 
-    whole, resumed = weights(tmp_path / "a", None), weights(tmp_path / "b", 4)
+    # in the second stage, and in the last one after grids have been fitted for a step
+    whole, resumed = weights(tmp_path / "a"), weights(tmp_path / "b", 4, 7)
     for name, value in whole.items():
         assert torch.allclose(value, resumed[name], rtol=1e-4, atol=1e-6), name
+
+
+def test_every_batch_is_visited_as_often_as_told():
+    """In its place, one visit after the other; only the first ones, which begin staggered, live shorter."""
+    numbers = [batch_of_step(step, kept=8, visits=3) for step in range(8 * 30)]
+    assert all(number % 8 == step % 8 for step, number in enumerate(numbers))
+    for number in range(8, 8 * 8):
+        at = [step for step, n in enumerate(numbers) if n == number]
+        assert [b - a for a, b in pairwise(at)] == [8, 8]
+
+
+def test_fits_of_many_crops_come_down_each_for_itself():
+    """What the training fits costs less after every round, at every price of a bit."""
+    net = model_of("clric", None)
+    network = KlAutoencoder(net.network_config(KlConfig))
+    network.load_state_dict(net.load())
+    function = network.function
+    assert function is not None
+    torch.manual_seed(1)
+    latent = torch.nn.functional.interpolate(torch.randn(3, 8, 4, 4), (16, 16), mode="bicubic")
+    position = torch.tensor([0.1, 0.5, 0.9])
+    with torch.no_grad():
+        guess, _ = function.guessed(latent, position, lambda _, values: values.round())
+    fits = Fits.begun(guess)
+    costs = [_cost(function, latent, position, fits)]
+    for _ in range(2):
+        fits = fitted_further(function, latent, position, fits, 4)
+        costs.append(_cost(function, latent, position, fits))
+    assert bool((costs[1] < costs[0]).all())
+    assert bool((costs[2] <= costs[1]).all())
+
+
+@torch.no_grad()
+def _cost(function, latent, position, fits):
+    grids = [grid.float() for grid in fits.grids]
+    error = (function.synthesis(grids, position) - latent).square().flatten(1).sum(1)
+    told = function.model(grids, position)
+    bits = sum(
+        laplace_bits((grid - mean).abs(), torch.exp2(-scale.clamp(*LOG_SCALES))).flatten(1).sum(1)
+        for grid, (mean, scale) in zip(grids, told, strict=True)
+    )
+    return error + worth_at(position) * bits

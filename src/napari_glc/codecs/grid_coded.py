@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base.progress import Progress
-from .base import Codec, Plane
+from .base import Codec, Plane, PlaneCoding
 
 __all__ = ["CodedGrids", "GridCoded"]
 
@@ -30,8 +31,13 @@ class CodedGrids:
         Integers of each grid, int16 ``(C, rows, columns)``, the finest first.
     bits
         Estimated bits of each, float64 of the same shapes.
+    added
+        What each grid changes in the latent, root of the mean square over channels, float32 ``(h, w)`` each: the
+        latent of this grid and the coarser ones, less that of the coarser ones alone.
     payload_bytes
         Bytes of each tile, as in a file without its frame.
+    stored
+        Whether they are those of a file; `latent` is then that of its picture.
     """
 
     factor: int
@@ -39,7 +45,9 @@ class CodedGrids:
     made: NDArray[np.float32]
     grids: tuple[NDArray[np.int16], ...]
     bits: tuple[NDArray[np.float64], ...]
+    added: tuple[NDArray[np.float32], ...]
     payload_bytes: tuple[int, ...]
+    stored: bool = False
 
 
 class GridCoded(Codec, Protocol):
@@ -52,4 +60,10 @@ class GridCoded(Codec, Protocol):
 
     def coded_grids(self, plane: Plane, quality: float, progress: Progress) -> CodedGrids:
         """Code a plane, by a short fit where there is one."""
+        ...
+
+    def stored_grids(
+        self, plane: Plane, coding: PlaneCoding, payloads: Sequence[bytes], progress: Progress
+    ) -> CodedGrids:
+        """The grids that a file holds of a plane; `plane` is what it decodes to."""
         ...

@@ -28,13 +28,14 @@ VIEWS = {
     "hyper": "Hyper-latent indices",
     "grids": "Grids (channels)",
     "grid_bits": "Bits of the grids",
+    "grid_changes": "What each grid adds",
 }
 """What can be shown."""
 
 OF_LATENT = ("colours", "latent")
 """What every codec with a latent has; of the others, those below belong to codecs with grids, the rest to codecs with
 coefficients."""
-OF_GRIDS = ("grids", "grid_bits")
+OF_GRIDS = ("grids", "grid_bits", "grid_changes")
 
 OVERLAYS = {"": "None", "windows": "32 x 32 windows", "tiles": "Tiles of the file"}
 
@@ -122,7 +123,9 @@ class LatentLayers(OwnLayers):
     def _grids(
         self, view: str, plane: PlanePlace, leading: Leading, result: Any, facts: dict[str, Any]
     ) -> tuple[Any, str]:
-        """A layer for each grid, the coarsest at the bottom; all sums of bits are told."""
+        """A layer for each grid, the coarsest at the bottom; all sums are told."""
+        if view == "grid_changes":
+            return self._grid_changes(plane, result, facts)
         sums = [float(bits.sum()) / 8 for bits in result.bits]
         layer: Any = None
         for k in reversed(range(len(sums))):
@@ -140,6 +143,23 @@ class LatentLayers(OwnLayers):
                 layer = self.put("image", plane, name, bits, about, options, first={"colormap": "inferno"})
         shares = ", ".join(f"{result.factor << k} px {size:.0f}" for k, size in enumerate(sums))
         return layer, f"Estimated bytes by grid: {shares}."
+
+    def _grid_changes(self, plane: PlanePlace, result: Any, facts: dict[str, Any]) -> tuple[Any, str]:
+        """What the latent changes by with each grid; all layers have the same colours."""
+        factor = result.factor
+        rows, columns = (-(-side // factor) for side in plane.shape)
+        highest = max(float(np.percentile(added, 99.9)) for added in result.added)
+        means: list[float] = []
+        layer: Any = None
+        for k in reversed(range(len(result.added))):
+            added = result.added[k][:rows, :columns]
+            means.insert(0, float(np.sqrt(np.square(added).mean())))
+            options = {"rgb": False, "contrast_limits": (0, max(highest, 1e-6)), **plane.coarse_placement(factor)}
+            about = {**facts, "grid": k, "root_mean_square": means[0]}
+            name = f"added by grid {factor << k} px"
+            layer = self.put("image", plane, name, added, about, options, first={"colormap": "inferno"})
+        shares = ", ".join(f"{factor << k} px {mean:.2f}" for k, mean in enumerate(means))
+        return layer, f"Change of the latent by grid, root mean square: {shares}."
 
     def _hyper_indices(self, plane: PlanePlace, grid: Any, factor: int, facts: dict[str, Any]) -> tuple[Any, str]:
         # code 0 is a code like any other, not background

@@ -22,7 +22,7 @@ from ..common.picking import Picked, picks
 from ..common.plot import Plot
 from .again_panel import AgainPanel
 from .layers import OF_GRIDS, OF_LATENT, OVERLAYS, VIEWS, LatentLayers, Leading
-from .work import LatentRun, attend, inspect
+from .work import LatentRun, StoredPlane, attend, inspect
 
 if TYPE_CHECKING:
     from ...codecs.entry import CodecEntry
@@ -158,7 +158,8 @@ class LatentWidget(GlcWidget):
             return
         leading = Leading.of_layer(layer, self.viewer.dims.point)
         quality, view = self.quality.value, self.view.currentData()
-        work = partial(inspect, model, plugin_setting("runtime", "device"), plane, quality, self._run)
+        stored = StoredPlane.of_layer(layer, plane)
+        work = partial(inspect, model, plugin_setting("runtime", "device"), plane, stored, quality, self._run)
         self.start(work, "Analysing", partial(self._shown, layer, leading, view))
 
     def _shown(self, layer: Any, leading: Leading, view: str, run: LatentRun) -> None:
@@ -171,6 +172,8 @@ class LatentWidget(GlcWidget):
         channels = len(run.result.latent)
         rows, columns = run.positions
         sizes = getattr(run.result, "payload_bytes", ())
+        if run.stored is not None:
+            words += f" As stored in {run.stored.path.name}, quality {run.quality:g}."
         stream = f" Stream: {sum(sizes)} bytes in {len(sizes)} tile{'s' * (len(sizes) != 1)}." if sizes else ""
         self.tell(f"Layer '{made.name}'. {channels} channels of {rows} x {columns} positions. {words}{stream}")
         for box, count in ((self.row, rows), (self.column, columns)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,42 @@ from ...models import ModelFile
 
 if TYPE_CHECKING:
     from ..._base.progress import Progress
+    from ...files.opened import GlcFile
     from ...inspection.latent.attention import AttentionInput, AttentionMap
     from ...inspection.latent.latents import CodedGrids, CodedLatent, IndexedLatent
 
-__all__ = ["LatentRun", "attend", "inspect"]
+__all__ = ["LatentRun", "StoredPlane", "attend", "inspect"]
+
+
+@dataclass(frozen=True)
+class StoredPlane:
+    """Where the plane of a layer is stored.
+
+    Attributes
+    ----------
+    path, time
+        The file and when it was written, in nanoseconds.
+    index, channel
+        Of the layer's plane along its leading axes; of the layer, if each channel has one.
+    """
+
+    path: Path
+    time: int
+    index: tuple[int, ...]
+    channel: int | None
+
+    @classmethod
+    def of_layer(cls, layer: Any, plane: LayerPlane) -> StoredPlane | None:
+        """Of a layer that was read from a file that is still there."""
+        facts = layer.metadata.get("glc")
+        if not isinstance(facts, dict) or not isinstance(facts.get("file"), str):
+            return None
+        path, channel = Path(facts["file"]), facts.get("channel")
+        try:
+            time = path.stat().st_mtime_ns
+        except OSError:
+            return None
+        return cls(path, time, plane.index, channel if isinstance(channel, int) else None)
 
 
 @dataclass
@@ -33,6 +66,8 @@ class LatentRun:
         Read from it, ``(Y, X)`` or ``(Y, X, 3)``, and as the networks saw it, ``(H, W, 3)``; both uint8.
     result
         Latent and all that comes after it.
+    stored
+        Whence the grids were read; `None` if the plane was coded for this.
     source
         The layer, once the result is shown.
     entering
@@ -46,6 +81,7 @@ class LatentRun:
     pixels: NDArray[np.uint8]
     picture: NDArray[np.uint8]
     result: CodedLatent | IndexedLatent | CodedGrids
+    stored: StoredPlane | None = None
     source: Any = None
     entering: dict[Any, AttentionInput] = field(default_factory=dict)
 
@@ -62,7 +98,13 @@ class LatentRun:
 
 
 def inspect(
-    model: ModelFile, device: str, plane: LayerPlane, quality: float, before: LatentRun | None, report: Progress
+    model: ModelFile,
+    device: str,
+    plane: LayerPlane,
+    stored: StoredPlane | None,
+    quality: float,
+    before: LatentRun | None,
+    report: Progress,
 ) -> LatentRun:
     """The work of a run, in its thread.
 
@@ -70,6 +112,8 @@ def inspect(
     ----------
     model, device, plane, quality
         What to analyse, and with what.
+    stored
+        The file the layer was read from. If it is one of this model with grids, these are shown, whatever `quality`.
     before
         The run before, which serves again if it analysed the same pixels in the same way.
     report
@@ -78,27 +122,56 @@ def inspect(
     from ...codecs.loading import loaded_codec
     from ...codecs.registry import codec_named
     from ...imaging.planes import to_plane
-    from ...inspection.latent.latents import coded_grids, coded_latent, indexed_latent
+    from ...inspection.latent.latents import coded_grids, coded_latent, indexed_latent, stored_grids
 
     report(0, 0)
     pixels = plane.picture()
+    can = codec_named(model.codec).capabilities
+    file = _file_of(stored, model, device, plane) if can.grids and stored is not None else None
+    if file is None:
+        stored = None
+    else:
+        quality = file.quality
     if (
         before is not None
-        and (before.model.key, before.quality) == (model.key, quality)
+        and (before.model.key, before.quality, before.stored) == (model.key, quality, stored)
         and np.array_equal(before.pixels, pixels)
     ):
         return replace(before, plane=plane, source=None)
     codec: Any = loaded_codec(model, device)
     picture, _ = to_plane(pixels)
     result: CodedLatent | IndexedLatent | CodedGrids
-    can = codec_named(model.codec).capabilities
     if can.coefficients:
         result = coded_latent(codec, picture, quality, progress=report)
+    elif file is not None and stored is not None:
+        result = stored_grids(file, _place(file, stored), report)
     elif can.grids:
         result = coded_grids(codec, picture, quality, progress=report)
     else:
         result = indexed_latent(codec, picture, quality, progress=report)
-    return LatentRun(model, codec, quality, plane, pixels, picture, result)
+    return LatentRun(model, codec, quality, plane, pixels, picture, result, stored)
+
+
+def _file_of(stored: StoredPlane, model: ModelFile, device: str, plane: LayerPlane) -> GlcFile | None:
+    """The file, if it was made with this model and the layer shows its planes as they are."""
+    from ...errors import GlcError
+    from ...files.opened import GlcFile
+
+    try:
+        file = GlcFile(stored.path, device=device)
+        same = file.model.key == model.key and file.layout.size("Y") == plane.shape[0]
+        return file if same and file.layout.size("X") == plane.shape[1] else None
+    except (GlcError, OSError):
+        # what became of the file does not concern the layer
+        return None
+
+
+def _place(file: GlcFile, stored: StoredPlane) -> tuple[int, ...]:
+    """Of the plane along the leading axes of the file: a layer of one channel lacks their axis."""
+    if stored.channel is None:
+        return stored.index
+    at = file.layout.leading_axes.index("C")
+    return (*stored.index[:at], stored.channel, *stored.index[at:])
 
 
 def attend(run: LatentRun, layer: int, row: int, column: int, report: Progress) -> AttentionMap:

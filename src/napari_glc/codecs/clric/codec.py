@@ -34,7 +34,7 @@ from .published import PublishedFunctions
 from .shared import SharedFunctions
 from .stated import read_parameters
 from .streams import check_size
-from .views import coded_grids
+from .views import coded_grids, stored_grids
 
 __all__ = ["ClricCodec"]
 
@@ -265,6 +265,12 @@ class ClricCodec:
     def coded_grids(self, plane: Plane, quality: float, progress: Progress) -> CodedGrids:
         """See :func:`napari_glc.codecs.clric.views.coded_grids`."""
         return coded_grids(self, plane, quality, progress)
+
+    def stored_grids(
+        self, plane: Plane, coding: PlaneCoding, payloads: Sequence[bytes], progress: Progress
+    ) -> CodedGrids:
+        """See :func:`napari_glc.codecs.clric.views.stored_grids`."""
+        return stored_grids(self, plane, coding, payloads, progress)
 
 
 def _pixels(reach: int | None, config: KlConfig) -> int | None:

@@ -20,7 +20,18 @@ from ..._base.interruption import checkpoint
 from ...entropy.laplace import LEAST, MOST
 from .function import laplace_bits
 
-__all__ = ["Descent", "Distributions", "Evaluate", "Look"]
+__all__ = [
+    "FEWER",
+    "MORE",
+    "MOST_SHARE",
+    "SHARE",
+    "STUCK",
+    "Descent",
+    "Distributions",
+    "Evaluate",
+    "Look",
+    "cheapest_change",
+]
 
 Distributions = Sequence[tuple[Tensor, Tensor]]
 """Of each grid's values: mean, and one over the scale."""
@@ -30,15 +41,38 @@ Look = Callable[[int, float, float, bool], bool]
 """Called after each iteration with their number, squared error and bits of what there is, and whether it is the best so
 far; ``True`` ends the work."""
 
-_SHARE, _MOST_SHARE = 0.6, 0.7
+SHARE, MOST_SHARE = 0.6, 0.7
 """Of the changes that pay, how many are made at once: at first, at most."""
-_MORE, _FEWER = 1.15, 0.5
-_STUCK = 0.02
+MORE, FEWER = 1.15, 0.5
+STUCK = 0.02
 """Share below which nothing is left to gain."""
 _HEAT = 0.5
 """Where nothing is left, changes that cost up to about so many bits are made, before it goes down again."""
 _WARM = 4
 """Iterations of that."""
+
+
+def cheapest_change(
+    grid: Tensor, slope: Tensor, bend: Tensor, worth: Tensor | float, mean: Tensor, rate: Tensor, now: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Whether a step up or down adds less to the loss, 1 or -1, and what it adds.
+
+    Parameters
+    ----------
+    grid
+        Integers.
+    slope, bend
+        Gradient of the loss, the values' own bits left out; what a change by one adds by the error's curvature.
+    worth
+        Error a bit is worth.
+    mean, rate
+        Of the distribution of each value.
+    now
+        What their own bits are worth now.
+    """
+    up = slope + bend + worth * laplace_bits((grid + 1 - mean).abs(), rate) - now
+    down = bend - slope + worth * laplace_bits((grid - 1 - mean).abs(), rate) - now
+    return torch.where(up < down, 1.0, -1.0), torch.minimum(up, down)
 
 
 @dataclass
@@ -88,7 +122,7 @@ class Descent:
         self._parameters = list(parameters)
         self._optimizer = torch.optim.Adam(self._parameters, lr=rate, betas=(0.9, 0.99)) if parameters else None
         self._generator = torch.Generator().manual_seed(0)
-        self._share = _SHARE
+        self._share = SHARE
         self._heating = 0
         self.iterations = 0
         self._now = self._top = self._point([grid.detach().clone() for grid in grids])
@@ -144,7 +178,7 @@ class Descent:
         """Go on at another price of a bit, from the best so far."""
         self._worth = worth
         self._now = self._top = self._point(self.grids)
-        self._share, self._heating = _SHARE, 0
+        self._share, self._heating = SHARE, 0
 
     def _iterate(self) -> None:
         checkpoint()
@@ -158,15 +192,15 @@ class Descent:
             self._heating -= 1
             heat = _HEAT * self._worth * (self._heating + 1) / _WARM
             self._now = self._point(self._changed(lambda change: change < -heat * torch.log(self._drawn(change))))
-            self._share = _SHARE
+            self._share = SHARE
         else:
             tried = self._point(self._changed(lambda change: change < 0))
             if tried.loss < self._now.loss:
-                self._now, self._share = tried, min(_MOST_SHARE, self._share * _MORE)
+                self._now, self._share = tried, min(MOST_SHARE, self._share * MORE)
             else:
-                self._share *= _FEWER
-                if self._share < _STUCK:
-                    self._share = _SHARE / 2
+                self._share *= FEWER
+                if self._share < STUCK:
+                    self._share = SHARE / 2
                     if self._optimizer is None:
                         self._now, self._heating = self._top, _WARM
 
@@ -195,9 +229,7 @@ class Descent:
                 grids, gradients, self._curvature(), told, own, strict=False
             ):
                 slope = torch.zeros_like(grid) if gradient is None else gradient
-                up = slope + bend + self._worth * (laplace_bits((grid + 1 - mean).abs(), rate) - now)
-                down = bend - slope + self._worth * (laplace_bits((grid - 1 - mean).abs(), rate) - now)
-                moves.append((torch.where(up < down, 1.0, -1.0), torch.minimum(up, down)))
+                moves.append(cheapest_change(grid, slope, bend, self._worth, mean, rate, self._worth * now))
         found = [
             torch.zeros_like(p) if g is None else g
             for p, g in zip(self._parameters, gradients[len(grids) :], strict=True)

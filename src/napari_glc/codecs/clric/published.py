@@ -13,7 +13,7 @@ from torch import Tensor
 from ...entropy.laplace import LEAST, MOST
 from ...errors import DamagedFileError
 from ...networks.function import doubled
-from .descent import Descent, Distributions
+from .descent import Descent, Distributions, Evaluate
 from .fit import Fit, one_thread, weight_pyramid
 from .function import TorchParameters, as_tensors, distributions, laplace_bits, latent_of, upsampled
 from .grid_coder import Symbols, read_grids, write_grids
@@ -24,6 +24,11 @@ __all__ = ["PublishedFunctions"]
 
 _RATE = 0.01
 """Of Adam, for parameters."""
+_STATED_AFTER = (60, 240, 960)
+"""Iterations after which, and at the end, networks are stated. The best ones are taken: what is gained before they are
+rounded may be lost then, above all where few bytes are to be spent."""
+_USUAL = {"arm_weight": 5, "arm_bias": 4, "gain": 4, "kernel": 6, "mix_weight": 5, "mix_bias": 4}
+"""How fine the parts mostly are stated, in binary digits."""
 
 
 class PublishedFunctions:
@@ -70,15 +75,23 @@ class PublishedFunctions:
                 starts = [grid[None] for target in targets for grid in _pyramid(target, parameters)]
             else:
                 starts = [grid for grids in start[1] for grid in grids]
-            evaluate = _evaluation(targets, parameters)
             worth = trade_off(quality)
+            begin = as_tensors(start_parameters(self.channels, quality))
+            evaluate = _with_parameters(_evaluation(targets, parameters), parameters, begin, worth)
             curvature = _curvature(parameters, len(targets))
             descent = Descent(starts, curvature, evaluate, worth, list(parameters.values()), _RATE)
-            descent.run(iterations, step)
-            with torch.no_grad():
-                stated = self._stated(descent.grids, parameters, targets, worth, quality)
-            grids = [descent.grids[tile * GRIDS : (tile + 1) * GRIDS] for tile in range(len(targets))]
-            return stated.pack(self.channels), grids
+            found: list[tuple[float, Stated, list[Tensor]]] = []
+            done = 0
+            for end in [*(length for length in _STATED_AFTER if length < iterations), iterations]:
+                descent.run(end - done, _from(step, done, iterations))
+                with torch.no_grad():
+                    stated, cost = self._stated(descent.grids, parameters, targets, worth, quality)
+                found.append((cost, stated, descent.grids))
+                descent.reprice(worth)
+                done = end
+            _, stated, grids = min(found, key=lambda one: one[0])
+            tiles = [grids[tile * GRIDS : (tile + 1) * GRIDS] for tile in range(len(targets))]
+            return stated.pack(self.channels), tiles
 
     def moved(
         self, networks: bytes, grids: Sequence[Sequence[Tensor]], quality: float, wanted: float
@@ -118,7 +131,7 @@ class PublishedFunctions:
             target = torch.tensor(latent)
             weight = None if weights is None else torch.tensor(weights)
             with torch.no_grad():
-                starts = [start] if start is not None else self._starts(target, parameters)
+                starts = [*([] if start is None else [start]), *self._starts(target, parameters)]
             evaluate = _evaluation([target], parameters, weight)
             descent = Descent(starts[0], _curvature(parameters, 1, weight), evaluate, trade_off(quality))
             for other in starts[1:]:
@@ -159,8 +172,11 @@ class PublishedFunctions:
 
     def _stated(
         self, grids: Sequence[Tensor], parameters: TorchParameters, targets: list[Tensor], worth: float, quality: float
-    ) -> Stated:
-        """Choose the step of each part: what it adds to error and bits of the grids, and what it takes itself."""
+    ) -> tuple[Stated, float]:
+        """Choose the step of each part: what it adds to error and bits of the grids, and what it takes itself.
+
+        Also what all of that comes to.
+        """
         exact: Parameters = {name: tensor.detach().numpy().astype(np.float64) for name, tensor in parameters.items()}
         digits = {part.name: FINEST for part in parts(self.channels)}
 
@@ -176,7 +192,13 @@ class PublishedFunctions:
         for name in digits:
             costs = {fine: cost(digits | {name: fine}) for fine in range(FINEST + 1)}
             digits[name] = min(costs, key=lambda fine: costs[fine])
-        return stated(digits)
+            least = costs[digits[name]]
+        return stated(digits), least
+
+
+def _from(step: Callable[[int, int], None], done: int, total: int) -> Callable[[int, int], None]:
+    """Progress of a part as that of the whole."""
+    return lambda part, _: step(done + part, total)
 
 
 def _evaluation(
@@ -194,6 +216,20 @@ def _evaluation(
         return error, told
 
     return evaluate
+
+
+def _with_parameters(evaluate: Evaluate, parameters: TorchParameters, begin: TorchParameters, worth: float) -> Evaluate:
+    """The same with what the parameters' own bits are worth, so that they move only where that pays.
+
+    About: an exp-Golomb code of n takes ``1 + 2 log2(1 + n)`` bits, and steps are chosen in the end.
+    """
+
+    def with_parameters(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
+        error, told = evaluate(grids)
+        moved = [(parameters[name] - begin[name]).abs() * 2.0**fine for name, fine in _USUAL.items()]
+        return error + worth * 2 * torch.log2(1 + torch.cat(moved)).sum(), told
+
+    return with_parameters
 
 
 def _curvature(parameters: TorchParameters, tiles: int, weight: Tensor | None = None) -> Callable[[], list[Tensor]]:

@@ -17,7 +17,60 @@ from .grid_coder import Symbols
 from .layout import GRIDS, PLACES, place_of, trade_off
 from .shared_coder import SharedModel, rounded_weights
 
-__all__ = ["SharedFunctions"]
+__all__ = ["SharedFunctions", "descent_under", "spread"]
+
+
+def spread(net: FunctionNetwork) -> list[float]:
+    """Of each grid: squared sum of what a value of one in it adds to the sum of all grids at full resolution."""
+    found = []
+    with torch.inference_mode(False), torch.no_grad():
+        for grid in range(GRIDS):
+            x = torch.zeros(1, 1, 9, 9)
+            x[0, 0, 4, 4] = 1
+            for k in reversed(range(grid)):
+                x = doubled(x, net.synthesis.kernel[k], 2 * x.shape[2], 2 * x.shape[3])
+            found.append(float(x.square().sum()))
+    return found
+
+
+def descent_under(
+    net: FunctionNetwork,
+    spread: Sequence[float],
+    latent: Tensor,
+    position: Tensor,
+    grids: Sequence[Tensor],
+    worth: float,
+    weight: Tensor | None = None,
+) -> Descent:
+    """A descent over the grids of a latent, the networks as they are.
+
+    Parameters
+    ----------
+    net, spread
+        The networks, and :func:`spread` of them.
+    latent
+        ``(1, C, h, w)``.
+    position
+        On the range of rates, 0 to 1, ``(1,)``.
+    grids
+        To begin with.
+    worth
+        Squared error a bit is worth.
+    weight
+        Of the squared errors, ``(h, w)``; ``None`` for ones.
+    """
+
+    def evaluate(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
+        square = (net.synthesis(grids, position) - latent).square()
+        error = (square if weight is None else square * weight).sum()
+        return error, [(mean, torch.exp2(-scale.clamp(*LOG_SCALES))) for mean, scale in net.model(grids, position)]
+
+    with torch.no_grad():
+        squares = net.synthesis.steps(position)[0].square()
+        curvature = [squares[k][:, None, None] * spread[k] for k in range(GRIDS)]
+        if weight is not None:
+            curvature = [bend * each for bend, each in zip(curvature, weight_pyramid(weight), strict=True)]
+    return Descent(grids, lambda: curvature, evaluate, worth)
 
 
 class SharedFunctions:
@@ -32,16 +85,7 @@ class SharedFunctions:
     def __init__(self, net: FunctionNetwork) -> None:
         rounded_weights(net.model)
         self.net = net
-        with torch.inference_mode(False), torch.no_grad():
-            self._spread = [self._energy(k) for k in range(GRIDS)]
-
-    def _energy(self, grid: int) -> float:
-        """Squared sum of what a value of one in a grid adds to the sum of all grids at full resolution."""
-        x = torch.zeros(1, 1, 9, 9)
-        x[0, 0, 4, 4] = 1
-        for k in reversed(range(grid)):
-            x = doubled(x, self.net.synthesis.kernel[k], 2 * x.shape[2], 2 * x.shape[3])
-        return float(x.square().sum())
+        self._spread = spread(net)
 
     def begin(
         self,
@@ -66,20 +110,10 @@ class SharedFunctions:
         with one_thread():
             target = torch.tensor(latent)[None]
             position = torch.tensor([place_of(quality) / PLACES])
-            weight = torch.ones(()) if weights is None else torch.tensor(weights)
-
-            def evaluate(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
-                error = ((self.net.synthesis(grids, position) - target).square() * weight).sum()
-                told = self.net.model(grids, position)
-                return error, [(mean, torch.exp2(-scale.clamp(*LOG_SCALES))) for mean, scale in told]
-
+            weight = None if weights is None else torch.tensor(weights)
             with torch.no_grad():
                 guess, _ = self.net.guessed(target, position, lambda _, values: values.round())
-                squares = self.net.synthesis.steps(position)[0].square()
-                curvature = [squares[k][:, None, None] * self._spread[k] for k in range(GRIDS)]
-                if weights is not None:
-                    curvature = [bend * each for bend, each in zip(curvature, weight_pyramid(weight), strict=True)]
-            descent = Descent(guess, lambda: curvature, evaluate, trade_off(quality))
+            descent = descent_under(self.net, self._spread, target, position, guess, trade_off(quality), weight)
             if start is not None:
                 descent.offer(start)
         return Fit(descent, lambda symbols: self._model(quality).write(symbols))

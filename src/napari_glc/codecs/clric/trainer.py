@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,10 @@ from ...errors import ModelError
 from ...models import ModelFile
 from ...networks.kl import KlAutoencoder
 from ...networks.kl_config import KlConfig
-from ...training.config import StageConfig, Weight
+from ...training.config import Positive, StageConfig, Weight
 from ...training.rate import round_straight_through
 from ...training.trainer import Trainer
+from .fitted_crops import Fits, batch_of_step, fitted_further, positions_of_batch
 from .function import LOG_SCALES, laplace_bits
 from .latent_crops import LatentCrops
 from .layout import worth_at
@@ -26,6 +27,9 @@ SCALE_DECAY = 0.995
 RISE = 0.1
 """Share of a stage within which the weight of the divergence rises: too early, it empties channels for good."""
 
+_OF_LATENTS = ("function", "fitted")
+"""Stages that learn from latents alone."""
+
 
 class ClricStage(StageConfig, frozen=True, kw_only=True):
     """One stage; see also :class:`~napari_glc.training.config.StageConfig`.
@@ -34,16 +38,27 @@ class ClricStage(StageConfig, frozen=True, kw_only=True):
     ----------
     name
         ``autoencoder``: autoencoder; ``generator``: its decoder alone, the latent stays what it is; ``function``: the
-        networks that fitted functions share, everything else stays what it is.
+        networks that fitted functions share, everything else stays what it is; ``fitted``: the same ones, from grids
+        that are fitted under them.
     kl
         Weight of the posterior's divergence from a standard normal, mean over the latent, in nats.
     noise
         Greatest deviation of the noise that half of the crops get on their latent, in deviations of the latent.
+    kept, visits, iterations
+        Stage ``fitted``: batches whose grids are fitted side by side; how often each is learned from before another
+        takes its place; iterations of its fit each time.
     """
 
-    name: Literal["autoencoder", "generator", "function"]
+    name: Literal["autoencoder", "generator", "function", "fitted"]
     kl: Weight = 0.0
     noise: Weight = 0.0
+    kept: Positive = 64
+    visits: Positive = 8
+    iterations: Positive = 4
+
+    def shortened(self, steps: int) -> Self:
+        """The same stage at a few steps; grids are fitted from the second one on."""
+        return super().shortened(steps).replaced(kept=1)
 
 
 class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
@@ -52,7 +67,8 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
     Stage ``autoencoder`` learns everything; ``generator`` goes on with the decoder on the averaged encoder's latent,
     which from then on stays what it is, so that codecs of that latent can be trained meanwhile. Stage ``function``
     learns, on crops of latents and at all prices of a bit, to guess grids, to say how probable they are and to make the
-    latent of them.
+    latent of them. Guessed grids are not those that files hold, though, so in stage ``fitted`` fits and networks
+    improve in turn: of each crop the grids go on being fitted from one visit to the next.
 
     The divergence is the rate of a channel that carries the latent to within its posterior, so its weight decides how
     much of the latent's variance goes to what matters: the higher it is, the fewer bits a coded latent takes and the
@@ -65,13 +81,17 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
 
     def build(self) -> KlAutoencoder:
         """The network with random weights."""
+        self._fits: dict[int, tuple[int, Fits]] = {}
         return KlAutoencoder(self._network)
 
     def batches(self, stage: ClricStage, seed: int) -> Callable[[int], Tensor]:
         """Crops of the pictures; of their latents where nothing else is learned from."""
-        if stage.name != "function":
+        if stage.name not in _OF_LATENTS:
             return super().batches(stage, seed)
-        return LatentCrops(self.pictures, self.net, stage.crop // self._network.factor, stage.batch, seed)
+        crops = LatentCrops(self.pictures, self.net, stage.crop // self._network.factor, stage.batch, seed)
+        if stage.name == "function":
+            return crops
+        return lambda step: crops(batch_of_step(step, stage.kept, stage.visits))
 
     def _start_from(self, model: ModelFile) -> None:
         """The start may be a model without shared networks: they begin at random then."""
@@ -90,10 +110,11 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
 
     def learning(self, stage: ClricStage) -> list[nn.Parameter]:
         """Enter a stage: which parameters learn in it."""
-        self.net.requires_grad_(stage.name != "function")
+        of_latents = stage.name in _OF_LATENTS
+        self.net.requires_grad_(not of_latents)
         self.net.encoder.requires_grad_(stage.name == "autoencoder")
         if self.net.function is not None:
-            self.net.function.requires_grad_(stage.name == "function")
+            self.net.function.requires_grad_(of_latents)
         return [p for p in self.net.parameters() if p.requires_grad]
 
     def copied(self, net: KlAutoencoder) -> list[Tensor]:
@@ -103,7 +124,10 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
     def loss(self, stage: ClricStage, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Loss of a batch of pictures, or of latents, and its parts."""
         if stage.name == "function":
-            return self._function_loss(batch)
+            # a new position for each crop
+            return self._guessed_loss(batch, torch.rand(len(batch)).to(batch.device))[:2]
+        if stage.name == "fitted":
+            return self._fitted_loss(stage, batch)
         with torch.set_grad_enabled(stage.name == "autoencoder"), self.autocast():
             moments = self.net.moments(batch)
         mean, log_variance = (moment.float() for moment in moments)
@@ -125,11 +149,10 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
         weight = stage.kl * min(1.0, self.step / (RISE * stage.steps))
         return loss + weight * divergence, record | parts
 
-    def _function_loss(self, latent: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Squared error plus what the bits are worth, each crop at a rate of its own."""
+    def _guessed_loss(self, latent: Tensor, position: Tensor) -> tuple[Tensor, dict[str, float], list[Tensor]]:
+        """Of grids as the guess has them; these grids as well."""
         net = self.net.function
         assert net is not None
-        position = torch.rand(len(latent)).to(latent.device)
         real: dict[int, Tensor] = {}
 
         def quantise(k: int, grid: Tensor) -> Tensor:
@@ -145,6 +168,32 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
             noise = torch.rand(grids[k].shape).to(latent.device) - 0.5
             noisy = laplace_bits((real[k] + noise - mean.detach()).abs(), rate.detach())
             bits = bits + (true + noisy - noisy.detach()).flatten(1).sum(1)
+        return *self._priced(latent, made, bits, position), [grid.detach() for grid in grids]
+
+    def _fitted_loss(self, stage: ClricStage, latent: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Of grids that are fitted a little further each time; a new batch begins with the guess."""
+        net = self.net.function
+        assert net is not None
+        number = batch_of_step(self.step, stage.kept, stage.visits)
+        slot = number % stage.kept
+        position = positions_of_batch(len(latent), self.config.seed, number).to(latent.device)
+        known = self._fits.get(slot)
+        if known is None or known[0] != number:
+            loss, record, guess = self._guessed_loss(latent, position)
+            self._fits[slot] = number, Fits.begun(guess)
+            return loss, record | {"fitted": 0.0}
+        fits = fitted_further(net, latent, position, known[1], stage.iterations)
+        self._fits[slot] = number, fits
+        grids = [grid.float() for grid in fits.grids]
+        bits = latent.new_zeros(len(latent))
+        for grid, (mean, log_scale) in zip(grids, net.model(grids, position), strict=True):
+            rate = torch.exp2(-log_scale.clamp(*LOG_SCALES))
+            bits = bits + laplace_bits((grid - mean).abs(), rate).flatten(1).sum(1)
+        loss, record = self._priced(latent, net.synthesis(grids, position), bits, position)
+        return loss, record | {"fitted": 1.0}
+
+    def _priced(self, latent: Tensor, made: Tensor, bits: Tensor, position: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Squared error plus what the bits are worth, each crop at a rate of its own."""
         error = (made - latent).square().flatten(1).sum(1)
         worth = worth_at(position)
         per_value = latent[0].numel()
@@ -176,8 +225,9 @@ class ClricTrainer(Trainer[KlAutoencoder, ClricStage]):
         self.net.load_state_dict(self.average.state_dict())
 
     def extra_state(self) -> dict[str, Any]:
-        """Nothing: the scale of the latent is part of the network."""
-        return {}
+        """Grids that are being fitted; the scale of the latent is part of the network."""
+        return {"fits": {slot: (number, fits.grids, fits.share) for slot, (number, fits) in self._fits.items()}}
 
     def load_extra_state(self, state: dict[str, Any]) -> None:
-        """Nothing to restore."""
+        """Restore them."""
+        self._fits = {slot: (number, Fits(*fits)) for slot, (number, *fits) in state.get("fits", {}).items()}

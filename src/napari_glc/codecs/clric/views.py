@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from .layout import GRIDS, grid_sizes
 from .options import ClricOptions
 from .shared import SharedFunctions
 
-__all__ = ["coded_grids"]
+__all__ = ["coded_grids", "stored_grids"]
 
 
 class CoderOfGrids(Coder, Protocol):
@@ -56,23 +57,73 @@ def coded_grids(codec: CoderOfGrids, plane: Plane, quality: float, progress: Pro
     analysed = codec.analyse(plane, grid, no_progress)
     step = explored_step(codec, plane, coding, analysed, progress)
     coding = replace(coding, plane_stream=step.plane_stream)
-    area = codec.area(grid.plane)
+    wanted = codec.latents(plane, grid, no_progress, None, analysed)
+    return _together(codec, coding, step.encoded.chunks, wanted)
+
+
+def stored_grids(
+    codec: CoderOfGrids, plane: Plane, coding: PlaneCoding, payloads: Sequence[bytes], progress: Progress
+) -> CodedGrids:
+    """The grids that a file holds.
+
+    Parameters
+    ----------
+    codec
+        The codec.
+    plane
+        What the file decodes to, ``(H, W, 3)`` uint8.
+    coding
+        How the file's plane is coded.
+    payloads
+        Of its tiles.
+    progress
+        See :data:`~napari_glc._base.progress.Progress`.
+
+    Raises
+    ------
+    DamagedFileError
+        If a payload does not decode.
+    """
+    wanted = codec.latents(plane, coding.grid, progress)
+    return replace(_together(codec, coding, payloads, wanted), stored=True)
+
+
+def _together(
+    codec: CoderOfGrids, coding: PlaneCoding, payloads: Sequence[bytes], wanted: Sequence[NDArray[np.float32]]
+) -> CodedGrids:
+    """What is read from the payloads of tiles, put together for the plane; `wanted` is what tiles' latents were."""
+    area = codec.area(coding.grid.plane)
     shapes = [(codec.config.latent_channels, *size) for size in grid_sizes(area.height, area.width)]
     grids = tuple(np.zeros(shape, np.int16) for shape in shapes)
     bits = tuple(np.zeros(shape) for shape in shapes)
+    added = tuple(np.zeros(shapes[0][1:], np.float32) for _ in shapes)
     latent, made = (np.zeros(shapes[0], np.float32) for _ in range(2))
-    wanted = codec.latents(plane, grid, no_progress, None, analysed)
-    for tile, payload, target in zip(grid, step.encoded.chunks, wanted, strict=True):
+    for tile, payload, target in zip(coding.grid, payloads, wanted, strict=True):
         own = codec.area(tile)
         symbols = codec.read(payload, coding, own)
         latent[(slice(None), *own.slices)] = target
         made[(slice(None), *own.slices)] = codec.tile_latent(symbols, coding).numpy()
         told = grid_bits(codec, coding, symbols)
+        changes = _changes(codec, coding, symbols)
         for k in range(GRIDS):
             # corners of tiles are multiples of the coarsest cell
             place = _place(own.top >> k, own.left >> k, symbols[k])
             grids[k][place], bits[k][place] = symbols[k], told[k]
-    return CodedGrids(codec.factor, latent, made, grids, bits, tuple(map(len, step.encoded.chunks)))
+            added[k][own.slices] = changes[k]
+    return CodedGrids(codec.factor, latent, made, grids, bits, added, tuple(map(len, payloads)))
+
+
+def _changes(codec: CoderOfGrids, coding: PlaneCoding, symbols: Symbols) -> list[NDArray[np.float32]]:
+    """See :attr:`~napari_glc.codecs.grid_coded.CodedGrids.added`."""
+    kept = [np.zeros_like(grid) for grid in symbols]
+    before = codec.tile_latent(kept, coding).numpy()
+    found: list[NDArray[np.float32]] = []
+    for k in reversed(range(GRIDS)):
+        kept[k] = symbols[k]
+        now = codec.tile_latent(kept, coding).numpy()
+        found.insert(0, np.sqrt(np.square(now - before).mean(0)))
+        before = now
+    return found
 
 
 def _place(top: int, left: int, part: NDArray[np.int16]) -> tuple[slice, slice, slice]:

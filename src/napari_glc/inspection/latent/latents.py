@@ -14,7 +14,7 @@ beyond the picture at the right and bottom border.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ...codecs.grid_coded import GridCoded
     from ...codecs.index_mapped import IndexMapped
     from ...codecs.transform_coded import TransformCoded
+    from ...files.opened import GlcFile
 
 __all__ = [
     "CodedGrids",
@@ -40,6 +41,7 @@ __all__ = [
     "coded_latent",
     "indexed_latent",
     "latent_colours",
+    "stored_grids",
 ]
 
 Map = NDArray[np.float32]
@@ -162,6 +164,31 @@ def coded_grids(codec: GridCoded, plane: Plane, quality: float, progress: Progre
         Called with steps done and in all; whatever it raises stops the work.
     """
     return codec.coded_grids(plane, quality, progress)
+
+
+def stored_grids(file: GlcFile, place: tuple[int, ...] = (), progress: Progress = no_progress) -> CodedGrids:
+    """The grids a file holds of a plane, as they are.
+
+    Parameters
+    ----------
+    file
+        Of a codec with grids.
+    place
+        Where the plane lies along the leading axes of the file.
+    progress
+        Called with steps done and in all; whatever it raises stops the work.
+
+    Raises
+    ------
+    DamagedFileError, TruncatedFileError
+        If a tile of the plane is not intact.
+    """
+    number, _ = file.layout.plane_of(place)
+    codec = cast("GridCoded", file.decoder)
+    coding, first = file.coding(number), file.container.first_chunk(number, 0)
+    pixels = file.plane_pixels(number, 0, coding.grid.plane, progress)
+    payloads = [file.chunk(first + tile) for tile in range(len(coding.grid))]
+    return codec.stored_grids(pixels, coding, payloads, progress)
 
 
 @torch.inference_mode()
