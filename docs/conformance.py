@@ -6,6 +6,7 @@
     python docs/conformance.py --decoder "my-decoder {in} {out}"    another one: it reads a .glc, writes a PNG or PPM
     python docs/conformance.py --symbols "my-dumper {in}"           it prints the SHA-256 of the symbols
     python docs/conformance.py --write                              make the vectors anew, after a change of models
+    python docs/conformance.py --write perco glc-low                only those whose names begin so
 
 What is hashed is said by ``napari_glc.conformance.symbol_digest``. Exit code 0 if all vectors are met.
 """
@@ -33,12 +34,18 @@ TOLERANCE = 2
 """Grey levels: float32 networks on other machines differ by one in our tests."""
 
 
-def write() -> None:
-    """Make all vectors with the embedded models."""
+def write(beginnings: list[str]) -> None:
+    """Make all vectors with the embedded models, or those whose names begin with one of these."""
+    stated = DATA / "vectors.json"
+    kept = {vector["name"]: vector for vector in json.loads(stated.read_text())["vectors"]} if beginnings else {}
     for old in (*DATA.glob("*.glc"), *DATA.glob("*.png")):
-        old.unlink()
+        if old.stem not in kept or old.stem.startswith(tuple(beginnings)):
+            old.unlink()
     vectors = []
     for name, plan in PLANS.items():
+        if name in kept and not name.startswith(tuple(beginnings)):
+            vectors.append(kept[name])
+            continue
         options = {key: value for key, value in plan.items() if key not in ("crop", "grey")}
         data = encode(source_picture(name), device="cpu", **options)
         file = GlcFile(data, device="cpu")
@@ -54,7 +61,7 @@ def write() -> None:
             tolerance=TOLERANCE,
         )
         vectors.append(asdict(vector) | {"bytes": len(data), "shape": list(pixels.shape)})
-    (DATA / "vectors.json").write_text(json.dumps({"version": 1, "vectors": vectors}, indent=1) + "\n")
+    stated.write_text(json.dumps({"version": 1, "vectors": vectors}, indent=1) + "\n")
     print(f"{len(vectors)} vectors written to {DATA}")
 
 
@@ -101,12 +108,12 @@ def check_here() -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", nargs="*", metavar="BEGINNING")
     parser.add_argument("--decoder", metavar="COMMAND")
     parser.add_argument("--symbols", metavar="COMMAND")
     options = parser.parse_args()
-    if options.write:
-        write()
+    if options.write is not None:
+        write(options.write)
         return
     checks = [check_decoder(options.decoder)] if options.decoder else []
     checks += [check_symbols(options.symbols)] if options.symbols else []

@@ -46,7 +46,13 @@ PLANS: dict[str, dict[str, Any]] = {
     },
     "perco-low": {"codec": "perco", "quality": 0, "crop": [180, 300, 244, 396]},
     "perco-seed-tiles": {"codec": "perco", "quality": 50, "noise_seed": 5, "tile": 64, "crop": [90, 520, 154, 648]},
-    "perco-grey-odd": {"codec": "perco", "quality": 100, "grey": True, "crop": [400, 100, 467, 171]},
+    "perco-grey-odd": {
+        "codec": "perco",
+        "model": "perco-small",
+        "quality": 100,
+        "grey": True,
+        "crop": [400, 100, 467, 171],
+    },
     "clric-grey-odd": {"codec": "clric", "quality": 61.5, "effort": 1, "grey": True, "crop": [400, 100, 467, 171]},
 }
 """How each vector is made: options of :func:`napari_glc.encode`; ``crop`` (top, left, bottom, right) and ``grey``
