@@ -265,12 +265,12 @@ def test_curves_points_and_files(explore, viewer, finish, small_parrots, tmp_pat
     finish(explored)
     assert explored.codec.currentData() == "vqgan"
     assert (explored._step.quality, explored._step.size) == (points[10].quality, points[10].size)
-    explored.curves.choose(24)
+    explored.curves.choose(29)
     finish(explored)
     assert explored.status.text().startswith("JPEG at setting 5")
     jpeg = viewer.layers["parrots JPEG"]
-    assert jpeg.metadata["glc"]["bytes"] == points[24].size
-    assert psnr(small_parrots, jpeg.data) == points[24].psnr
+    assert jpeg.metadata["glc"]["bytes"] == points[29].size
+    assert psnr(small_parrots, jpeg.data) == points[29].psnr
 
     targets = iter((tmp_path / "c.csv", tmp_path / "c.png", None))
     monkeypatch.setattr(curve_panel, "path_to_save", lambda *words: next(targets))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-GLC, VQGAN, CLRIC = 0, 1, 2
+GLC, VQGAN, CLRIC, PERCO = 0, 1, 2, 3
 PUBLISHED = b"\1"
 FIXED, ZIP, ADAPTIVE, TRANSFORMER = 0, 1, 2, 3
 INTEGERS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767)}
@@ -403,18 +403,20 @@ def why_no_pixels(header: Header) -> str | None:
     for extension in header.extensions:
         if extension.needed:
             return f"extension {extension.name} is needed"
-    if header.codec not in (GLC, VQGAN, CLRIC):
+    if header.codec not in (GLC, VQGAN, CLRIC, PERCO):
         return f"codec {header.codec}"
-    if len(header.options) > (0 if header.codec == GLC else 1):
+    if len(header.options) > {GLC: 0, PERCO: 4}.get(header.codec, 1):
         return "more option bytes than this page knows"
     if header.packets > (64 if header.codec == VQGAN else 1):
         return "more packets than this page knows"
-    if header.file_stream or (header.plane_streams and header.codec != CLRIC):
+    if header.file_stream or (header.plane_streams and header.codec not in (CLRIC, PERCO)):
         return "streams this page does not know"
     if header.codec == VQGAN and header.options and header.options[0] > TRANSFORMER:
         return "an index coder this page does not know"
     if header.codec == CLRIC and header.options not in (b"", PUBLISHED):
         return "a mode this page does not know"
+    if header.codec == PERCO and header.options.endswith(b"\0"):
+        return "a seed this page would write otherwise"
     return None
 
 

@@ -32,18 +32,26 @@ class PercoOptions(CodecOptions):
     noise_seed: Annotated[
         int,
         Knob(
-            "of the noise that the picture is painted from; the file says it", least=0, most=(1 << 8 * _SEED_BYTES) - 1
+            "of the noise that the picture is painted from; the file says it",
+            least=0,
+            most=(1 << 8 * _SEED_BYTES) - 1,
+            label="Noise see&d",
         ),
     ] = 0
     caption: Annotated[
         str,
-        Knob("what the picture shows, in at most 75 words or parts of words; for published models", stored=False),
+        Knob(
+            "what the picture shows, in at most 75 words or parts of words; for published models",
+            label="Capt&ion",
+            stored=False,
+        ),
     ] = ""
     captioner: Annotated[
         str,
         Knob(
             "folder of a captioning model (transformers: BLIP-2 and its like) that looks at each plane; for published "
             "models",
+            label="Captio&ner",
             stored=False,
         ),
     ] = ""
