@@ -15,8 +15,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox
 
 from ..._base.atomic import write_atomically
-from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
-from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer
+from ..._napari.layer_metadata import decoded_facts, layer_axes, marked, metadata_of_layer, painted_in
+from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer, source_of_layer
 from ..._napari.regions import region_mask
 from ...codecs.loading import release_models
 from ...codecs.part_names import NONE
@@ -304,7 +304,12 @@ class CodecWidget(GlcWidget):
         self.course.begin()
         self.course.setVisible(self._optimising)
         title = f"Coding {run.name}"
-        self.start(work, title, lambda result: self._show(result, run), shown=lambda what: self._follow(what, run))
+        self._layers.remember(source_of_layer(layer).key, marked("decoded", options.codec))
+        job = self.start(
+            work, title, lambda result: self._show(result, run), shown=lambda what: self._follow(what, run)
+        )
+        job.stopped.connect(self._layers.restore)
+        job.failed.connect(self._layers.restore)
 
     def _importance(self, layer: Any, plane: LayerPlane | None) -> NDArray[np.float32] | None:
         """Weights of the pixels of what is to be coded."""
@@ -345,6 +350,7 @@ class CodecWidget(GlcWidget):
 
     def _show(self, result: CodingResult, run: _Run) -> None:
         self._last = (result, run.name)
+        self._layers.keep()
         self.table.show_rows(_rows(result, searched=run.searched))
         words = run.notes(result)
         if run.layer in self.viewer.layers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,13 @@ from numpy.typing import NDArray
 from ..._napari.plane_place import PlanePlace, Source
 
 __all__ = ["OwnLayers"]
+
+
+@dataclass
+class _Kept:
+    layer: Any
+    data: Any
+    metadata: dict[str, Any]
 
 
 class OwnLayers:
@@ -27,6 +35,7 @@ class OwnLayers:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
+        self._kept: dict[tuple[str, str], _Kept | None] = {}
 
     def find(self, source: str, what: str) -> Any | None:
         """The layer that shows `what` of the source with this key, unless the user has removed it."""
@@ -133,6 +142,29 @@ class OwnLayers:
         look = source.display if display is None else display
         options = {"rgb": source.rgb, **source.placement, **look}
         return self.put("image", source, what, source.restored(pixels), facts, options, first=first)
+
+    # -- partial results -------------------------------------------------------------------------------------
+
+    def remember(self, source: str, what: str) -> None:
+        """Note what a layer holds before a job shows unfinished pictures in it."""
+        layer = self.find(source, what)
+        self._kept = {(source, what): None if layer is None else _Kept(layer, layer.data, dict(layer.metadata))}
+
+    def restore(self) -> None:
+        """Undo what was shown since :meth:`remember`: nothing unfinished stays."""
+        for key, kept in self._kept.items():
+            layer = self.find(*key)
+            if layer is None:
+                continue
+            if kept is None or kept.layer is not layer:
+                self._viewer.layers.remove(layer)
+            else:
+                layer.data, layer.metadata = kept.data, kept.metadata
+        self._kept = {}
+
+    def keep(self) -> None:
+        """The job has finished: what it showed stays."""
+        self._kept = {}
 
 
 def _can_show(layer: Any, kind: str, data: Any, options: Mapping[str, Any]) -> bool:
