@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .coding import add_array_options, add_codec_options, add_model_options, array_options, codec_options
+from .options import add_array_options, add_codec_options, add_model_options, array_options, codec_options
 from .progress import bar
 
 __all__ = ["add_verbs"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..codecs.registry import DEFAULT_CODEC
-from .coding import add_codec_options, add_model_options, codec_options
+from .options import add_codec_options, add_model_options, codec_options
 from .progress import bar
 
 __all__ = ["add_verbs"]

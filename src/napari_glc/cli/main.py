@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import GlcError
-from . import batch, coding, comparing, damaging, doctor, evaluation, models, training
+from . import batch, comparing, damaging, decoding, describing, doctor, encoding, evaluation, models, training
 
 __all__ = ["build_parser", "main"]
 
@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-glc {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for room in (coding, batch, damaging, comparing, evaluation, models, training, doctor):
+    for room in (encoding, decoding, describing, batch, damaging, comparing, evaluation, models, training, doctor):
         room.add_verbs(verbs)
     return parser
 

@@ -1,0 +1,89 @@
+"""What several verbs let their users choose."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ..codecs.registry import DEFAULT_CODEC, all_codecs
+from ..codecs.signature import options_of
+
+if TYPE_CHECKING:
+    from ..codecs.options import OptionField
+    from ..codecs.signature import OptionKind
+
+__all__ = ["add_array_options", "add_codec_options", "add_model_options", "array_options", "codec_options"]
+
+_OPTION = "codec_option_"
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--codec``, ``--model`` and ``--device``."""
+    codecs = "; ".join(f"{entry.name}: {entry.summary}" for entry in all_codecs())
+    parser.add_argument(
+        "--codec", default=DEFAULT_CODEC, metavar="C", help=f"{codecs}; default {DEFAULT_CODEC}".replace("%", "%%")
+    )
+    parser.add_argument("--model", metavar="M", help="name, hash or path; default the codec's embedded model")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
+
+
+def add_codec_options(parser: argparse.ArgumentParser, kind: OptionKind = "options") -> None:
+    """Add what codecs let their users choose; see :func:`codec_options`."""
+    owners: dict[str, list[tuple[str, OptionField]]] = {}
+    for entry in all_codecs():
+        for field in options_of(entry, kind):
+            owners.setdefault(field.name, []).append((entry.name, field))
+    for name, declared in owners.items():
+        # codecs may declare the same option alike, or each in its own words
+        texts: dict[str, list[str]] = {}
+        for codec, field in declared:
+            texts.setdefault(_in_words(field), []).append(codec)
+        text = "; ".join(f"codec {', '.join(codecs)}: {words}" for words, codecs in texts.items())
+        given = declared[0][1].type
+        flag, about = "--" + name.replace("_", "-"), text.replace("%", "%%")
+        if given is bool:
+            parser.add_argument(flag, dest=_OPTION + name, action=argparse.BooleanOptionalAction, help=about)
+        else:
+            parser.add_argument(flag, dest=_OPTION + name, type=given, metavar="V", help=about)
+
+
+def _in_words(field: OptionField) -> str:
+    bounds = (field.knob.least, field.knob.most)
+    span = "" if None in bounds else ", {:g} to {:g}".format(*bounds)
+    choices = f": {', '.join(map(str, field.choices))}" if field.choices else ""
+    if field.knob.offered is not None:
+        choices = ": a name that glc models list shows, or a path"
+    return f"{field.knob.help}{span}{choices}; default {field.default}"
+
+
+def codec_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Those of :func:`add_codec_options` that were given."""
+    given = {name: value for name, value in vars(options).items() if name.startswith(_OPTION) and value is not None}
+    return {name.removeprefix(_OPTION): value for name, value in given.items()}
+
+
+def add_array_options(parser: argparse.ArgumentParser) -> None:
+    """Add what concerns arrays beyond one 8-bit picture."""
+    parser.add_argument("--axes", metavar="A", help="a letter for each dimension, if the file does not say: TCZYX")
+    parser.add_argument("--range", metavar="R", help="minmax (default), robust, dtype, or LOW,HIGH: what 8 bits span")
+    parser.add_argument(
+        "--channels", default="separate", metavar="K", help="separate (default) or packed: 3 in a plane"
+    )
+    parser.add_argument("--levels", default="auto", metavar="L", help="levels of resolution in the file, default auto")
+
+
+def array_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Options of :func:`napari_glc.encode` from those of :func:`add_array_options`."""
+    from ..errors import OptionError
+
+    found: dict[str, Any] = {"channels": options.channels}
+    if options.axes is not None:
+        found["axes"] = options.axes
+    try:
+        if options.range is not None:
+            numbers = [float(n) for n in options.range.split(",")] if "," in options.range else None
+            found["value_range"] = numbers or options.range
+        found["levels"] = options.levels if options.levels == "auto" else int(options.levels)
+    except ValueError as error:
+        raise OptionError(f"not a number in --range {options.range} or --levels {options.levels}") from error
+    return found
