@@ -9,8 +9,8 @@ picture of a shorter list, evenly picked. Effort 0 is measured at seven qualitie
 of each picture is a region of weight 4, at the bytes the effort takes without one.
 
 Every encoding is a line of OUT.csv as soon as it is done; what is there is not measured again. Bytes are those of
-whole files. The tables are made of all that is there: BD-rates (PCHIP on the mean curves, ``pip install bjontegaard``)
-and the bytes of every quality against effort 0 at the same distance.
+whole files. The tables are made of all that is there: BD-rates (PCHIP on the mean curves) and the bytes
+of every quality against effort 0 at the same distance.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ Pillow's; AVIF at speed 4 with both tunings. BASELINE.csv has points made elsewh
 setting, image, bpp, psnr, msssim, squeeze_distance; settings that do not cover all pictures are left out. All bytes
 are those of whole files.
 
-BD-rates are computed on the mean curves, on what rates and qualities two curves have in common, by
-piecewise cubic (PCHIP) interpolation: ``pip install bjontegaard``. A second table is the change of bytes at the
+BD-rates are computed on the mean curves, on what qualities two curves have in common, by piecewise cubic (PCHIP)
+interpolation. A second table is the change of bytes at the
 qualities our points have, which needs no average over a range. Writes OUT/points.json and OUT/curves.png; the former is
 taken up again where it ends, so an interrupted run goes on.
 """
@@ -29,12 +29,12 @@ import numpy as np
 from PIL import Image
 
 import napari_glc
+from napari_glc import metrics
 from napari_glc.evaluation.rates import feature_distances, pictures_in
 from napari_glc.imaging.files import read_picture
-from napari_glc.metrics import compare
+from napari_glc.metrics import compare, measure_named, rate_at
 
-MEASURES = {"psnr": 1, "ms_ssim": 1, "squeezenet": -1, "darknet": -1}
-"""What is measured, and whether more of it is better."""
+MEASURES = ("psnr", "ms_ssim", "squeezenet", "darknet")
 OURS = {"glc": (0, 12.5, 25, 50, 75, 100), "vqgan": (0, 25, 50, 75, 100)}
 LIVE: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "jpeg": ((1, 4, 9, 18), {"format": "JPEG", "optimize": True, "progressive": True}),
@@ -113,36 +113,21 @@ def mean_curves(points: list[Point]) -> dict[str, Curve]:
     return {codec: sorted(curve, key=lambda point: point["bpp"]) for codec, curve in curves.items()}
 
 
-def _monotone(curve: Curve, measure: str) -> tuple[list[float], list[float]]:
-    """Rates and qualities that rise together; a setting that costs more and is worse is nobody's choice."""
-    rates: list[float] = []
-    values: list[float] = []
-    for point in curve:
-        value = MEASURES[measure] * point.get(measure, math.nan)
-        if math.isfinite(value) and (not values or value > values[-1]):
-            rates.append(point["bpp"])
-            values.append(value)
-    return rates, values
+def _points(curve: Curve, measure: str) -> list[tuple[float, float]]:
+    """Rates and values of one measure; small pictures have no MS-SSIM, and tables made elsewhere lack some."""
+    return [(p["bpp"], p[measure]) for p in curve if math.isfinite(p.get(measure, math.nan))]
 
 
 def bd_rate(anchor: Curve, test: Curve, measure: str) -> float:
     """Change of the rate in percent against `anchor`; NaN without a common range of quality."""
-    import bjontegaard
-
-    (rates, values), (ours, our_values) = _monotone(anchor, measure), _monotone(test, measure)
-    if min(len(rates), len(ours)) < 3 or min(values[-1], our_values[-1]) <= max(values[0], our_values[0]):
-        return math.nan
-    options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
-    return float(bjontegaard.bd_rate(rates, values, ours, our_values, **options))
+    higher = measure_named(measure).higher_is_better
+    return metrics.bd_rate(_points(anchor, measure), _points(test, measure), higher_is_better=higher)
 
 
 def at_equal_quality(anchor: Curve, point: dict[str, float], measure: str) -> float:
     """How many percent more bytes our point takes than `anchor` at its quality; NaN beyond the anchor's range."""
-    rates, values = _monotone(anchor, measure)
-    value = MEASURES[measure] * point[measure]
-    if len(rates) < 2 or not values[0] <= value <= values[-1]:
-        return math.nan
-    return 100 * (point["bpp"] / math.exp(np.interp(value, values, np.log(rates))) - 1)
+    higher = measure_named(measure).higher_is_better
+    return 100 * (point["bpp"] / rate_at(_points(anchor, measure), point[measure], higher_is_better=higher) - 1)
 
 
 def _cell(value: float) -> str:
@@ -180,13 +165,13 @@ def plot(curves: dict[str, Curve], ours: list[str], target: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(2, 2, figsize=(11, 8.6), layout="constrained")
-    for panel, (measure, better) in zip(axes.flat, MEASURES.items(), strict=True):
+    for panel, measure in zip(axes.flat, MEASURES, strict=True):
         for number, (codec, curve) in enumerate(curves.items()):
             shown = [p for p in curve if measure in p and p["bpp"] <= 0.2]
             style: dict[str, Any] = {"color": plt.get_cmap("tab20")(number), "marker": "osDPX.v^x+"[number % 10]}
             style |= {"linewidth": 3} if codec in ours else {"linewidth": 1.2, "linestyle": "--"}
             panel.plot([p["bpp"] for p in shown], [p[measure] for p in shown], label=codec, **style)
-        panel.set(xlabel="bpp, whole files", title=f"{measure} ({'higher' if better > 0 else 'lower'} is better)")
+        panel.set(xlabel="bpp, whole files", title=f"{measure} ({measure_named(measure).better})")
         panel.set_xlim(0, 0.2)
         panel.grid(alpha=0.3)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)

@@ -70,7 +70,9 @@ def test_python_examples_run(page, desk, picture_file):
         exec(compile(block, page, "exec"), names)
 
 
-@pytest.mark.parametrize("module", ["napari_glc.api", "napari_glc", "napari_glc.interop.imageio_plugin"])
+@pytest.mark.parametrize(
+    "module", ["napari_glc.api", "napari_glc", "napari_glc.interop.imageio_plugin", "napari_glc.metrics.curves"]
+)
 def test_docstring_examples_run(module):
     result = doctest.testmod(importlib.import_module(module))
     assert result.attempted > 0
