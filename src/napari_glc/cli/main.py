@@ -8,7 +8,19 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import GlcError
-from . import batch, comparing, damaging, decoding, describing, doctor, encoding, evaluation, models, training
+from . import (
+    batch,
+    bd_rate,
+    comparing,
+    damaging,
+    decoding,
+    describing,
+    doctor,
+    encoding,
+    evaluation,
+    models,
+    training,
+)
 
 __all__ = ["build_parser", "main"]
 
@@ -23,6 +35,7 @@ examples:
   glc batch pictures/ coded/ --workers 2
   glc info picture.glc --json
   glc evaluate kodak/ --quality 10 50 90 --json kodak.json
+  glc bd-rate kodak.json other.csv                   bytes at equal quality
 
 A generative decoder invents plausible detail: decoded pictures are for looking at, not for measuring.
 Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 interrupted.
@@ -39,7 +52,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-glc {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for room in (encoding, decoding, describing, batch, damaging, comparing, evaluation, models, training, doctor):
+    for room in (
+        encoding,
+        decoding,
+        describing,
+        batch,
+        damaging,
+        comparing,
+        evaluation,
+        bd_rate,
+        models,
+        training,
+        doctor,
+    ):
         room.add_verbs(verbs)
     return parser
 
