@@ -7,6 +7,7 @@ import importlib
 import re
 import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -85,3 +86,30 @@ def test_readme_shows_exactly_two_set_up_commands():
     assert commands == ["sh scripts/demo.sh", "sh scripts/test.sh"]
     for command in commands:
         assert (ROOT / command.split()[1]).is_file()
+
+
+def test_the_readme_has_absolute_addresses_of_what_is_here():
+    """It is also the page of the package index, which knows nothing of this folder."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    home = project["urls"]["Repository"]
+    raw = home.replace("github.com", "raw.githubusercontent.com") + "/main/"
+    here = 0
+    for picture, target in re.findall(r"(!?)\[[^\]]*\]\(([^)]*)\)", text):
+        assert target.startswith("https://"), target
+        place = target.removeprefix(raw if picture else f"{home}/blob/main/")
+        if place != target:
+            assert (ROOT / place).is_file(), place
+            here += 1
+    assert here > 10
+
+
+def test_the_extra_for_all_names_every_extra_that_users_want():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (everything,) = extras["all"]
+    assert set(everything.removeprefix("napari-glc[").removesuffix("]").split(",")) == set(extras) - {
+        "all",
+        "dev",
+        "docs",
+        "test",
+    }

@@ -348,15 +348,15 @@ def test_released_models_are_loaded_again(viewer, layer, dock, finish):
         loading._loaded.update(held)
 
 
-def test_devices_that_are_not_here_say_why(dock, monkeypatch):
+def test_only_devices_that_are_here_are_listed_and_the_tooltip_says_why_not_others(dock, monkeypatch):
     widget = _opened(dock)
     obstacles = loading.device_obstacles()
     assert obstacles["cpu"] == ""
-    for name, obstacle in obstacles.items():
-        item = widget.device.model().item(widget.device.findData(name))
-        assert item.isEnabled() == (not obstacle)
-        assert obstacle in item.toolTip()
+    listed = [widget.device.itemData(place) for place in range(widget.device.count())]
+    assert listed == ["auto", *sorted(name for name, obstacle in obstacles.items() if not obstacle)]
     absent = next(name for name, obstacle in obstacles.items() if obstacle)
+    assert f"Not here: {absent} ({obstacles[absent]})" in widget.device.toolTip()
+    assert "Where the networks run" in widget.device.toolTip()
     monkeypatch.setattr(device_choice, "plugin_setting", lambda group, name: absent)
     other = dock(CodecWidget)
     assert other.device.device == "auto"

@@ -24,7 +24,7 @@ viewer.window.add_dock_widget(widget)
 names = [widget.device.itemData(i) for i in range(widget.device.count())]
 loaded_at_once = "napari_glc.codecs.glc.codec" in sys.modules
 end = time.monotonic() + 60
-while widget.device.count() < 4 and time.monotonic() < end:
+while widget.device.itemText(0) == "auto" and time.monotonic() < end:
     QCoreApplication.processEvents()
     time.sleep(0.01)
 later = [widget.device.itemData(i) for i in range(widget.device.count())]
@@ -34,7 +34,8 @@ viewer.close()
 """
 
 
-def test_widgets_open_before_pytorch_is_there_and_devices_are_listed_after():
+def test_widgets_open_before_pytorch_is_there_and_devices_are_listed_after(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     ended = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines()[-1] == "['auto', 'cpu'] False True ['auto', 'cpu', 'cuda', 'mps']"
+    assert ended.stdout.splitlines()[-1] == "['auto', 'cpu'] False True ['auto', 'cpu']"

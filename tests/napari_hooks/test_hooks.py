@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -353,3 +354,56 @@ def test_the_effort_of_the_preferences_is_used_when_saving(motocross, tmp_path, 
     wishes["writer", "effort"] = 0
     (plain,) = writer.write_image(str(tmp_path / "b.glc"), picture, meta)
     assert Path(worked).stat().st_size < Path(plain).stat().st_size
+
+
+@pytest.fixture
+def absent_device(monkeypatch) -> str:
+    """A device that is not here, set in the preferences."""
+    from napari_glc._napari import settings
+    from napari_glc.codecs.loading import device_obstacles
+
+    absent = next(name for name, obstacle in device_obstacles().items() if obstacle)
+    said = settings.plugin_setting
+    monkeypatch.setattr(settings, "plugin_setting", lambda *of: absent if of == ("runtime", "device") else said(*of))
+    return absent
+
+
+def test_a_device_of_the_preferences_that_is_not_here_gives_way_with_a_notice(
+    viewer, absent_device, parrots_file, embryo, tmp_path
+):
+    notice = f"Device {absent_device} is not here: using "
+    with pytest.warns(UserWarning, match=notice):
+        (layer,) = viewer.open(parrots_file, plugin="napari-glc")
+    np.testing.assert_array_equal(layer.data, napari_glc.imread(parrots_file))
+    layer = viewer.add_image(embryo[:64, :64])
+    with pytest.warns(UserWarning, match=notice):
+        (path,) = layer.save(tmp_path / "a.glc")
+    assert napari_glc.open(path).shape == (64, 64)
+
+
+def test_an_old_napari_is_refused_in_one_line():
+    from napari_glc._napari.requirements import LEAST_NAPARI, check_napari
+    from napari_glc.errors import MissingDependencyError
+
+    with pytest.raises(MissingDependencyError, match=r"needs napari 0\.9 or newer, and this is napari 0\.6\.5: pip "):
+        check_napari("0.6.5")
+    for enough in ("0.9.0", "0.10", "0.9rc1", "1.0.dev3", None):
+        check_napari(enough)
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert f"napari>={LEAST_NAPARI}" in extras["optional-dependencies"]["gui"]
+
+
+def test_napari_asks_before_anything_of_the_plugin_is_used(viewer, parrots_file, monkeypatch):
+    from napari_glc._qt import plugin
+    from napari_glc.errors import MissingDependencyError
+
+    def refuse() -> None:
+        raise MissingDependencyError("napari-glc needs a newer napari")
+
+    monkeypatch.setattr(plugin, "check_napari", refuse)
+    manager = npe2.PluginManager.instance()
+    manager.deactivate("napari-glc")
+    with pytest.raises(MissingDependencyError, match="needs a newer napari"):
+        viewer.open(parrots_file, plugin="napari-glc")
+    monkeypatch.undo()
+    assert viewer.open(parrots_file, plugin="napari-glc")

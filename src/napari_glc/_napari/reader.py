@@ -80,9 +80,9 @@ def layers_of(file: GlcFile, only: int | None = None, progress: Progress | None 
 def _read_layers(path: str) -> list[LayerData]:
     from ..api import open as open_file
     from ..errors import MissingDependencyError, MissingModelError, UnsupportedVersionError
-    from .settings import plugin_setting
+    from .settings import plugin_setting, preferred_device
 
-    file = open_file(path, device=plugin_setting("runtime", "device"))
+    file = open_file(path, device=preferred_device())
     try:
         file.check_decodable()
         file = _in_wanted_style(file, str(plugin_setting("reader", "style")))

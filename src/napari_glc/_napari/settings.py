@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["plugin_setting"]
+from ..codecs.loading import OR_AUTO
+
+__all__ = ["plugin_setting", "preferred_device"]
 
 _DEFAULTS: dict[tuple[str, str], Any] = {
     ("writer", "quality"): 50.0,
@@ -31,3 +33,13 @@ def plugin_setting(group: str, name: str) -> Any:
         except (ImportError, AttributeError, KeyError):
             pass  # an older napari, or the plugin used without being discovered
     return _DEFAULTS[group, name]
+
+
+def preferred_device() -> str:
+    """Where networks run: the device of the preferences, or another one, with a warning, where it is not there.
+
+    Preferences outlive the machine they were made on, so they are a wish; see
+    :func:`~napari_glc.codecs.loading.choose_device`.
+    """
+    wanted = str(plugin_setting("runtime", "device"))
+    return wanted if wanted == "auto" else wanted + OR_AUTO

@@ -34,7 +34,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     from ..api import imwrite
     from .layer_metadata import layer_axes, layer_metadata
-    from .settings import plugin_setting
+    from .settings import plugin_setting, preferred_device
 
     target = Path(path)
     if target.suffix.lower() != ".glc":
@@ -48,7 +48,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         axes=layer_axes(meta, ndim, rgb),
         quality=float(plugin_setting("writer", "quality")),
         effort=int(plugin_setting("writer", "effort")),
-        device=str(plugin_setting("runtime", "device")),
+        device=preferred_device(),
         metadata=layer_metadata(meta, rgb),
     )
     return [str(target)]

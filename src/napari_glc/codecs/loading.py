@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from ..models import ModelFile
     from .base import Codec
 
-__all__ = ["choose_device", "device_obstacles", "loaded_codec", "release_models"]
+__all__ = ["OR_AUTO", "choose_device", "device_obstacles", "loaded_codec", "release_models"]
+
+OR_AUTO = " or auto"
+"""Behind a device's name: it is a wish, and where it cannot be had another one will do."""
 
 KEPT_BYTES = 2 << 30
 """Bytes of model files whose codecs are kept: the two embedded ones and one or two published ones."""
@@ -34,7 +38,8 @@ def choose_device(wanted: str = "auto") -> str:
     Parameters
     ----------
     wanted
-        ``"auto"`` takes CUDA, then Apple's MPS, then the CPU; anything else is taken at its word.
+        ``"auto"`` takes CUDA, then Apple's MPS, then the CPU; ``"cuda or auto"`` takes CUDA, or warns and takes what
+        ``"auto"`` would; anything else is taken at its word.
 
     Raises
     ------
@@ -50,8 +55,16 @@ def choose_device(wanted: str = "auto") -> str:
             f"PyTorch cannot be loaded ({error}); install it with: pip install torch"
         ) from error
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    automatic = next(name for name in ("cuda", "mps", "cpu") if there[name])
     if wanted == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if there[name])
+        return automatic
+    wish = wanted.removesuffix(OR_AUTO)
+    if wish != wanted:
+        if wish == "auto" or there.get(wish.split(":")[0], False):
+            return automatic if wish == "auto" else wish
+        # napari shows warnings as notifications, each once
+        warnings.warn(f"Device {wish} is not here: using {automatic}.", stacklevel=2)
+        return automatic
     if not there.get(wanted.split(":")[0], False):
         usable = ", ".join(name for name, present in there.items() if present)
         raise OptionError(f"device {wanted!r} is not available here; available: auto, {usable}")

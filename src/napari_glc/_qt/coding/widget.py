@@ -114,7 +114,7 @@ class CodecWidget(GlcWidget):
         self.model = ModelChoice()
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
         self.device = DeviceChoice()
-        self.add_row("&Device", self.device, "Where the networks run; its list says why a device cannot be chosen")
+        self.add_row("&Device", self.device, "Where the networks run: devices that are here")
         self.rate_by = choice_of(
             {"quality": "Quality", "bpp": "Target bpp", "bytes": "Target bytes", "distance": "Target distance"}
         )

@@ -9,16 +9,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from ..._napari.settings import plugin_setting
-from ...codecs.loading import choose_device, device_obstacles
+from ...codecs.loading import OR_AUTO, choose_device, device_obstacles
 from .ahead import load_ahead
-from .choices import allow, narrow
+from .choices import narrow
 from .jobs import Job, Report
 
 __all__ = ["DeviceChoice"]
 
 
 class DeviceChoice(QComboBox):
-    """Lists all devices there could be; those that are not here cannot be chosen and say why.
+    """Lists the devices there are; its tooltip says which others there could be, and why they are not here.
 
     Begins with the device set in the plugin's preferences, or ``auto`` if that one is not here. Only PyTorch knows
     what is here, and loading it takes seconds: if nobody has loaded it, a thread does, and the list
@@ -38,7 +38,7 @@ class DeviceChoice(QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         narrow(self)
-        self.notice = ""
+        self.notice, self._absent = "", ""
         self._tell: Callable[[str], None] | None = None
         if "torch" in sys.modules:
             self._list(_ask())
@@ -48,8 +48,11 @@ class DeviceChoice(QComboBox):
             self.addItem("cpu", "cpu")
             wanted = str(plugin_setting("runtime", "device"))
             if wanted not in ("auto", "cpu"):
-                self.addItem(wanted, wanted)
-            self.setCurrentIndex(max(0, self.findData(wanted)))
+                # not known to be here: whoever is quicker than the list gets another one if it is not
+                self.addItem(wanted, wanted + OR_AUTO)
+                self.setCurrentIndex(2)
+            else:
+                self.setCurrentIndex(self.findData(wanted))
             asking = Job(_ask_in_thread, "Looking for devices")
             asking.succeeded.connect(self._complete)
             asking.start()
@@ -77,17 +80,22 @@ class DeviceChoice(QComboBox):
 
     def _list(self, known: tuple[str, dict[str, str]]) -> None:
         automatic, obstacles = known
+        absent = {name: why for name, why in sorted(obstacles.items()) if why}
         self.addItem(f"auto ({automatic})", "auto")
         self.setItemData(0, f"The fastest there is: {automatic}", Qt.ItemDataRole.ToolTipRole)
-        for name, obstacle in sorted(obstacles.items()):
-            self.addItem(f"{name} (not here)" if obstacle else name, name)
-            allow(self, name, f"Not available: {obstacle}" if obstacle else "", tip=f"Always {name}")
+        for name in sorted(set(obstacles) - set(absent)):
+            self.addItem(name, name)
+            self.setItemData(self.count() - 1, f"Always {name}", Qt.ItemDataRole.ToolTipRole)
+        self._absent = "".join(f"\nNot here: {name} ({why})" for name, why in absent.items())
+        self.setToolTip(self.toolTip())
         wanted = str(plugin_setting("runtime", "device"))
-        place = self.findData(wanted)
-        if place > 0 and obstacles.get(wanted):
-            self.notice = f"Device {wanted} of the preferences is not here ({obstacles[wanted]}); using {automatic}."
-            place = 0
-        self.setCurrentIndex(max(place, 0))
+        if wanted in absent:
+            self.notice = f"Device {wanted} of the preferences is not here ({absent[wanted]}); using {automatic}."
+        self.setCurrentIndex(max(self.findData(wanted), 0))
+
+    def setToolTip(self, tip: str) -> None:  # noqa: N802 (Qt's name)
+        """Set the tooltip; which devices are not here, and why, is added to it."""
+        super().setToolTip(tip.split("\nNot here: ")[0] + self._absent)
 
     @property
     def device(self) -> str:

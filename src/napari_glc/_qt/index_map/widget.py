@@ -13,7 +13,7 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QSpinBox, QWidget
 
 from ..._napari.layer_planes import plane_of_layer
-from ..._napari.settings import plugin_setting
+from ..._napari.settings import preferred_device
 from ...codecs.registry import config_of
 from ...errors import UnsupportedArrayError
 from ..common.base import GlcWidget
@@ -162,7 +162,7 @@ class IndexWidget(GlcWidget):
 
     def run(self) -> None:
         """Find the map, its bits and the codewords in it."""
-        device = plugin_setting("runtime", "device")
+        device = preferred_device()
         work: Callable[[Report], Found]
         if self.of_file:
             work = partial(inspect_file, Path(self.path.text().strip()), device, self._kept)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton
 
 from ..._napari.layer_planes import source_of_layer
 from ..._napari.reader import layers_of
-from ..._napari.settings import plugin_setting
+from ..._napari.settings import preferred_device
 from ...api import open as open_file
 from ...codecs.registry import all_codecs
 from ...files.opened import GlcFile
@@ -78,7 +78,7 @@ class AgainPanel:
         time = path.stat().st_mtime_ns
         # what was decoded of the file before is kept with it: another style costs the generator alone
         if self._opened is None or self._opened[:2] != (path, time):
-            self._opened = path, time, open_file(path, device=plugin_setting("runtime", "device"))
+            self._opened = path, time, open_file(path, device=preferred_device())
         file = self._opened[2].decoded_with(**chosen)
         file.check_decodable()
         return layers_of(file, channel, progress=report)[0]

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
 
 from ..._napari.layer_planes import plane_of_layer
-from ..._napari.settings import plugin_setting
+from ..._napari.settings import preferred_device
 from ...codecs.registry import codec_named
 from ...errors import UnsupportedArrayError
 from ...inspection.latent.attention_kinds import attention_kind
@@ -159,7 +159,7 @@ class LatentWidget(GlcWidget):
         leading = Leading.of_layer(layer, self.viewer.dims.point)
         quality, view = self.quality.value, self.view.currentData()
         stored = StoredPlane.of_layer(layer, plane)
-        work = partial(inspect, model, plugin_setting("runtime", "device"), plane, stored, quality, self._run)
+        work = partial(inspect, model, preferred_device(), plane, stored, quality, self._run)
         self.start(work, "Analysing", partial(self._shown, layer, leading, view))
 
     def _shown(self, layer: Any, leading: Leading, view: str, run: LatentRun) -> None:

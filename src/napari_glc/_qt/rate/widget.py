@@ -98,7 +98,7 @@ class RateWidget(GlcWidget):
         self.add_row("&Model", self.model, "The trained networks, of those installed for this codec")
         self.device = DeviceChoice()
         self.device.currentIndexChanged.connect(self._forget)
-        self.add_row("&Device", self.device, "Where the networks run")
+        self.add_row("&Device", self.device, "Where the networks run: devices that are here")
         self.options_form = OptionForm(self, self._codecs)
         self.options_form.changed.connect(self._change_options)
         self.quality = QualityField()

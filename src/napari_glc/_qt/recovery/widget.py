@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from ..._napari.layer_metadata import decoded_facts
 from ..._napari.layer_planes import place_of_file, plane_of_layer
 from ..._napari.plane_place import PlanePlace
-from ..._napari.settings import plugin_setting
+from ..._napari.settings import preferred_device
 from ...codecs.registry import config_of
 from ...errors import GlcError, OptionError, UnsupportedArrayError
 from ...files.opened import GlcFile
@@ -151,7 +151,7 @@ class RecoveryWidget(RecoveryForm):
 
     def set_file(self, path: str | Path) -> None:
         """Take a file as source; one that cannot serve is refused with the reason."""
-        work = partial(open_task, Path(path), plugin_setting("runtime", "device"))
+        work = partial(open_task, Path(path), preferred_device())
         self.start(work, f"Reading {Path(path).name}", lambda found: self._take_file(*found))
 
     def _take_file(self, file: GlcFile, damaged: int) -> None:
@@ -238,7 +238,7 @@ class RecoveryWidget(RecoveryForm):
             quality=float(self.codebook.currentData() or 0.0),
             packets=self.packets.value(),
             painted=(painted.data, str(painted.name)) if self.pattern.currentData() == "painted" else None,
-            device=plugin_setting("runtime", "device"),
+            device=preferred_device(),
         )
 
     def run(self) -> None:
