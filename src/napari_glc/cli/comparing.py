@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .progress import bar
+
+if TYPE_CHECKING:
+    from ..imaging.layout import Layout
 
 __all__ = ["add_verbs"]
 
@@ -11,20 +19,78 @@ __all__ = ["add_verbs"]
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb of this file to a parser."""
     compare = verbs.add_parser(
-        "compare", help="PSNR and MS-SSIM of two pictures", description="Compare a decoded picture with its original."
+        "compare",
+        help="PSNR and MS-SSIM of two pictures",
+        description="Compare a decoded picture or stack with its original, each plane in the 256 levels it was coded "
+        "with.",
     )
-    compare.add_argument("original", type=Path, metavar="ORIGINAL", help="the original picture")
-    compare.add_argument("decoded", type=Path, metavar="DECODED", help="a picture, or a .glc file")
+    compare.add_argument("original", type=Path, metavar="ORIGINAL", help="the original picture or stack")
+    compare.add_argument("decoded", type=Path, metavar="DECODED", help="a picture or stack, or a .glc file")
+    compare.add_argument(
+        "--range",
+        metavar="R",
+        help="what black and white are, where DECODED is no .glc file, which knows: minmax (of ORIGINAL; default for "
+        "more than 8 bits), robust, dtype, or LOW,HIGH",
+    )
     compare.set_defaults(run=_compare)
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from ..api import imread
-    from ..imaging.files import read_picture
-    from ..metrics import compare
+    from ..files.fidelity import compare_arrays
 
-    is_glc = options.decoded.suffix.lower() == ".glc"
-    decoded = imread(options.decoded) if is_glc else read_picture(options.decoded)
-    fidelity = compare(read_picture(options.original), decoded)
-    print(f"{options.decoded}: PSNR {fidelity.psnr:.2f} dB, MS-SSIM {fidelity.ms_ssim:.4f}")
+    original, axes = _opened(options.original)
+    decoded: Any
+    if options.decoded.suffix.lower() == ".glc":
+        decoded, layout = _decoded(options)
+    else:
+        decoded = _opened(options.decoded)[0]
+        layout = _layout(original, axes, options.range)
+    fidelity = compare_arrays(original, decoded, layout)
+    similarity = "needs 161 pixels a side" if math.isnan(fidelity.ms_ssim) else f"{fidelity.ms_ssim:.4f}"
+    print(f"{options.decoded}: PSNR {fidelity.psnr:.2f} dB, MS-SSIM {similarity}{_in_words(layout)}")
     return 0
+
+
+def _opened(path: Path) -> tuple[Any, str | None]:
+    """The array of a file, read where it is sliced if it is a store, and its axes if the file says."""
+    from ..imaging.files import read_picture
+    from ..imaging.stores import is_store, open_store
+
+    if not is_store(path):
+        return read_picture(path), None
+    opened = open_store(path)
+    return opened.levels[0], opened.axes
+
+
+def _decoded(options: argparse.Namespace) -> tuple[Any, Layout]:
+    from ..api import open as open_file
+    from ..errors import OptionError
+
+    if options.range is not None:
+        raise OptionError(f"{options.decoded} says itself what was black and white; leave out --range")
+    file = open_file(options.decoded)
+    with bar("decoding") as progress:
+        return file.read(progress=progress), file.layout
+
+
+def _layout(original: Any, axes: str | None, given: str | None) -> Layout:
+    """Axes and ranges of an original that no file describes."""
+    import numpy as np
+
+    from ..imaging.layout import laid_out
+    from ..imaging.source import ArraySource
+    from .options import value_range
+
+    layout = laid_out(tuple(original.shape), np.dtype(original.dtype), axes)
+    rule = value_range(given)
+    if rule is None:
+        rule = "dtype" if layout.dtype == "uint8" else "minmax"
+    found = ArraySource([original], layout).with_ranges(rule, "channel").layout
+    return replace(found, clipped=0)
+
+
+def _in_words(layout: Layout) -> str:
+    """Which values black and white stand for, where they are not 0 and 255."""
+    ranges = ", ".join(f"{low:g} to {high:g}" for low, high in dict.fromkeys(layout.ranges))
+    planes = math.prod(layout.leading)
+    return (f", {planes} planes" if planes > 1 else "") + (f", range {ranges}" if ranges else "")

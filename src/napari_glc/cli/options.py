@@ -11,8 +11,16 @@ from ..codecs.signature import options_of
 if TYPE_CHECKING:
     from ..codecs.options import OptionField
     from ..codecs.signature import OptionKind
+    from ..imaging.ranges import RangeRule
 
-__all__ = ["add_array_options", "add_codec_options", "add_model_options", "array_options", "codec_options"]
+__all__ = [
+    "add_array_options",
+    "add_codec_options",
+    "add_model_options",
+    "array_options",
+    "codec_options",
+    "value_range",
+]
 
 _OPTION = "codec_option_"
 
@@ -79,11 +87,29 @@ def array_options(options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"channels": options.channels}
     if options.axes is not None:
         found["axes"] = options.axes
+    rule = value_range(options.range)
+    if rule is not None:
+        found["value_range"] = rule
     try:
-        if options.range is not None:
-            numbers = [float(n) for n in options.range.split(",")] if "," in options.range else None
-            found["value_range"] = numbers or options.range
         found["levels"] = options.levels if options.levels == "auto" else int(options.levels)
     except ValueError as error:
-        raise OptionError(f"not a number in --range {options.range} or --levels {options.levels}") from error
+        raise OptionError(f"not a number in --levels {options.levels}") from error
     return found
+
+
+def value_range(text: str | None) -> RangeRule | None:
+    """What ``--range`` says: a rule's name or two numbers.
+
+    Raises
+    ------
+    OptionError
+        If there is a comma and no number beside it.
+    """
+    from ..errors import OptionError
+
+    if text is None or "," not in text:
+        return text
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError as error:
+        raise OptionError(f"not a number in --range {text}") from error

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._base.atomic import write_atomically
 from ..errors import OptionError, UnsupportedArrayError
+from .pictures import opaque, picture_of
+from .tiff import check_colours
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,21 +30,26 @@ def read_picture(path: Path) -> NDArray[Any]:
     OSError
         If there is no such file.
     UnsupportedArrayError
-        If it is no picture imageio reads.
+        If it is no picture, or cannot be read as it is meant; see :func:`~napari_glc.imaging.pictures.picture_of`.
     """
-    import imageio.v3 as iio
-
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     data = path.read_bytes()
-    is_tiff = path.suffix.lower() in _TIFF
     try:
-        picture = iio.imread(data, plugin="tifffile") if is_tiff else iio.imread(data, plugin="pillow", rotate=True)
-    except (OSError, ValueError, RuntimeError, struct.error) as error:
+        return _tiff_pixels(data) if path.suffix.lower() in _TIFF else picture_of(data)
+    except (OSError, ValueError, RuntimeError, struct.error, SyntaxError) as error:
         raise UnsupportedArrayError(f"{path} cannot be read as a picture: {error}") from error
-    if picture.ndim == 3 and picture.shape[2] == 4 and picture[..., 3].min() == 255:
-        picture = picture[..., :3]
-    return picture
+    except UnsupportedArrayError as error:
+        raise UnsupportedArrayError(f"{path}: {error}") from error
+
+
+def _tiff_pixels(data: bytes) -> NDArray[Any]:
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        check_colours(tiff.series[0].keyframe)
+        pixels: NDArray[Any] = tiff.series[0].asarray()
+    return opaque(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
 
 
 def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingDependencyError, UnsupportedArrayError
+from .tiff import check_colours
 
 __all__ = ["Opened", "is_store", "open_store"]
 
@@ -60,6 +61,8 @@ def open_store(path: Path) -> Opened:
         return _open_zarr(path) if path.suffix.lower() == ".zarr" else _open_tiff(path)
     except (ValueError, KeyError, IndexError, TypeError, EOFError, RuntimeError) as error:
         raise UnsupportedArrayError(f"{path} cannot be read as an array: {error}") from error
+    except UnsupportedArrayError as error:
+        raise UnsupportedArrayError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
 def _open_tiff(path: Path) -> Opened:
@@ -68,6 +71,7 @@ def _open_tiff(path: Path) -> Opened:
     try:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
+            check_colours(series.keyframe)
             axes: str | None = series.axes.replace("I", "Z").replace("Q", "Z")
             assert axes is not None
             if len(set(axes)) != len(axes):

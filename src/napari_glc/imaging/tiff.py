@@ -1,4 +1,4 @@
-"""Arrays as OME-TIFF, piece by piece: they may be larger than memory."""
+"""Arrays as OME-TIFF, piece by piece: they may be larger than memory; and which TIFF files hold what is to be seen."""
 
 from __future__ import annotations
 
@@ -12,16 +12,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base.atomic import write_file_atomically
+from ..errors import UnsupportedArrayError
 
 if TYPE_CHECKING:
     from .._base.progress import Progress
 
-__all__ = ["write_ome_tiff"]
+__all__ = ["check_colours", "write_ome_tiff"]
 
 _TILE = 512
 _BAND = 3 * _TILE
 """Rows read at a time: what a decoder needs around them is small against them."""
 _OME_UNITS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}
+_REFUSED = {
+    "PALETTE": "numbers of colours in a palette",
+    "SEPARATED": "amounts of printing inks (CMYK)",
+    "MINISWHITE": "a negative: its 0 is white",
+    "CIELAB": "L*a*b* colours",
+    "ICCLAB": "L*a*b* colours",
+    "ITULAB": "L*a*b* colours",
+    "YCBCR": "YCbCr colours",
+}
+"""Samples of TIFF pages that are not brightness or RGB."""
+
+
+def check_colours(page: Any) -> None:
+    """Refuse a page of a TIFF file whose samples are not what is to be seen.
+
+    Parameters
+    ----------
+    page
+        Of tifffile.
+
+    Raises
+    ------
+    UnsupportedArrayError
+        If so.
+    """
+    kind = getattr(page.photometric, "name", str(page.photometric))
+    # tifffile makes RGB of the YCbCr in JPEG
+    if kind in _REFUSED and not (kind == "YCBCR" and "JPEG" in page.compression.name):
+        raise UnsupportedArrayError(f"it holds {_REFUSED[kind]}; save it as grey or RGB first")
 
 
 def write_ome_tiff(

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from ..codecs.loading import choose_device, loaded_codec
 from ..codecs.registry import DEFAULT_CODEC
 from ..files.encoding import encoded_parts, prepared_array
+from ..files.fidelity import compare_arrays
 from ..files.opened import GlcFile
 from ..files.target_rate import encoded_to_bpp, encoded_to_bytes, encoded_to_distance
-from ..imaging.scaling import to_bytes
-from ..metrics import Fidelity, compare
+from ..metrics import Fidelity
 
 if TYPE_CHECKING:
     from .._base.progress import Progress
@@ -295,7 +295,7 @@ def _there_and_back(
             samples = _more_samples(file, decoded, options.samples, part(single, _DECODED))
         plain = file.decoding.measured()
         compared = decoded if plain == file.decoding else file.decoded_with(**plain.to_dict()).read()
-        fidelity = _fidelity(file, image, compared, part(_DECODED, UNITS))
+        fidelity = compare_arrays(image, compared, file.layout, part(_DECODED, UNITS))
     report(UNITS)
     return CodingResult(
         data=data,
@@ -341,22 +341,3 @@ def bit_map(result: CodingResult) -> tuple[NDArray[np.float64], int] | None:
     codec: TransformCoded = file.decoder  # type: ignore[assignment]
     first = file.container.first_chunk(0)
     return codec.bits_of(lambda tile: file.chunk(first + tile), file.coding()), codec.factor
-
-
-def _fidelity(file: GlcFile, image: Any, decoded: NDArray[Any], progress: Progress) -> Fidelity:
-    """Of the samples at 8 bits, plane by plane; alpha does not count."""
-    layout = file.layout
-    planes = file.shape[: len(file.shape) - 2 - (layout.samples > 1)]
-    # several channels have several ranges: they are compared on what all of them span
-    ranges = layout.ranges
-    limits = (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
-    errors, similarities = [], []
-    for done, index in enumerate(np.ndindex(*planes)):
-        progress(done, math.prod(planes))
-        both = (np.asarray(array[index]) for array in (image, decoded))
-        one, other = (to_bytes(a[..., :3] if layout.samples > 1 else a, limits)[0] for a in both)
-        found = compare(one, other)
-        errors.append(10 ** (-found.psnr / 10))
-        similarities.append(found.ms_ssim)
-    error = math.fsum(errors) / len(errors)
-    return Fidelity(math.inf if error == 0 else -10 * math.log10(error), math.fsum(similarities) / len(similarities))

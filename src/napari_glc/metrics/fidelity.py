@@ -43,24 +43,31 @@ def compare(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> Fidelity
     Parameters
     ----------
     original, decoded
-        uint8, ``(Y, X)`` or ``(Y, X, 3)``, of equal shape.
+        uint8, ``(Y, X)`` or ``(Y, X, 3)``, of equal shape. For other types and for stacks there is
+        :func:`napari_glc.files.fidelity.compare_arrays`.
 
     Raises
     ------
     UnsupportedArrayError
-        If the shapes differ.
+        If the shapes differ, or the pictures are something else.
     """
     return Fidelity(psnr(original, decoded), ms_ssim(original, decoded))
 
 
 def check_shapes(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> None:
-    """Refuse pictures of different shapes.
+    """Refuse what is no pair of 8-bit pictures of one shape.
 
     Raises
     ------
     UnsupportedArrayError
-        If they have.
+        If it is none.
     """
+    for picture in (original, decoded):
+        if picture.dtype != np.uint8:
+            # a peak of 255 would be that of no other type
+            raise UnsupportedArrayError(f"{picture.dtype} samples cannot be measured as they are: bring them to 8 bits")
+        if picture.ndim != 2 and (picture.ndim, picture.shape[-1]) != (3, 3):
+            raise UnsupportedArrayError(f"an array of shape {picture.shape} is no picture: compare it plane by plane")
     if original.shape != decoded.shape:
         raise UnsupportedArrayError(f"pictures of shapes {original.shape} and {decoded.shape} cannot be compared")
 
