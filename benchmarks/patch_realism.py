@@ -22,8 +22,11 @@ import napari_glc
 from napari_glc.evaluation.rates import feature_distances, pictures_in
 from napari_glc.imaging.files import read_picture, write_picture
 from napari_glc.metrics import compare
-from napari_glc.metrics.feature_distance import DarknetFeatures
-from napari_glc.metrics.patch_realism import frechet_distance, patch_features
+from napari_glc.metrics.crowds import Crowd, frechet_distance
+from napari_glc.metrics.patch_features import darknet_features
+from napari_glc.metrics.patches import PatchGrid
+
+GRID = PatchGrid(64, shifted=False)
 
 
 def rows_of(spec: str) -> list[tuple[str, float, dict[str, Any]]]:
@@ -48,21 +51,24 @@ def main() -> None:
 
     paths = pictures_in(options.pictures)
     pictures = {path.stem: read_picture(path) for path in paths}
-    network = DarknetFeatures(options.features / "darknet_reference_conv1-5.npz")
-    real = np.concatenate([patch_features(network, p) for p in pictures.values()])
+    look = darknet_features(options.features)
+    real = Crowd(keep=False)
+    for picture in pictures.values():
+        real.add(look(picture, GRID))
     distances = feature_distances(options.features)
     rows = []
     print("| codec | quality | bytes | bpp | Fréchet | PSNR | MS-SSIM | squeezenet | darknet | decoding |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for codec, quality, decoding in [row for spec in options.codecs for row in rows_of(spec)]:
-        sizes, features, measured, seconds = [], [], [], []
+        sizes, measured, seconds = [], [], []
+        painted = Crowd(keep=False)
         for name, picture in pictures.items():
             data = napari_glc.encode(picture, codec=codec, quality=quality, model=options.model)
             begun = time.perf_counter()
             decoded = napari_glc.decode(data, **decoding)
             seconds.append(time.perf_counter() - begun)
             sizes.append(len(data))
-            features.append(patch_features(network, decoded))
+            painted.add(look(decoded, GRID))
             fidelity = compare(picture, decoded)
             measured.append([fidelity.psnr, fidelity.ms_ssim, *(d(picture, decoded) for d in distances.values())])
             if options.save is not None:
@@ -78,7 +84,7 @@ def main() -> None:
             "bytes": float(np.mean(sizes)),
             "most_bytes": max(sizes),
             "bpp": float(8 * np.mean(sizes) / pixels),
-            "frechet": frechet_distance(real, np.concatenate(features)),
+            "frechet": frechet_distance(real, painted),
             **values,
             "decode_seconds": float(np.median(seconds)),
         }

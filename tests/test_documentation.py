@@ -29,6 +29,7 @@ PAGES = [
     "docs/how-to/look-into-the-latent.md",
     "docs/how-to/stacks-and-slides.md",
     "docs/how-to/restore-and-paint.md",
+    "docs/how-to/measure-pictures.md",
 ]
 
 
@@ -44,6 +45,11 @@ def desk(tmp_path, monkeypatch) -> Path:
     (tmp_path / "src/napari_glc/samples").mkdir(parents=True)
     shutil.copy(sample, tmp_path / "src/napari_glc/samples")
     shutil.copy(sample, tmp_path / "picture.png")
+    for folder in ("kodak", "decoded"):
+        (tmp_path / folder).mkdir()
+        iio.imwrite(tmp_path / folder / "part.png", iio.imread(sample)[:192, :256])
+    (tmp_path / "avif.csv").write_text("bpp,psnr\n0.05,24.1\n0.2,29.0\n")
+    (tmp_path / "glc.json").write_text('[{"bpp": 0.04, "psnr": 24.3}, {"bpp": 0.15, "psnr": 29.1}]')
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

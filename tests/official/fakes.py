@@ -145,3 +145,34 @@ class _framework:  # noqa: N801
     def __exit__(self, *_: object) -> None:
         for name in self._NAMES:
             del sys.modules[name]
+
+
+def of_measure(network: str, key: str, shape: list[int]) -> Tensor:
+    """Weights of the networks that measures look through: signals keep their strength, and what weighs is positive."""
+    leaf = key.rsplit(".", 1)[-1]
+    filled = reproducible(f"{network}.{key}", shape)
+    if leaf in ("alpha", "beta") or key.startswith("lin"):
+        return filled.abs() + 1e-4
+    if leaf == "running_mean":
+        return 0.1 * (filled - 1)
+    return filled * 2 * 2**0.5 if len(shape) == 4 else filled
+
+
+def two_pictures() -> tuple[np.ndarray, np.ndarray]:
+    """A part of a photograph and the same with noise, uint8 ``(96, 128, 3)``."""
+    import imageio.v3 as iio
+
+    picture = iio.imread(DATA / "kodim05.png")[200:296, 300:428]
+    noise = np.random.Generator(np.random.PCG64(5)).normal(0, 25, picture.shape)
+    return picture, np.clip(picture + noise, 0, 255).round().astype(np.uint8)
+
+
+def crowds_of_features() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Pairs of crowds: many features of few dimensions, and fewer features than dimensions."""
+    rng = np.random.Generator(np.random.PCG64(7))
+    found = {}
+    for name, (count, width) in {"many": (400, 24), "few": (40, 64)}.items():
+        mix = rng.standard_normal((width, width)) / width**0.5
+        one, other = (np.abs(rng.standard_normal((count, width)) @ mix) for _ in range(2))
+        found[name] = one, other * 1.1 + 0.2
+    return found

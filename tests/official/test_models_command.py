@@ -19,6 +19,7 @@ from napari_glc.cli import main
 from napari_glc.codecs import importing
 from napari_glc.errors import ModelError, OptionError
 from napari_glc.models.downloading import DownloadError, download
+from napari_glc.models.measuring import NETWORKS
 from napari_glc.models.published import PublishedModel
 from napari_glc.models.registry import FOLDER_VARIABLE
 
@@ -71,12 +72,13 @@ def test_the_page_leads_from_the_download_to_a_picture(folder, monkeypatch, parr
 def test_published_models_are_listed_with_their_terms(capsys):
     assert main(["models", "list", "--published"]) == 0
     told = capsys.readouterr().out
-    for model in importing.published_models():
+    models = [*importing.published_models(), *(kind.published for kind in NETWORKS)]
+    for model in models:
         assert model.name in told
         assert model.page in told
         assert model.licence in told
     assert main(["models", "list", "--published", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == len(importing.published_models())
+    assert len(json.loads(capsys.readouterr().out)) == len(models)
 
 
 class _Site:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .measures import add_measure_options, compare_by_measures
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -20,22 +21,25 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the verb of this file to a parser."""
     compare = verbs.add_parser(
         "compare",
-        help="PSNR and MS-SSIM of two pictures",
+        help="PSNR, MS-SSIM and other measures of two pictures or two folders",
         description="Compare a decoded picture or stack with its original, each plane in the 256 levels it was coded "
-        "with.",
+        "with; or a folder of decoded pictures with a folder of originals of the same names, by any measures.",
     )
-    compare.add_argument("original", type=Path, metavar="ORIGINAL", help="the original picture or stack")
-    compare.add_argument("decoded", type=Path, metavar="DECODED", help="a picture or stack, or a .glc file")
+    compare.add_argument("original", type=Path, metavar="ORIGINAL", help="the original picture or stack, or a folder")
+    compare.add_argument("decoded", type=Path, metavar="DECODED", help="a picture or stack, a .glc file, or a folder")
     compare.add_argument(
         "--range",
         metavar="R",
         help="what black and white are, where DECODED is no .glc file, which knows: minmax (of ORIGINAL; default for "
         "more than 8 bits), robust, dtype, or LOW,HIGH",
     )
+    add_measure_options(compare)
     compare.set_defaults(run=_compare)
 
 
 def _compare(options: argparse.Namespace) -> int:
+    if options.measure or options.json or _is_folder(options.original) or _is_folder(options.decoded):
+        return compare_by_measures(options)
     from ..files.fidelity import compare_arrays
 
     original, axes = _opened(options.original)
@@ -49,6 +53,12 @@ def _compare(options: argparse.Namespace) -> int:
     similarity = "needs 161 pixels a side" if math.isnan(fidelity.ms_ssim) else f"{fidelity.ms_ssim:.4f}"
     print(f"{options.decoded}: PSNR {fidelity.psnr:.2f} dB, MS-SSIM {similarity}{_in_words(layout)}")
     return 0
+
+
+def _is_folder(path: Path) -> bool:
+    from ..imaging.stores import is_store
+
+    return path.is_dir() and not is_store(path)
 
 
 def _opened(path: Path) -> tuple[Any, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from .progress import byte_bar
 
 if TYPE_CHECKING:
     from ..models import ModelFile, PartFile
+    from ..models.measuring import MeasuringNetwork
 
 __all__ = ["add_verbs"]
 
@@ -67,10 +69,11 @@ def _add_naming(parser: argparse.ArgumentParser) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     from ..models import installed_models, installed_parts, model_folder
+    from ..models.measuring import installed_networks
 
     if options.published:
         return _list_published(options)
-    models, parts = installed_models(), installed_parts()
+    models, parts, networks = installed_models(), installed_parts(), installed_networks()
     if options.json:
         facts: list[dict[str, Any]] = [
             {"name": m.name, "codec": m.codec, "sha256": m.sha256, "bytes": m.size, "path": str(m.path)} for m in models
@@ -87,6 +90,10 @@ def _list(options: argparse.Namespace) -> int:
             }
             for part in parts
         ]
+        facts += [
+            {"name": n.name, "measure": n.name, "source_sha256": n.sha256, "bytes": n.size, "path": str(n.path)}
+            for n in networks
+        ]
         print(json.dumps(facts, indent=2))
         return 0
     for model in models:
@@ -97,6 +104,8 @@ def _list(options: argparse.Namespace) -> int:
     lone = [part for part in parts if not any(part.fits(model) for model in models)]
     for part in lone:
         print(f"{_part_line(part)} (for model {part.base[:6]}, which is not installed)")
+    for network in networks:
+        print(_network_line(network))
     print(f"further models are looked for in {model_folder()}")
     return 0
 
@@ -110,10 +119,16 @@ def _part_line(part: PartFile) -> str:
     return f"  {part.name:<18} {part.kind:<6} {part.sha256[:12]}  {part.size / 1e6:6.1f} MB  {words}"
 
 
+def _network_line(network: MeasuringNetwork) -> str:
+    size = f"{network.size / 1e6:6.1f} MB"
+    return f"{network.name:<20} {'':<6} {network.sha256[:12]}  {size}  {network.kind.title}, for measuring"
+
+
 def _list_published(options: argparse.Namespace) -> int:
     from ..codecs.importing import published_models
+    from ..models.measuring import NETWORKS
 
-    models = published_models()
+    models = (*published_models(), *(kind.published for kind in NETWORKS))
     if options.json:
         print(json.dumps([asdict(model) for model in models], indent=2))
         return 0
@@ -153,9 +168,16 @@ def _show(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     from ..codecs.importing import import_checkpoint
     from ..models.importing.storing import store_part
+    from ..models.measuring.importing import import_networks
 
     if options.file.suffix == ".safetensors" and options.name is None and _is_part(options.file):
         print(_part_line(store_part(options.file, replace=options.replace)).strip())
+        return 0
+    networks = import_networks(options.file, url=options.url, replace=options.replace)
+    if networks:
+        _tell_networks(networks)
+        if options.name is not None:
+            print(f"glc: networks of measures keep their names; --as {options.name} did nothing", file=sys.stderr)
         return 0
     model = import_checkpoint(
         options.file,
@@ -167,6 +189,13 @@ def _import(options: argparse.Namespace) -> int:
     )
     _tell(model)
     return 0
+
+
+def _tell_networks(networks: Sequence[MeasuringNetwork]) -> None:
+    for network in networks:
+        print(_network_line(network))
+        told = network.kind.published
+        print(f"glc: the authors' terms for it: {told.licence} ({told.page})", file=sys.stderr)
 
 
 def _is_part(path: Path) -> bool:
@@ -194,18 +223,25 @@ def _pull(options: argparse.Namespace) -> int:
     from ..models import model_folder
     from ..models.downloading import DownloadError, download
     from ..models.importing.storing import checked_name
+    from ..models.measuring import NETWORKS
+    from ..models.measuring.importing import import_networks
 
-    wanted = find_published(options.published)
-    name = checked_name(options.name or wanted.name, replace=options.replace)
+    kind = next((kind for kind in NETWORKS if kind.name == options.published), None)
+    wanted = find_published(options.published) if kind is None else kind.published
+    by_hand = wanted.by_hand if kind is None else kind.by_hand
+    name = wanted.name if kind else checked_name(options.name or wanted.name, replace=options.replace)
     if not wanted.url:
-        raise MissingModelError(f"the authors of {wanted.name} give no address of the file itself: {wanted.by_hand}")
+        raise MissingModelError(f"the authors of {wanted.name} give no address of the file itself: {by_hand}")
     target = model_folder() / "downloads" / wanted.local_file
     try:
         with byte_bar(wanted.local_file) as progress:
             download(wanted.url, target, sha256=wanted.sha256, progress=progress)
     except DownloadError as error:
-        raise DownloadError(f"{error}; try again, or {wanted.by_hand}") from error
-    _tell(import_checkpoint(target, name, url=wanted.url, replace=options.replace))
+        raise DownloadError(f"{error}; try again, or {by_hand}") from error
+    if kind is not None:
+        _tell_networks(import_networks(target, url=wanted.url, replace=options.replace))
+    else:
+        _tell(import_checkpoint(target, name, url=wanted.url, replace=options.replace))
     if not options.keep:
         target.unlink()
     return 0
@@ -213,7 +249,13 @@ def _pull(options: argparse.Namespace) -> int:
 
 def _remove(options: argparse.Namespace) -> int:
     from ..models import find_model, installed_parts, remove_model
+    from ..models.measuring import installed_networks, remove_network
 
+    for network in installed_networks():
+        if network.name == options.model:
+            remove_network(network)
+            print(f"{network.name} is gone")
+            return 0
     parts = [part for part in installed_parts() if part.name == options.model]
     model: ModelFile | PartFile = parts[0] if parts else find_model(options.model)
     remove_model(model)

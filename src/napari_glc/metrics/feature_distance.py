@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
-__all__ = ["DarknetFeatures", "FeatureDistance", "SqueezeNetFeatures", "distance_of_arrays", "sum_of_layers"]
+__all__ = [
+    "DarknetFeatures",
+    "FeatureDistance",
+    "SqueezeNetFeatures",
+    "distance_of_arrays",
+    "picture_tensor",
+    "sum_of_layers",
+]
 
 _FILES = {"squeezenet": "squeezenet_v1.1.npz", "darknet": "darknet_reference_conv1-5.npz"}
 _EMBEDDED = Path(__file__).parent / "weights" / "squeezenet_v1.1.safetensors"
@@ -158,11 +165,12 @@ def distance_of_arrays(distance: FeatureDistance) -> Callable[[NDArray[np.uint8]
 
     @torch.inference_mode()
     def of_pair(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-        return float(distance(_to_tensor(a), _to_tensor(b)))
+        return float(distance(picture_tensor(a), picture_tensor(b)))
 
     return of_pair
 
 
-def _to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+def picture_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """A picture ``(Y, X)`` or ``(Y, X, 3)`` as ``(1, 3, Y, X)`` in [-1, 1]."""
     rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=-1)
     return torch.from_numpy(rgb.astype(np.float32) / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)

@@ -32,7 +32,10 @@ class Measure:
     digits
         After the decimal point, where it is shown.
     networks
-        Names of the networks it looks through; see :mod:`.networks`.
+        Names of the networks it looks through: ``squeezenet`` comes with the package, ``darknet`` lies in a folder of
+        the user's choice, the others are imported (:data:`napari_glc.models.measuring.NETWORKS`).
+    kernel
+        Of crowds: whether their kernel distance is meant, not their Fréchet distance.
     aliases
         What other people's tables call it.
     """
@@ -45,6 +48,7 @@ class Measure:
     unit: str = ""
     digits: int = 4
     networks: tuple[str, ...] = ()
+    kernel: bool = False
     aliases: tuple[str, ...] = ()
 
     @property
@@ -88,6 +92,82 @@ MEASURES: tuple[Measure, ...] = (
         higher_is_better=True,
         unit="dB",
         digits=2,
+    ),
+    Measure(
+        name="lpips",
+        label="LPIPS (AlexNet)",
+        explained="learned perceptual image patch similarity, version 0.1 (Zhang et al. 2018), as in most papers",
+        networks=("alexnet", "lpips-alex"),
+        aliases=("lpips_alex",),
+    ),
+    Measure(
+        name="lpips_vgg",
+        label="LPIPS (VGG)",
+        explained="the same through VGG, which many codecs are trained by",
+        networks=("vgg16", "lpips-vgg"),
+    ),
+    Measure(
+        name="lpips_squeeze",
+        label="LPIPS (SqueezeNet)",
+        explained="the same through SqueezeNet",
+        networks=("squeezenet1_1", "lpips-squeeze"),
+    ),
+    Measure(
+        name="dists",
+        label="DISTS",
+        explained="deep image structure and texture similarity (Ding et al. 2020)",
+        networks=("vgg16", "dists"),
+    ),
+    Measure(
+        name="frechet",
+        label="Patch Fréchet distance (SqueezeNet)",
+        explained="Fréchet distance of features of patches through the SqueezeNet that comes along; it is not FID",
+        of="crowd",
+        digits=3,
+        networks=("squeezenet",),
+    ),
+    Measure(
+        name="kernel",
+        label="Patch kernel distance (SqueezeNet)",
+        explained="kernel distance of the same features; it is not KID",
+        of="crowd",
+        digits=5,
+        networks=("squeezenet",),
+        kernel=True,
+    ),
+    Measure(
+        name="frechet_darknet",
+        label="Patch Fréchet distance (Darknet)",
+        explained="Fréchet distance of features of patches through the Darknet network, which nothing is trained by",
+        of="crowd",
+        digits=2,
+        networks=("darknet",),
+    ),
+    Measure(
+        name="kernel_darknet",
+        label="Patch kernel distance (Darknet)",
+        explained="kernel distance of the same features",
+        of="crowd",
+        digits=5,
+        networks=("darknet",),
+        kernel=True,
+    ),
+    Measure(
+        name="fid",
+        label="FID",
+        explained="Fréchet Inception distance of patches (Heusel et al. 2017)",
+        of="crowd",
+        digits=2,
+        networks=("inception",),
+    ),
+    Measure(
+        name="kid",
+        label="KID",
+        explained="kernel Inception distance of patches (Binkowski et al. 2018)",
+        of="crowd",
+        digits=5,
+        networks=("inception",),
+        kernel=True,
     ),
 )
 """All measures, those that codecs like ours are judged by first."""
