@@ -13,7 +13,7 @@ from ..metrics.measures import MEASURES, Measure, measure_named
 from .progress import bar
 
 if TYPE_CHECKING:
-    from ..evaluation.comparing import Comparison
+    from ..evaluation.folders import Comparison
 
 __all__ = ["add_measure_options", "compare_by_measures"]
 
@@ -51,7 +51,7 @@ def add_measure_options(parser: argparse.ArgumentParser) -> None:
 def compare_by_measures(options: argparse.Namespace) -> int:
     """Run it."""
     from ..codecs.loading import choose_device
-    from ..evaluation.comparing import compare_pictures
+    from ..evaluation.folders import compare_pictures
     from ..metrics.patches import PatchGrid
 
     measures = _measures(options)

@@ -85,17 +85,17 @@ def _identities(networks: Sequence[str]) -> tuple[str, ...]:
 
 @lru_cache(8)
 def _through_networks(measure: Measure, features: Path | None, device: str, _: tuple[str, ...]) -> OfPair:
-    from ..metrics.feature_distance import FeatureDistance
-    from ..metrics.learned import Dists, Lpips, pair_distance
+    from ..metrics.feature_distance import FeatureDistance, distance_of_arrays
+    from ..metrics.learned import Dists, Lpips
 
     if measure.networks == ("squeezenet",):
-        return pair_distance(FeatureDistance("squeezenet"), device)
+        return distance_of_arrays(FeatureDistance("squeezenet"), device)
     if measure.networks == ("darknet",):
-        return pair_distance(FeatureDistance("darknet", _folder(measure, features)), device)
+        return distance_of_arrays(FeatureDistance("darknet", _folder(measure, features)), device)
     backbone, weights = (load_network(name) for name in measure.networks)
     if measure.name == "dists":
-        return pair_distance(Dists(backbone, weights), device)
-    return pair_distance(Lpips(measure.networks[1].removeprefix("lpips-"), backbone, weights), device)
+        return distance_of_arrays(Dists(backbone, weights), device)
+    return distance_of_arrays(Lpips(measure.networks[1].removeprefix("lpips-"), backbone, weights), device)
 
 
 def _folder(measure: Measure, features: Path | None) -> Path:

@@ -13,6 +13,7 @@ channel: these are not the networks LPIPS or DISTS were fitted to, so the distan
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from torch import Tensor, nn
+
+from .._base.interruption import watch
+from .fidelity import check_shapes
 
 __all__ = [
     "DarknetFeatures",
@@ -160,12 +164,33 @@ def sum_of_layers(first: list[Tensor], second: list[Tensor]) -> Tensor:
     return torch.stack(layers).sum(0)
 
 
-def distance_of_arrays(distance: FeatureDistance) -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]:
-    """The distance as a function of two uint8 arrays ``(Y, X)`` or ``(Y, X, 3)``."""
+def distance_of_arrays(
+    distance: nn.Module, device: str = "cpu"
+) -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]:
+    """A distance as a function of two uint8 arrays ``(Y, X)`` or ``(Y, X, 3)``.
+
+    Parameters
+    ----------
+    distance
+        From two batches of pictures ``(B, 3, H, W)`` in [-1, 1] to numbers ``(B,)``: :class:`FeatureDistance`, or one
+        of :mod:`.learned`. Of pictures below its ``smallest_side``, if it has one, the function gives NaN.
+    device
+        Where it is computed.
+
+    Raises
+    ------
+    UnsupportedArrayError
+        By that function, if the shapes differ.
+    """
+    smallest: int = getattr(distance, "smallest_side", 1)
+    watch(distance.to(device))
 
     @torch.inference_mode()
     def of_pair(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-        return float(distance(picture_tensor(a), picture_tensor(b)))
+        check_shapes(a, b)
+        if min(a.shape[:2]) < smallest:
+            return math.nan
+        return float(distance(picture_tensor(a).to(device), picture_tensor(b).to(device)))
 
     return of_pair
 

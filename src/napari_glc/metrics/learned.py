@@ -6,19 +6,14 @@ lpips have it too, but need torchvision, which must fit PyTorch to the minor ver
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..networks.backbones import BACKBONES, L2Pool, vgg16
-from .feature_distance import picture_tensor
-from .fidelity import check_shapes
 
-__all__ = ["DISTS_WIDTHS", "Dists", "Lpips", "pair_distance"]
+__all__ = ["DISTS_WIDTHS", "Dists", "Lpips"]
 
 SMALLEST_SIDE = 32
 """Below it some of the networks have no pixel left."""
@@ -39,6 +34,7 @@ class Lpips(nn.Module):
         ``lin0``, ``lin1`` ...: how much each channel counts, ``(1, C, 1, 1)``.
     """
 
+    smallest_side = SMALLEST_SIDE
     shift: Tensor
     scale: Tensor
 
@@ -77,6 +73,7 @@ class Dists(nn.Module):
         ``alpha`` and ``beta``: how much the texture and the structure of each channel count, ``(1, 1475, 1, 1)``.
     """
 
+    smallest_side = SMALLEST_SIDE
     mean: Tensor
     deviation: Tensor
 
@@ -109,23 +106,3 @@ class Dists(nn.Module):
 
     def _features(self, x: Tensor) -> list[Tensor]:
         return [x, *self.net((x - self.mean) / self.deviation)]
-
-
-def pair_distance(distance: nn.Module, device: str = "cpu") -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]:
-    """A distance as a function of two uint8 arrays ``(Y, X)`` or ``(Y, X, 3)``; NaN if a side is below 32 pixels.
-
-    Raises
-    ------
-    UnsupportedArrayError
-        By that function, if the shapes differ.
-    """
-    distance.to(device)
-
-    @torch.inference_mode()
-    def of_pair(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-        check_shapes(a, b)
-        if min(a.shape[:2]) < SMALLEST_SIDE:
-            return math.nan
-        return float(distance(picture_tensor(a).to(device), picture_tensor(b).to(device)))
-
-    return of_pair

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .._base.interruption import checkpoint
+from .._base.interruption import checkpoint, watch
 from ..networks.inception import InceptionFeatures
 from .feature_distance import FeatureDistance, picture_tensor
 from .patches import PatchGrid
@@ -63,6 +63,7 @@ def darknet_features(folder: Path, device: str = "cpu") -> PatchFeatures:
         Where it runs.
     """
     network = FeatureDistance("darknet", folder).features.to(device)
+    watch(network)
 
     @torch.inference_mode()
     def of_picture(pixels: NDArray[np.uint8], grid: PatchGrid) -> NDArray[np.float32]:
@@ -82,7 +83,7 @@ def darknet_features(folder: Path, device: str = "cpu") -> PatchFeatures:
 
 def _of_cut_patches(network: nn.Module, look: Callable[[Tensor], Tensor], device: str) -> PatchFeatures:
     """Features of patches that are cut out and looked at for themselves, some at a time."""
-    network.to(device)
+    watch(network.to(device))
 
     @torch.inference_mode()
     def of_picture(pixels: NDArray[np.uint8], grid: PatchGrid) -> NDArray[np.float32]:
