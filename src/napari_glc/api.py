@@ -304,8 +304,10 @@ def encode_to_bytes(
 
     Raises
     ------
+    TargetError
+        If the lowest quality takes more.
     OptionError
-        If the lowest quality takes more, or an option is out of its range.
+        If an option is out of its range.
 
     Examples
     --------
@@ -335,8 +337,10 @@ def encode_to_distance(
 
     Raises
     ------
+    TargetError
+        If the highest quality does not come as near.
     OptionError
-        If it is not positive, the highest quality does not come as near, or an option is out of its range.
+        If it is not positive, or an option is out of its range.
     """
     from .files.encoding import prepared_array
     from .files.target_rate import encoded_to_distance

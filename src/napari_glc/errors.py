@@ -17,6 +17,7 @@ __all__ = [
     "NotAGlcFileError",
     "OptionError",
     "SymbolMismatchError",
+    "TargetError",
     "TruncatedFileError",
     "UnsupportedArrayError",
     "UnsupportedVersionError",
@@ -69,6 +70,10 @@ class UnsupportedArrayError(GlcError):
 
 class OptionError(GlcError):
     """An argument is out of its range or two arguments contradict each other."""
+
+
+class TargetError(OptionError):
+    """No quality of the model gives what is wanted: so few bytes, so small a distance, this rate."""
 
 
 class MissingDependencyError(GlcError):

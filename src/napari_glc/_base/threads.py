@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 
 from .interruption import asking, interruptible
 
-__all__ = ["side_by_side", "threads"]
+__all__ = ["cores", "side_by_side", "threads"]
 
 _I = TypeVar("_I")
 _R = TypeVar("_R")
@@ -38,7 +38,7 @@ def threads() -> int:
     import torch
 
     limit: int | None = getattr(_mine, "limit", None)
-    return min(torch.get_num_threads(), _cores()) if limit is None else limit
+    return min(torch.get_num_threads(), cores()) if limit is None else limit
 
 
 def side_by_side(work: Callable[[_I], _R], items: Iterable[_I], done: Callable[[int], None] | None = None) -> list[_R]:
@@ -147,7 +147,7 @@ class _Piece(Generic[_I, _R]):
             return self.work(item)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -156,11 +156,11 @@ def _pool() -> ThreadPoolExecutor:
     global _workers
     with _lock:
         if _workers is None:
-            cores = _cores()
-            _workers = ThreadPoolExecutor(cores, "napari-glc", initializer=_become_worker)
+            count = cores()
+            _workers = ThreadPoolExecutor(count, "napari-glc", initializer=_become_worker)
             # all begin here and now, for PyTorch's number of threads is not what it should be while they do
-            together = threading.Barrier(cores)
-            wait([_workers.submit(together.wait) for _ in range(cores)])
+            together = threading.Barrier(count)
+            wait([_workers.submit(together.wait) for _ in range(count)])
         return _workers
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .measures import add_measure_options, compare_by_measures
 from .progress import bar
+from .streams import input_file
 
 if TYPE_CHECKING:
     from ..imaging.layout import Layout
@@ -25,7 +26,12 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         description="Compare a decoded picture or stack with its original, each plane in the 256 levels it was coded "
         "with; or a folder of decoded pictures with a folder of originals of the same names, by any measures.",
     )
-    compare.add_argument("original", type=Path, metavar="ORIGINAL", help="the original picture or stack, or a folder")
+    compare.add_argument(
+        "original",
+        type=Path,
+        metavar="ORIGINAL",
+        help="the original picture or stack, - for standard input, or a folder",
+    )
     compare.add_argument("decoded", type=Path, metavar="DECODED", help="a picture or stack, a .glc file, or a folder")
     compare.add_argument(
         "--range",
@@ -41,15 +47,18 @@ def _compare(options: argparse.Namespace) -> int:
     if options.measure or options.json or _is_folder(options.original) or _is_folder(options.decoded):
         return compare_by_measures(options)
     from ..files.fidelity import compare_arrays
+    from ..imaging.opening import open_array
 
-    original, axes = _opened(options.original)
-    decoded: Any
-    if options.decoded.suffix.lower() == ".glc":
-        decoded, layout = _decoded(options)
-    else:
-        decoded = _opened(options.decoded)[0]
-        layout = _layout(original, axes, options.range)
-    fidelity = compare_arrays(original, decoded, layout)
+    with input_file(options.original) as original_path, input_file(options.decoded) as decoded_path:
+        opened = open_array(original_path)
+        original: Any = opened.levels[0]
+        decoded: Any
+        if decoded_path.suffix.lower() == ".glc":
+            decoded, layout = _decoded(decoded_path, options)
+        else:
+            decoded = open_array(decoded_path).levels[0]
+            layout = _layout(original, opened.axes, options.range)
+        fidelity = compare_arrays(original, decoded, layout)
     similarity = "needs 161 pixels a side" if math.isnan(fidelity.ms_ssim) else f"{fidelity.ms_ssim:.4f}"
     print(f"{options.decoded}: PSNR {fidelity.psnr:.2f} dB, MS-SSIM {similarity}{_in_words(layout)}")
     return 0
@@ -61,25 +70,14 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not is_store(path)
 
 
-def _opened(path: Path) -> tuple[Any, str | None]:
-    """The array of a file, read where it is sliced if it is a store, and its axes if the file says."""
-    from ..imaging.files import read_picture
-    from ..imaging.stores import is_store, open_store
-
-    if not is_store(path):
-        return read_picture(path), None
-    opened = open_store(path)
-    return opened.levels[0], opened.axes
-
-
-def _decoded(options: argparse.Namespace) -> tuple[Any, Layout]:
+def _decoded(path: Path, options: argparse.Namespace) -> tuple[Any, Layout]:
     from ..api import open as open_file
     from ..errors import OptionError
 
     if options.range is not None:
         raise OptionError(f"{options.decoded} says itself what was black and white; leave out --range")
-    file = open_file(options.decoded)
-    with bar("decoding") as progress:
+    file = open_file(path)
+    with bar("decoding", options) as progress:
         return file.read(progress=progress), file.layout
 
 

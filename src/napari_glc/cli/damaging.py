@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .streams import add_no_clobber, check_output, input_file, say, write_output
+
 __all__ = ["add_verbs"]
 
 
@@ -15,8 +17,10 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="damage a .glc file on purpose",
         description="Damage the payload of a .glc file, to see what decoding with --recover makes of it.",
     )
-    damage.add_argument("input", type=Path, metavar="IN.glc", help="the file to damage")
-    damage.add_argument("output", type=Path, metavar="OUT.glc", help="where to write the damaged copy")
+    damage.add_argument("input", type=Path, metavar="IN.glc", help="the file to damage; - for standard input")
+    damage.add_argument(
+        "output", type=Path, metavar="OUT.glc", help="where to write the damaged copy; - for standard output"
+    )
     damage.add_argument(
         "--loss", type=float, default=0.2, metavar="A", help="share of the packets, bytes or bits, default 0.2"
     )
@@ -24,17 +28,19 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--pattern", default="packet", metavar="P", help="packet (default), burst, bits or end (cut off)"
     )
     damage.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choice, default 0")
+    add_no_clobber(damage)
     damage.set_defaults(run=_damage)
 
 
 def _damage(options: argparse.Namespace) -> int:
-    from .._base.atomic import write_atomically
-    from ..api import open as open_file
     from ..files.damaging import damage
+    from ..files.opened import GlcFile
 
-    data = damage(options.input.read_bytes(), options.loss, options.pattern, seed=options.seed)
-    write_atomically(options.output, data)
-    file = open_file(options.output)
-    lost, packets = len(file.lost_packets()), file.container.chunks
-    print(f"{options.output}: {lost} of {packets} packet(s) damaged, {len(data)} bytes")
+    check_output(options.output, options, ".glc")
+    with input_file(options.input) as path:
+        data = damage(path.read_bytes(), options.loss, options.pattern, seed=options.seed)
+    write_output(options.output, [data])
+    file = GlcFile(data)
+    words = f"{len(file.lost_packets())} of {file.container.chunks} packet(s) damaged, {len(data)} bytes"
+    say(options, f"{options.output}: {words}", options.output)
     return 0

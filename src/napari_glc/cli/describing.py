@@ -6,11 +6,16 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .options import add_quiet, add_threads
 from .progress import bar
+from .streams import input_file, say
 
-__all__ = ["add_verbs"]
+if TYPE_CHECKING:
+    from ..files.opened import GlcFile
+
+__all__ = ["add_verbs", "facts_of"]
 
 _COMMON_FACTS = ("codec", "model", "quality", "bytes", "bpp")
 """Facts of every file; the others are options of its codec."""
@@ -19,24 +24,25 @@ _COMMON_FACTS = ("codec", "model", "quality", "bytes", "bpp")
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verbs of this file to a parser."""
     info = verbs.add_parser("info", help="what a .glc file says of itself", description="Describe a .glc file.")
-    info.add_argument("input", type=Path, metavar="IN.glc", help="the file to describe")
+    info.add_argument("input", type=Path, metavar="IN.glc", help="the file to describe; - for standard input")
     info.add_argument("--json", action="store_true", help="print JSON")
     info.set_defaults(run=_info)
 
     verify = verbs.add_parser(
         "verify", help="check every checksum and symbol", description="Check that a .glc file is intact."
     )
-    verify.add_argument("input", type=Path, metavar="IN.glc", help="the file to check")
+    verify.add_argument("input", type=Path, metavar="IN.glc", help="the file to check; - for standard input")
+    add_threads(verify, "-j")
+    add_quiet(verify)
     verify.set_defaults(run=_verify)
 
 
-def _info(options: argparse.Namespace) -> int:
-    from ..api import open as open_file
+def facts_of(file: GlcFile, name: Path) -> tuple[dict[str, Any], str]:
+    """What a file says of itself, as JSON values; and why its streams are not known, if they are not."""
     from ..errors import MissingDependencyError, MissingModelError, UnsupportedVersionError
 
-    file = open_file(options.input)
     facts: dict[str, Any] = {
-        "file": str(options.input),
+        "file": str(name),
         **file.facts(),
         "shape": list(file.shape),
         "dtype": str(file.dtype),
@@ -56,10 +62,26 @@ def _info(options: argparse.Namespace) -> int:
         facts["streams"] = file.streams()
     except (MissingModelError, MissingDependencyError, UnsupportedVersionError) as error:
         # what the header says is worth showing all the same
-        print(f"glc: {error}", file=sys.stderr)
+        return facts, str(error)
+    return facts, ""
+
+
+def _info(options: argparse.Namespace) -> int:
+    with input_file(options.input) as path:
+        _print_info(path, options)
+    return 0
+
+
+def _print_info(path: Path, options: argparse.Namespace) -> None:
+    from ..api import open as open_file
+
+    file = open_file(path)
+    facts, problem = facts_of(file, options.input)
+    if problem:
+        print(f"glc: {problem}", file=sys.stderr)
     if options.json:
         print(json.dumps(facts, indent=2))
-        return 0
+        return
     model = f"{facts['model_name'] or 'not installed'} ({file.model_tag})"
     print(f"{options.input}: {file.size} bytes, {file.bpp:.4f} bpp")
     print(f"  codec    {file.codec}, model {model}, quality {file.quality:g}")
@@ -71,15 +93,15 @@ def _info(options: argparse.Namespace) -> int:
         print(f"  {name:<8} {count:>8} bytes")
     if file.metadata:
         print(f"  metadata {json.dumps(file.metadata)}")
-    return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
     from ..api import open as open_file
 
-    file = open_file(options.input)
-    with bar("verifying") as progress:
-        file.verify(progress)
+    with input_file(options.input) as path:
+        file = open_file(path)
+        with bar("verifying", options) as progress:
+            file.verify(progress)
     tiles = file.layout.planes * sum(map(len, file.container.grids))
-    print(f"{options.input}: intact, {tiles} tile(s), {file.size} bytes")
+    say(options, f"{options.input}: intact, {tiles} tile(s), {file.size} bytes")
     return 0

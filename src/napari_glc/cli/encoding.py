@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..codecs.registry import all_codecs
-from .options import add_array_options, add_codec_options, add_model_options, array_options, codec_options
+from .describing import facts_of
+from .options import (
+    add_array_options,
+    add_codec_options,
+    add_model_options,
+    add_quiet,
+    add_rate_options,
+    add_threads,
+    array_options,
+    codec_options,
+    rate_options,
+)
 from .progress import bar
+from .streams import add_no_clobber, check_output, input_file, is_stream, say, tell, write_output
 
 if TYPE_CHECKING:
+    from .._base.progress import Progress
     from ..codecs.entry import CodecEntry
+    from ..files.opened import GlcFile
+    from ..files.wanted import Wanted
 
 __all__ = ["add_verbs"]
-
-_NEAR = 0.1
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb of this file to a parser."""
-    encode = verbs.add_parser("encode", help="picture to .glc", description="Encode a picture file.")
+    encode = verbs.add_parser(
+        "encode", help="picture to .glc", description="Encode a picture file; glc batch encodes folders."
+    )
     encode.add_argument(
-        "input", type=Path, metavar="IN", help="PNG, JPEG, WebP ..., TIFF, OME-TIFF, Zarr, OME-Zarr or .npy"
+        "input",
+        type=Path,
+        metavar="IN",
+        help="PNG, JPEG, WebP ..., TIFF, OME-TIFF, Zarr, OME-Zarr or .npy; - for standard input",
     )
-    encode.add_argument("output", type=Path, metavar="OUT.glc", help="the file to write")
-    rate = encode.add_mutually_exclusive_group()
-    rate.add_argument("--quality", type=float, default=50, metavar="Q", help="0 (smallest) to 100, default 50")
-    rate.add_argument("--bpp", type=float, metavar="B", help="bits per pixel of the whole file instead")
-    rate.add_argument("--bytes", type=int, metavar="N", help="at most so many bytes instead")
-    rate.add_argument(
-        "--distance", type=float, metavar="D", help="the smallest file that looks as near: least distance of features"
-    )
+    encode.add_argument("output", type=Path, metavar="OUT.glc", help="the file to write; - for standard output")
+    add_rate_options(encode)
     add_model_options(encode)
     encode.add_argument("--tile", type=int, default=512, metavar="T", help="side of a tile, default 512; 0 for one")
     lossy = ", ".join(entry.name for entry in all_codecs() if entry.capabilities.lossy_packets)
@@ -49,74 +62,86 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     encode.add_argument("--roi-weight", type=float, metavar="W", help="how many times more; default 4")
     add_array_options(encode)
+    encode.add_argument(
+        "--keep-metadata", action="store_true", help="keep the picture's colour profile and EXIF, which take bytes"
+    )
+    encode.add_argument("--json", action="store_true", help="print what glc info --json prints")
+    add_threads(encode, "-j")
+    add_no_clobber(encode)
+    add_quiet(encode)
     encode.set_defaults(run=_encode)
 
 
 def _encode(options: argparse.Namespace) -> int:
-    from .._base.atomic import write_atomically
-    from ..api import encode, encode_to_bpp, encode_to_bytes, encode_to_distance, imwrite
-    from ..api import open as open_file
+    from ..files.wanted import Wanted
+    from ..imaging.extras import extras_in_words, without_extras
+    from ..imaging.opening import open_array
+
+    check_output(options.output, options, ".glc")
+    wanted = Wanted(**rate_options(options))
+    with input_file(options.input, folders=f"glc batch {options.input} OUT_DIR") as path:
+        opened = open_array(path)
+        metadata = opened.metadata if options.keep_metadata else without_extras(opened.metadata)
+        given = {"axes": opened.axes, "metadata": metadata} | array_options(options) | _region_of_interest(options)
+        with bar("encoding", options) as progress:
+            file = _written(options.output, _parts(opened.levels, wanted, options, given, progress))
+    _report(file, options)
+    dropped = extras_in_words({} if options.keep_metadata else opened.metadata)
+    if dropped:
+        tell(options, f"not kept: {dropped} of {options.input}; --keep-metadata keeps what a picture holds of these")
+    if missed := wanted.missed(file.bpp):
+        tell(options, missed)
+    return 0
+
+
+def _parts(
+    levels: list[Any], wanted: Wanted, options: argparse.Namespace, given: dict[str, Any], progress: Progress
+) -> Iterator[bytes]:
+    """The file, part by part."""
     from ..codecs.registry import codec_named
     from ..container import longest_tile
     from ..errors import OptionError
-    from ..imaging.files import read_picture
-    from ..imaging.stores import is_store, open_store
+    from ..files.encoding import encoded_parts, prepared_array
+    from ..files.opened import GlcFile
 
-    if options.output.suffix.lower() != ".glc":
-        raise OptionError(f"{options.output} does not end in .glc")
-    common: dict[str, Any] = {"axes": None, "metadata": None}
-    if is_store(options.input):
-        opened = open_store(options.input)
-        picture, common = opened.levels, {"axes": opened.axes, "metadata": opened.metadata}
+    given = {"codec": options.codec, "model": options.model, "tile": options.tile} | given | codec_options(options)
+    job = prepared_array(levels, quality=options.quality, **given)
+    if options.packet_bytes is None:
+        return wanted.parts(job, options.device, progress)
+    if options.packet_bytes < 1:
+        raise OptionError("a packet holds at least one byte")
+    most = _most_packets(codec_named(options.codec))
+    first = b"".join(wanted.parts(job, options.device, progress))
+    packets = max(1, min(most, round(longest_tile(first) / options.packet_bytes)))
+    job = prepared_array(levels, quality=GlcFile(first).quality, **(given | {"packets": packets}))
+    return encoded_parts(job, options.device, progress)
+
+
+def _written(output: Path, parts: Iterator[bytes]) -> GlcFile:
+    """Write the file; what it says of itself."""
+    from ..files.opened import GlcFile
+
+    if not is_stream(output):
+        write_output(output, parts)
+        return GlcFile(output)
+    data = b"".join(parts)
+    write_output(output, [data])
+    return GlcFile(data)
+
+
+def _report(file: GlcFile, options: argparse.Namespace) -> None:
+    """Say what was written."""
+    if options.json:
+        say(options, json.dumps(facts_of(file, options.output)[0], indent=2), options.output)
     else:
-        picture = [read_picture(options.input)]
-    common |= array_options(options) | {
-        "codec": options.codec,
-        "model": options.model,
-        "device": options.device,
-        "tile": options.tile,
-    }
-    common |= codec_options(options) | _region_of_interest(options)
-    quality, data = options.quality, None
-    with bar("encoding") as progress:
-        result = None
-        if options.bpp is not None:
-            result = encode_to_bpp(picture, options.bpp, progress=progress, **common)
-        elif options.bytes is not None:
-            result = encode_to_bytes(picture, options.bytes, progress=progress, **common)
-        elif options.distance is not None:
-            result = encode_to_distance(picture, options.distance, progress=progress, **common)
-        elif options.packet_bytes is not None:
-            data = encode(picture, quality=quality, progress=progress, **common)
-        else:
-            imwrite(options.output, picture, quality=quality, progress=progress, **common)
-        if result is not None:
-            data, quality = result.data, result.quality
-    if options.packet_bytes is not None and data is not None:
-        if options.packet_bytes < 1:
-            raise OptionError("a packet holds at least one byte")
-        packets = max(
-            1, min(_most_packets(codec_named(options.codec)), round(longest_tile(data) / options.packet_bytes))
-        )
-        data = encode(picture, quality=quality, **{**common, "packets": packets})
-    if data is not None:
-        write_atomically(options.output, data)
-    file = open_file(options.output)
-    bpp, before = file.bpp, math.prod(file.shape) * file.dtype.itemsize
-    print(f"{options.output}: {file.size} bytes, {bpp:.4f} bpp, 1:{before / file.size:.0f}, quality {quality:g}")
+        before = math.prod(file.shape) * file.dtype.itemsize
+        words = f"{file.size} bytes, {file.bpp:.4f} bpp, 1:{before / file.size:.0f}, quality {file.quality:g}"
+        say(options, f"{options.output}: {words}", options.output)
     if file.removed:
-        print(f"glc: left out for good: {file.removed}", file=sys.stderr)
+        tell(options, f"left out for good: {file.removed}")
     if file.layout.clipped:
         share = 100 * file.layout.clipped / math.prod(file.shape)
-        print(
-            f"glc: {file.layout.clipped} samples ({share:.2g} %) lay beyond the range and were clipped", file=sys.stderr
-        )
-    if options.bpp is not None and abs(bpp - options.bpp) > _NEAR * options.bpp:
-        print(
-            f"glc: {options.bpp:g} bpp is outside what the model can do with this picture; {bpp:.4f} is the nearest",
-            file=sys.stderr,
-        )
-    return 0
+        tell(options, f"{file.layout.clipped} samples ({share:.2g} %) lay beyond the range and were clipped")
 
 
 def _region_of_interest(options: argparse.Namespace) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from .._version import __version__
-from ..errors import GlcError
+from ..errors import GlcError, OptionError, TargetError
 from . import (
     batch,
     bd_rate,
@@ -38,7 +40,7 @@ examples:
   glc bd-rate kodak.json other.csv                   bytes at equal quality
 
 A generative decoder invents plausible detail: decoded pictures are for looking at, not for measuring.
-Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 interrupted, 141 nobody reads the output.
 """
 
 
@@ -79,14 +81,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     try:
-        code: int = options.run(options)
+        with _threads(getattr(options, "threads", None)):
+            code: int = options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("glc: interrupted", file=sys.stderr)
         return 130
-    except (GlcError, OSError) as error:
+    except BrokenPipeError:
+        # whoever read our output has gone: there is nobody to tell, and Python must not try again at its end
+        with suppress(OSError, ValueError):  # no file behind it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except TargetError as error:
         print(f"glc: {error}", file=sys.stderr)
+        return 1
+    except OptionError as error:
+        print(f"glc: {error}", file=sys.stderr)
+        return 2
+    except (GlcError, OSError) as error:
+        print(f"glc: {_in_words(error)}", file=sys.stderr)
         return 1
     except MemoryError:
         print("glc: not enough memory; try a smaller picture", file=sys.stderr)
         return 1
     return code
+
+
+def _in_words(error: Exception) -> str:
+    """What the system says of a file, without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute with so many threads; ``None`` leaves it to PyTorch."""
+    if count is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -17,19 +17,82 @@ __all__ = [
     "add_array_options",
     "add_codec_options",
     "add_model_options",
+    "add_quiet",
+    "add_rate_options",
+    "add_threads",
     "array_options",
     "codec_options",
+    "count",
+    "quality",
+    "rate_options",
     "value_range",
 ]
 
 _OPTION = "codec_option_"
+_SHORT = {"effort": "-e"}
+"""Options of codecs that are short in other people's encoders, too."""
+
+
+def quality(text: str) -> float:
+    """A quality on the command line."""
+    from .._base.quality import checked_quality
+    from ..errors import OptionError
+
+    try:
+        return checked_quality(float(text))
+    except (ValueError, OptionError) as error:
+        raise argparse.ArgumentTypeError(f"must be a number within 0 to 100, not {text}") from error
+
+
+def count(text: str) -> int:
+    """A number of things on the command line, at least one."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text}")
+    return int(text)
+
+
+def add_rate_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--quality`` and what may be said instead; see :func:`rate_options`."""
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument(
+        "-q", "--quality", type=quality, default=50.0, metavar="Q", help="0 (smallest) to 100, default 50"
+    )
+    rate.add_argument("--bpp", type=float, metavar="B", help="bits per pixel of the whole file instead")
+    rate.add_argument("--bytes", type=int, metavar="N", help="at most so many bytes instead")
+    rate.add_argument(
+        "-d",
+        "--distance",
+        type=float,
+        metavar="D",
+        help="the smallest file that looks as near: least distance of features",
+    )
+    parser.add_argument("--strict", action="store_true", help="a --bpp that cannot be met is an error: nothing written")
+
+
+def rate_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Those of :func:`add_rate_options` that were given instead of a quality, for :class:`~..files.wanted.Wanted`."""
+    given = {"bpp": options.bpp, "size": options.bytes, "distance": options.distance}
+    return {name: value for name, value in given.items() if value is not None} | {"strict": options.strict}
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add ``--quiet``."""
+    parser.add_argument("--quiet", action="store_true", help="print errors alone")
+
+
+def add_threads(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add ``--threads``; :func:`~.main.main` sees to it."""
+    parser.add_argument(*names, "--threads", type=count, metavar="N", help="threads to compute with, default all cores")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--codec``, ``--model`` and ``--device``."""
     codecs = "; ".join(f"{entry.name}: {entry.summary}" for entry in all_codecs())
     parser.add_argument(
-        "--codec", default=DEFAULT_CODEC, metavar="C", help=f"{codecs}; default {DEFAULT_CODEC}".replace("%", "%%")
+        "--codec",
+        default=DEFAULT_CODEC,
+        choices=[entry.name for entry in all_codecs()],
+        help=f"{codecs}; default {DEFAULT_CODEC}".replace("%", "%%"),
     )
     parser.add_argument("--model", metavar="M", help="name, hash or path; default the codec's embedded model")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
@@ -49,10 +112,11 @@ def add_codec_options(parser: argparse.ArgumentParser, kind: OptionKind = "optio
         text = "; ".join(f"codec {', '.join(codecs)}: {words}" for words, codecs in texts.items())
         given = declared[0][1].type
         flag, about = "--" + name.replace("_", "-"), text.replace("%", "%%")
+        flags = [_SHORT[name], flag] if name in _SHORT else [flag]
         if given is bool:
-            parser.add_argument(flag, dest=_OPTION + name, action=argparse.BooleanOptionalAction, help=about)
+            parser.add_argument(*flags, dest=_OPTION + name, action=argparse.BooleanOptionalAction, help=about)
         else:
-            parser.add_argument(flag, dest=_OPTION + name, type=given, metavar="V", help=about)
+            parser.add_argument(*flags, dest=_OPTION + name, type=given, metavar="V", help=about)
 
 
 def _in_words(field: OptionField) -> str:
@@ -75,7 +139,10 @@ def add_array_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--axes", metavar="A", help="a letter for each dimension, if the file does not say: TCZYX")
     parser.add_argument("--range", metavar="R", help="minmax (default), robust, dtype, or LOW,HIGH: what 8 bits span")
     parser.add_argument(
-        "--channels", default="separate", metavar="K", help="separate (default) or packed: 3 in a plane"
+        "--channels",
+        default="separate",
+        choices=["separate", "packed"],
+        help="separate (default) or packed: 3 in a plane",
     )
     parser.add_argument("--levels", default="auto", metavar="L", help="levels of resolution in the file, default auto")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,12 @@ __all__ = ["bar", "byte_bar"]
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Progress]:
-    """A progress callback that draws a bar if stderr is a terminal."""
+def bar(title: str, options: argparse.Namespace | None = None) -> Iterator[Progress]:
+    """A progress callback that draws a bar if stderr is a terminal and the user did not say ``--quiet``."""
     from tqdm import tqdm
 
-    with tqdm(desc=title, unit="part", leave=False, disable=not sys.stderr.isatty()) as drawn:
+    shown = sys.stderr.isatty() and not getattr(options, "quiet", False)
+    with tqdm(desc=title, unit="part", leave=False, disable=not shown) as drawn:
 
         def update(done: int, total: int) -> None:
             drawn.total = total

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .._base.file_kinds import kind_in_words
 from .._base.quality import MAX_STEPS, from_steps, steps
 from ..errors import DamagedFileError, NotAGlcFileError, UnsupportedVersionError
 from .bytesio import HeadReader, varint
@@ -206,7 +207,9 @@ class Header:
 def _read_magic(reader: HeadReader) -> bytes:
     found = reader.take(len(MAGIC))
     if found != MAGIC:
-        raise NotAGlcFileError(f"it begins with {found!r} instead of {MAGIC!r}: not a GLC file")
+        words = kind_in_words(found)
+        about = f"it is {words}" if words else f"it begins with {found!r} instead of {MAGIC!r}"
+        raise NotAGlcFileError(f"{about}: not a GLC file")
     return found
 
 

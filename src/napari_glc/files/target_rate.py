@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from .._base.progress import Progress, no_progress
-from ..errors import OptionError
+from ..errors import OptionError, TargetError
 from .budget import Budget
 from .encoding import AnalysisMemory, encoded_parts
 from .opened import GlcFile
@@ -145,7 +145,7 @@ def encoded_to_bytes(job: Job, size: int, device: str, progress: Progress | None
 
     Raises
     ------
-    OptionError
+    TargetError
         If the lowest quality takes more.
     """
     search = _Search(job, device, progress)
@@ -155,7 +155,7 @@ def encoded_to_bytes(job: Job, size: int, device: str, progress: Progress | None
     base = search.at(qualities[max(0, above - 1)])
     found = _filled(search, base, size) if job.effort else base
     if len(found.data) > size:
-        raise OptionError(f"{size} bytes are too few for this array: the lowest quality takes {len(found.data)}")
+        raise TargetError(f"{size} bytes are too few for this array: the lowest quality takes {len(found.data)}")
     return found
 
 
@@ -186,7 +186,9 @@ def encoded_to_distance(job: Job, distance: float, device: str, progress: Progre
     Raises
     ------
     OptionError
-        If it is not positive, or the highest quality does not come as near.
+        If it is not positive.
+    TargetError
+        If the highest quality does not come as near.
     """
     if not distance > 0:
         raise OptionError(f"the distance must be positive, not {distance}")
@@ -209,7 +211,7 @@ def encoded_to_distance(job: Job, distance: float, device: str, progress: Progre
             return found
     if plain is None:
         last = search.qualities[-1]
-        raise OptionError(f"no quality comes as near as {distance:g}; the highest has a distance of {at(last):.4g}")
+        raise TargetError(f"no quality comes as near as {distance:g}; the highest has a distance of {at(last):.4g}")
     return search.at(plain)
 
 

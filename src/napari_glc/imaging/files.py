@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,17 @@ def _tiff_pixels(data: bytes) -> NDArray[Any]:
     return opaque(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
 
 
-def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+def write_picture(path: Path, picture: NDArray[np.uint8], extras: Mapping[str, bytes] | None = None) -> None:
     """Write a picture in the format its name says, atomically.
+
+    Parameters
+    ----------
+    path
+        Target.
+    picture
+        ``(Y, X)`` or ``(Y, X, 3)``.
+    extras
+        ``icc_profile`` and ``exif``, which go into formats that hold them: PNG, JPEG, WebP, and the profile into TIFF.
 
     Raises
     ------
@@ -62,8 +72,13 @@ def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     """
     import imageio.v3 as iio
 
+    given: dict[str, Any] = dict(extras or {})
     suffix = path.suffix.lower()
     if suffix not in READABLE:
         raise OptionError(f"{path.name} names no picture format this program writes; try {path.stem}.png")
-    plugin = "tifffile" if suffix in _TIFF else "pillow"
-    write_atomically(path, iio.imwrite("<bytes>", picture, plugin=plugin, extension=suffix))
+    if suffix in _TIFF:
+        profile = given.get("icc_profile")
+        data = iio.imwrite("<bytes>", picture, plugin="tifffile", extension=suffix, iccprofile=profile)
+    else:
+        data = iio.imwrite("<bytes>", picture, plugin="pillow", extension=suffix, **given)
+    write_atomically(path, data)

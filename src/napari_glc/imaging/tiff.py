@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._base.atomic import write_file_atomically
 from ..errors import UnsupportedArrayError
+from .extras import stored_extras
 
 if TYPE_CHECKING:
     from .._base.progress import Progress
@@ -75,7 +76,8 @@ def write_ome_tiff(
     region
         Slices of step 1 and integers, for the axes but ``S``; those left out are whole. Integers take their axis away.
     metadata
-        ``scale`` and ``units`` (an entry for each axis but ``S``) as ``.glc`` keeps them; may be empty.
+        ``scale`` and ``units`` (an entry for each axis but ``S``) as ``.glc`` keeps them; may be empty. A colour
+        profile among it is written, too.
     progress
         Called with bands done and in all.
 
@@ -117,6 +119,7 @@ def write_ome_tiff(
             compression="zlib",
             compressionargs={"level": 1},
             photometric="rgb" if "S" in axes else "minisblack",
+            iccprofile=stored_extras(metadata).get("icc_profile"),
             metadata={"axes": "".join(order)} | _sizes(metadata, spatial, order),
         )
 

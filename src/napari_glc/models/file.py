@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .._base.atomic import write_parts_atomically
 from .._base.config import Config
+from .._base.file_kinds import kind_in_words
 from ..errors import ModelError
 from .hashes import check_named_hash
 from .head import checked_tensors, digest_of, digest_without, read_head
 from .streaming import safetensors_parts
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from torch import Tensor
 
     from .part import PartFile
@@ -143,6 +146,7 @@ def read_model(path: Path, known: tuple[str, str] | None = None) -> ModelFile:
     """
     try:
         with open(path, "rb") as stream:
+            _refuse_other_kinds(stream)
             head = read_head(stream)
             metadata = head.metadata
             if "part" in metadata:
@@ -166,6 +170,21 @@ def read_model(path: Path, known: tuple[str, str] | None = None) -> ModelFile:
         raise ModelError(f"{path} is not a model of napari-glc: {error}") from error
     except (OSError, struct.error, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ModelError(f"{path} is not a model of napari-glc: {error!r}") from error
+
+
+def _refuse_other_kinds(stream: BufferedReader) -> None:
+    """Say so if a file is something else that people have.
+
+    Raises
+    ------
+    ModelError
+        If it is.
+    """
+    words = kind_in_words(stream.read(512))
+    stream.seek(0)
+    if words and "safetensors" not in words:
+        cure = "; glc models import makes models of checkpoints" if "PyTorch" in words else ""
+        raise ModelError(f"it is {words}{cure}")
 
 
 def write_model(
