@@ -43,10 +43,10 @@ def test_a_stack_goes_there_and_back(stack, tmp_path, capsys):
     assert main(["decode", str(glc), str(tmp_path / "c.tif"), "--planes", "C=1:3"]) == 0
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "c.tif"), file.read()[:, 1:3])
     capsys.readouterr()
-    assert main(["decode", str(glc), str(tmp_path / "x.png")]) == 1
+    assert main(["decode", str(glc), str(tmp_path / "x.png")]) == 2
     assert "--planes" in capsys.readouterr().err
     for wrong in ("Q=1", "T", "T=x", "T=7"):
-        assert main(["decode", str(glc), str(tmp_path / "x.png"), "--planes", wrong]) == 1
+        assert main(["decode", str(glc), str(tmp_path / "x.png"), "--planes", wrong]) == 2
 
 
 def _folder(tmp_path: Path, stack: Path) -> Path:

@@ -19,6 +19,14 @@ SAMPLE = Path(napari_glc.__file__).parent / "samples" / "kodim23.png"
 DATA = Path(__file__).parents[1] / "data"
 
 
+@pytest.fixture
+def crop_file(tmp_path) -> Path:
+    """A small picture, coded."""
+    path = tmp_path / "crop.glc"
+    napari_glc.imwrite(path, iio.imread(SAMPLE)[:64, :96])
+    return path
+
+
 def test_encode_info_verify_decode(tmp_path, capsys):
     file, out = tmp_path / "a.glc", tmp_path / "a.png"
     assert main(["encode", str(SAMPLE), str(file)]) == 0
@@ -45,8 +53,10 @@ def test_encode_info_verify_decode(tmp_path, capsys):
 def test_the_installed_command_runs_in_a_process_of_its_own(tmp_path):
     command = shutil.which("glc", path=str(Path(sys.executable).parent))
     assert command is not None
-    run = [command, "encode", str(SAMPLE), str(tmp_path / "a.glc"), "--quality", "20"]
-    subprocess.run(run, check=True, capture_output=True)
+    source = "/dev/stdin" if Path("/dev/stdin").exists() else "-"
+    with SAMPLE.open("rb") as given:
+        run = [command, "encode", source, str(tmp_path / "a.glc"), "--quality", "20"]
+        subprocess.run(run, check=True, capture_output=True, stdin=given)
     assert napari_glc.open(tmp_path / "a.glc").quality == 20
     usage = subprocess.run([command, "encode"], capture_output=True, text=True)
     assert usage.returncode == 2
@@ -72,27 +82,59 @@ def test_failures_exit_with_1_and_say_why(tmp_path, capsys):
     bad.write_bytes(b"GL")
     for words, reason in [
         (["encode", str(tmp_path / "none.png"), str(tmp_path / "a.glc")], "no file"),
-        (["encode", str(SAMPLE), str(tmp_path / "a.png")], "does not end in .glc"),
         (["encode", str(bad), str(tmp_path / "a.glc")], "cannot be read as a picture"),
         (["encode", str(SAMPLE), str(tmp_path / "a.glc"), "--model", "nobody"], "not installed"),
-        (["encode", str(SAMPLE), str(tmp_path / "a.glc"), "--quality", "400"], "within 0 to 100"),
-        (["encode", str(SAMPLE), str(tmp_path / "a.glc"), "--codec", "nothing"], "nothing"),
+        (["encode", str(SAMPLE), str(tmp_path / "a.glc"), "--model", str(SAMPLE)], "it is a PNG picture"),
         (["decode", str(bad), str(tmp_path / "a.png")], "bad.glc"),
-        (["info", str(tmp_path / "none.glc")], "none.glc"),
-        (["evaluate", str(tmp_path)], "holds no picture"),
-        (["train", "nothing", "--data", str(tmp_path), "--out", str(tmp_path)], "no training configuration"),
+        (["info", str(tmp_path / "none.glc")], "none.glc: No such file"),
+        (["info", str(SAMPLE)], "it is a PNG picture"),
     ]:
         assert main(words) == 1, words
         assert reason in capsys.readouterr().err
     assert not (tmp_path / "a.glc").exists()
 
 
+def _exit_code(words: list[str]) -> int:
+    try:
+        return main(words)
+    except SystemExit as ended:  # argparse's own
+        return int(ended.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["encode", "IN", "OUT.glc", "-q", "400"], "within 0 to 100"),
+        (["encode", "IN", "OUT.glc", "-q", "nan"], "within 0 to 100"),
+        (["encode", "IN", "OUT.glc", "-e", "99"], "within 0 to 9"),
+        (["encode", "IN", "OUT.glc", "--bpp", "-1"], "positive"),
+        (["encode", "IN", "OUT.glc", "--tile", "100"], "multiple of 64"),
+        (["encode", "IN", "OUT.glc", "--threads", "0"], "from 1 on"),
+        (["encode", "IN", "OUT.glc", "--codec", "nothing"], "'glc', 'vqgan', 'clric', 'perco'"),
+        (["encode", "IN", "OUT.png"], "does not end in .glc"),
+        (["batch", "DIR", "OUT", "-q", "400"], "within 0 to 100"),
+        (["batch", "DIR", "OUT", "-e", "99"], "within 0 to 9"),
+        (["batch", "DIR", "OUT", "--codec", "vqgan", "--packets", "99"], "within 1 to 64"),
+        (["decode", "DIR", "OUT", "--format", "xyz"], "no picture format"),
+        (["damage", "FILE.glc", "OUT.glc", "--loss", "2"], "within 0 to 1"),
+        (["train", "nothing", "--data", "DIR", "--out", "OUT"], "no training configuration"),
+    ],
+)
+def test_options_out_of_range_exit_with_2(tmp_path, capsys, crop_file, words, reason):
+    paths = {"DIR": tmp_path, "IN": SAMPLE, "FILE.glc": crop_file, **{n: tmp_path / n for n in ("OUT", "OUT.glc")}}
+    paths["OUT.png"] = tmp_path / "OUT.png"
+    before = set(tmp_path.iterdir())
+    assert _exit_code([str(paths.get(word, word)) for word in words]) == 2
+    assert reason in capsys.readouterr().err
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_a_picture_format_nobody_knows_is_refused(tmp_path, capsys):
     file = tmp_path / "a.glc"
     napari_glc.imwrite(file, np.full((32, 32), 90, np.uint8))
-    assert main(["decode", str(file), str(tmp_path / "a.xyz")]) == 1
+    assert main(["decode", str(file), str(tmp_path / "a.xyz")]) == 2
     assert ".png" in capsys.readouterr().err
-    assert main(["decode", str(file), str(tmp_path / "a")]) == 1
+    assert main(["decode", str(file), str(tmp_path / "a")]) == 2
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -163,7 +205,7 @@ def test_index_maps_in_packets_are_damaged_and_recovered(tmp_path, capsys):
     assert main(["decode", str(file), str(out), "--mask", str(mask)]) == 0
     np.testing.assert_array_equal(iio.imread(out), whole)
     assert not iio.imread(mask).any()
-    assert main(["decode", str(bad), str(out), "--recover", "prayer"]) == 1
+    assert main(["decode", str(bad), str(out), "--recover", "prayer"]) == 2
     assert "choose from transformer" in capsys.readouterr().err
 
 
@@ -217,4 +259,4 @@ def test_evaluate_measures_losses(tmp_path, capsys):
     error = np.mean((iio.imread(SAMPLE).astype(float) - decoded) ** 2)
     assert rows[0, "none"]["psnr"] == pytest.approx(10 * np.log10(255**2 / error))
     assert "transformer" in capsys.readouterr().out
-    assert main([*words, "--recover", "magic"]) == 1
+    assert main([*words, "--recover", "magic"]) == 2

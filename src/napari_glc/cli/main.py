@@ -14,6 +14,7 @@ from . import (
     batch,
     bd_rate,
     comparing,
+    completion,
     damaging,
     decoding,
     describing,
@@ -66,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         models,
         training,
         doctor,
+        completion,
     ):
         room.add_verbs(verbs)
     return parser
@@ -79,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         Words after ``glc``; ``None`` takes those of the process.
     """
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    options.parser = parser
     try:
         with _threads(getattr(options, "threads", None)):
             code: int = options.run(options)

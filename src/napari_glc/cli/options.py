@@ -116,7 +116,9 @@ def add_codec_options(parser: argparse.ArgumentParser, kind: OptionKind = "optio
         if given is bool:
             parser.add_argument(*flags, dest=_OPTION + name, action=argparse.BooleanOptionalAction, help=about)
         else:
-            parser.add_argument(*flags, dest=_OPTION + name, type=given, metavar="V", help=about)
+            choices = [choice for _, field in declared for choice in field.choices]
+            listed = list(dict.fromkeys(choices)) if all(field.choices for _, field in declared) else None
+            parser.add_argument(*flags, dest=_OPTION + name, type=given, choices=listed, metavar="V", help=about)
 
 
 def _in_words(field: OptionField) -> str:

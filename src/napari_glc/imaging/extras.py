@@ -65,8 +65,9 @@ def without_extras(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def extras_in_words(metadata: Mapping[str, Any]) -> str:
     """Which of them there are and of how many bytes; empty for none."""
-    sizes = {words: len(str(metadata[key])) * 3 // 4 for key, words in EXTRAS.items() if key in metadata}
-    return " and ".join(f"{words} ({size} bytes)" for words, size in sizes.items())
+    found = stored_extras(metadata)
+    there = {words: found[_KEYWORDS[key]] for key, words in EXTRAS.items() if _KEYWORDS[key] in found}
+    return " and ".join(f"{words} ({len(data)} bytes)" for words, data in there.items())
 
 
 def stored_extras(metadata: Mapping[str, Any]) -> dict[str, bytes]:

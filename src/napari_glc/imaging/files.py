@@ -80,5 +80,11 @@ def write_picture(path: Path, picture: NDArray[np.uint8], extras: Mapping[str, b
         profile = given.get("icc_profile")
         data = iio.imwrite("<bytes>", picture, plugin="tifffile", extension=suffix, iccprofile=profile)
     else:
-        data = iio.imwrite("<bytes>", picture, plugin="pillow", extension=suffix, **given)
+        try:
+            data = iio.imwrite("<bytes>", picture, plugin="pillow", extension=suffix, **given)
+        except (ValueError, SyntaxError, struct.error):
+            if not given:
+                raise
+            # extras of some file or other that this format cannot hold: the picture matters more
+            data = iio.imwrite("<bytes>", picture, plugin="pillow", extension=suffix)
     write_atomically(path, data)
