@@ -250,7 +250,7 @@ def test_microscopy_and_controls(viewer, dock, finish, embryo, vqgan):
     widget.run_button.click()
     finish(widget)
     plane = np.repeat(embryo[:128, :192, None], 3, -1)
-    np.testing.assert_array_equal(viewer.layers["embryo index map"].data, vqgan.index_map(plane, 25, _quietly))
+    np.testing.assert_array_equal(viewer.layers["embryo[1] index map"].data[0], vqgan.index_map(plane, 25, _quietly))
     assert widget.minimumSizeHint().width() <= 320
     for row in range(widget.form.rowCount()):
         field = widget.form.itemAt(row, widget.form.ItemRole.FieldRole).widget()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 
 import napari_glc
@@ -166,7 +169,7 @@ def test_a_position_is_picked_by_keyboard_mouse_and_other_widgets(dock, viewer, 
     widget.row.setValue(2)
     assert told[-1].source is widget
     # the middle of row 2, column 0
-    assert told[-1].world == pytest.approx((TRANSLATE[0] + 39.5 * SCALE[0], TRANSLATE[1] + 7.5 * SCALE[1]))
+    assert told[-1].world[-2:] == pytest.approx((TRANSLATE[0] + 39.5 * SCALE[0], TRANSLATE[1] + 7.5 * SCALE[1]))
     symbols = viewer.layers["parrots symbols"].data
     assert f"Symbols: {np.count_nonzero(symbols[:, 2, 0])} of 96" in widget.numbers.text()
     marker = viewer.layers["parrots picked position"].data[0]
@@ -176,6 +179,10 @@ def test_a_position_is_picked_by_keyboard_mouse_and_other_widgets(dock, viewer, 
     picks().picked.emit(Picked(object(), world))
     assert (widget.row.value(), widget.column.value()) == (6, 3)
     assert len(told) == 2
+    # what is picked in another viewer is of no interest here
+    elsewhere = SimpleNamespace(viewer=ViewerModel())
+    picks().picked.emit(Picked(elsewhere, (TRANSLATE[0], TRANSLATE[1])))
+    assert (widget.row.value(), widget.column.value()) == (6, 3)
     picks().picked.emit(Picked(object(), (1e6, 0)))
     assert (widget.row.value(), widget.column.value()) == (6, 3)
 
@@ -261,7 +268,7 @@ def test_a_slice_of_a_stack_keeps_its_place(dock, viewer, embryo, show):
     viewer.dims.set_point(0, 3)
     widget = dock(LatentWidget)
     show(widget, "latent")
-    made = viewer.layers["embryo latent"]
+    made = viewer.layers["embryo[1] latent"]
     assert made.data.shape == (96, 1, 4, 4)
     np.testing.assert_allclose(made.extent.world[:, 1], [3, 3])
     assert made.scale[1] == 3

@@ -265,11 +265,11 @@ def test_grey_values_of_other_types_come_back(dock, viewer, finish, embryo):
     choose(widget.method, "nearest")
     widget.run_button.click()
     finish(widget)
-    after = viewer.layers["cells after recovery"]
+    after = viewer.layers["cells[0] after recovery"]
     assert after.data.dtype == np.uint16
-    assert after.data.shape == (64, 80)
+    assert after.data.shape == (1, 64, 80)
     assert tuple(after.contrast_limits) == (0, 25500)
-    assert viewer.layers["cells lost positions"].data.shape == (4, 5)
+    assert viewer.layers["cells[0] lost positions"].data.shape == (1, 4, 5)
 
 
 def test_every_control_is_named_and_the_widget_is_narrow(dock, picture):

@@ -54,8 +54,8 @@ def test_samples_their_mean_and_where_they_differ(viewer, dock, finish, small_pa
     widget.source.layer = viewer.layers["stack"]
     widget.run_button.click()
     finish(widget)
-    assert viewer.layers["stack samples (invented)"].data.shape == (3, 1, *small_parrots.shape[:2])
-    assert viewer.layers["stack deviation of samples"].data.shape == (1, *small_parrots.shape[:2])
+    assert viewer.layers["stack[0] samples (invented)"].data.shape == (3, 1, *small_parrots.shape[:2])
+    assert viewer.layers["stack[0] deviation of samples"].data.shape == (1, *small_parrots.shape[:2])
     # another codec has one picture
     widget.codec.setCurrentIndex(widget.codec.findData(napari_glc.codecs.registry.DEFAULT_CODEC))
     assert not widget.form.isRowVisible(widget.samples)

@@ -11,6 +11,7 @@ from .._version import __version__
 from ..codecs.entry import CodecEntry
 from ..codecs.registry import all_codecs
 from ..errors import UnsupportedVersionError
+from .placements import reduced
 
 if TYPE_CHECKING:
     from ..files.opened import GlcFile
@@ -71,7 +72,7 @@ def metadata_of_layer(layer: Any, plane: PlanePlace | None = None) -> dict[str, 
     """What of a napari layer goes into the file of all of it, or of one of its planes; see :func:`layer_metadata`."""
     options = dict(layer.as_layer_data_tuple()[1])
     if plane is not None:
-        options |= plane.placement
+        options |= reduced(plane.placement, plane.sides)[0]
     if str(layer.dtype) != "uint8":
         # they are the darkest and the brightest value of the file already
         options["contrast_limits"] = None

@@ -12,7 +12,6 @@ Layers may hold lazy arrays, so that reading a plane means reading files or comp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +22,23 @@ from ..errors import UnsupportedArrayError
 from ..imaging.layout import DTYPES
 from ..imaging.scaling import to_bytes
 from .layer_metadata import layer_options
-from .plane_place import PlanePlace, Source
+from .placements import PLACEMENT, matrix_of, placement_of_layer
+from .plane_place import Index, PlanePlace, Source
 
 if TYPE_CHECKING:
     from ..files.opened import GlcFile
 
-__all__ = ["LayerPlane", "Source", "coded_range", "display_of", "place_of_file", "plane_of_layer", "source_of_layer"]
+__all__ = [
+    "LayerPlane",
+    "Source",
+    "coded_range",
+    "display_of",
+    "index_on_display",
+    "is_source",
+    "place_of_file",
+    "plane_of_layer",
+    "source_of_layer",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +49,9 @@ class LayerPlane(PlanePlace):
     ----------
     data
         Of the layer; of a multiscale one, the finest level.
-    index
-        Where the plane lies along the leading axes of the data; empty for a two-dimensional layer.
     """
 
     data: Any
-    index: tuple[int, ...]
 
     def read(self) -> NDArray[Any]:
         """The samples ``(Y, X)`` or ``(Y, X, 3)`` in a type that files keep; types they do not know become float32.
@@ -56,7 +63,7 @@ class LayerPlane(PlanePlace):
         Exception
             Whatever a lazy array raises when it is computed.
         """
-        samples = np.asarray(self.data[self.index] if self.index else self.data)
+        samples = np.asarray(self.data[tuple(slice(None) if place is None else place for place in self.index)])
         if self.rgb and samples.shape[-1] == 4:
             if samples[..., 3].min() != samples[..., 3].max():
                 raise UnsupportedArrayError(
@@ -72,7 +79,7 @@ class LayerPlane(PlanePlace):
         return to_bytes(self.read(), self.limits)[0]
 
 
-def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPlane:
+def plane_of_layer(layer: Any, dims: Any = None) -> LayerPlane:
     """The plane of an image layer that is on display.
 
     uint8 data are taken as they are. Other types are coded as they are displayed: the layer's contrast limits become
@@ -82,8 +89,9 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
     ----------
     layer
         A napari image layer, two-dimensional or more; of a multiscale layer the finest level counts.
-    point
-        World coordinates whose plane is taken, as ``viewer.dims.point``; only needed beyond two dimensions.
+    dims
+        ``viewer.dims``, which say where the sliders are and which axes are shown; ``None`` for the first plane. Rows
+        come before columns as they do in the data, whichever of them the viewer draws downwards.
 
     Raises
     ------
@@ -94,19 +102,14 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
     dtype = np.dtype(data.dtype)
     if dtype == np.bool_:
         raise UnsupportedArrayError(f"layer {layer.name!r} is a mask; a generative codec would redraw its borders")
-    index: tuple[int, ...] = _slice_index(layer, data, point) if layer.ndim > 2 else ()
-    height, width = data.shape[len(index) : len(index) + 2]
+    index = index_on_display(layer, dims)
+    height, width = (int(size) for size, place in zip(data.shape, index, strict=False) if place is None)
     return LayerPlane(
         key=str(layer.unique_id),
         name=str(layer.name),
         rgb=bool(layer.rgb),
-        shape=(int(height), int(width)),
-        placement={
-            "scale": tuple(float(s) for s in layer.scale[-2:]),
-            "translate": tuple(float(t) for t in layer.translate[-2:]),
-            "units": tuple(str(u) for u in layer.units[-2:]),
-            "axis_labels": tuple(str(a) for a in layer.axis_labels[-2:]),
-        },
+        shape=(height, width),
+        placement=placement_of_layer(layer),
         display=display_of(layer),
         dtype=dtype,
         limits=coded_range(layer, dtype),
@@ -115,26 +118,80 @@ def plane_of_layer(layer: Any, point: Sequence[float] | None = None) -> LayerPla
     )
 
 
-def place_of_file(file: GlcFile) -> PlanePlace:
-    """Where the picture of a file of one plane belongs; nothing is decoded."""
-    options = layer_options(file)
+def index_on_display(layer: Any, dims: Any = None) -> Index:
+    """Which plane of a layer is on display; parameters as for :func:`plane_of_layer`.
+
+    With three axes on display it is the plane at the sliders' places along the last two of them.
+    """
+    axes = int(layer.ndim)
+    offset = 0 if dims is None else int(dims.ndim) - axes
+    if dims is None or offset < 0:
+        return (*(0 for _ in range(axes - 2)), None, None)
+    order = [axis - offset for axis in dims.order if axis >= offset]
+    others = sorted(order[:-2])
+    point = _in_units_of(layer, dims)
+    # napari slices like this, also where the other axes are tilted against those on display
+    back = np.linalg.inv(matrix_of(placement_of_layer(layer)))
+    found = back[np.ix_(others, others)] @ point[others] + back[others, -1]
+    sizes = (layer.data[0] if layer.multiscale else layer.data).shape
+    places = {a: min(max(round(float(place)), 0), int(sizes[a]) - 1) for a, place in zip(others, found, strict=True)}
+    return tuple(places.get(axis) for axis in range(axes))
+
+
+def _in_units_of(layer: Any, dims: Any) -> NDArray[np.float64]:
+    """Where the sliders are along the axes of a layer, in its units: those of the viewer may be others."""
+    axes = int(layer.ndim)
+    point, units = np.asarray(dims.point, float)[-axes:], getattr(dims, "units", None) or ()
+    if len(units) < axes:
+        return point
+    import pint
+
+    registry = pint.get_application_registry()
+    for axis, (seen, own) in enumerate(zip(units[-axes:], layer.units, strict=True)):
+        if str(seen) != str(own):
+            point[axis] *= registry.get_base_units(seen)[0] / registry.get_base_units(own)[0]
+    return point
+
+
+def place_of_file(file: GlcFile, plane: int = 0) -> PlanePlace:
+    """Where a plane of a file belongs on the layer it becomes when it is opened; nothing is decoded.
+
+    Parameters
+    ----------
+    file
+        The file.
+    plane
+        Its number, counted through all leading axes.
+    """
     layout = file.layout
-    rgb = bool(options["rgb"])
+    # every channel has a layer of its own
+    at = dict(zip(layout.leading_axes, layout.places(plane)[0], strict=True))
+    options = layer_options(file, at.pop("C", None))
+    # channels that share a plane are the red, green and blue of it
+    rgb = layout.rgb
+    placement = {key: options[key] for key in PLACEMENT if key in options}
+    limits = layout.range_of(layout.places(plane)[0])
     return PlanePlace(
         key=str(options["name"]) if file.path is None else str(file.path),
         name=str(options["name"]),
         rgb=rgb,
         shape=(layout.size("Y"), layout.size("X")),
-        placement={key: options[key][-2:] for key in ("scale", "translate", "units", "axis_labels")},
+        index=(*at.values(), None, None),
+        placement=placement,
         display={} if rgb else {key: options[key] for key in ("contrast_limits", "colormap")},
         dtype=file.dtype,
-        limits=layout.ranges[0] if layout.ranges else None,
+        limits=limits,
     )
 
 
 def source_of_layer(layer: Any) -> Source:
     """A layer as the source of results."""
     return Source(key=str(layer.unique_id), name=str(layer.name))
+
+
+def is_source(source: Source, layer: Any) -> bool:
+    """Whether a source is a plane or all of a layer; if there is no layer any more, nothing speaks against it."""
+    return layer is None or source.key == str(layer.unique_id)
 
 
 def display_of(layer: Any) -> dict[str, Any]:
@@ -169,13 +226,3 @@ def coded_range(layer: Any, dtype: np.dtype[Any]) -> tuple[float, float] | None:
         low, high = layer.contrast_limits
         return float(low), float(high)
     return (0.0, float(np.iinfo(dtype).max)) if dtype.kind in "iu" else (0.0, 1.0)
-
-
-def _slice_index(layer: Any, data: Any, point: Sequence[float] | None) -> tuple[int, ...]:
-    """Integer index of the leading axes."""
-    leading = int(layer.ndim) - 2
-    if point is None:
-        return (0,) * leading
-    position = layer.world_to_data(tuple(point)[-layer.ndim :])
-    places = [round(float(position[axis])) for axis in range(leading)]
-    return tuple(min(max(place, 0), int(size) - 1) for place, size in zip(places, data.shape, strict=False))

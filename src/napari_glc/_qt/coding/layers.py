@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..._napari.layer_metadata import marked
 from ..._napari.layer_planes import LayerPlane, source_of_layer
+from ..._napari.placements import Placement, deepened, placement_of_layer
+from ..._napari.plane_place import PlanePlace
 from ...inspection.samples import spread
 from ..common.own_layers import OwnLayers
 
@@ -17,7 +20,7 @@ __all__ = ["put_bits", "put_decoded", "put_samples"]
 
 
 def put_decoded(
-    layers: OwnLayers, original: Any, values: Any, facts: Mapping[str, Any], plane: tuple[int, ...] = ()
+    layers: OwnLayers, original: Any, values: Any, facts: Mapping[str, Any], plane: PlanePlace | None
 ) -> Any:
     """Show what was decoded over its original: a new layer, or the one of an earlier run.
 
@@ -32,7 +35,7 @@ def put_decoded(
     facts
         For ``metadata["glc"]``; what the codec marks its pictures with is added to the name.
     plane
-        Where `values` lie along the leading axes of a stack, if they are one plane of it.
+        The plane that was coded; ``None`` for the whole layer.
 
     Returns
     -------
@@ -41,22 +44,13 @@ def put_decoded(
     """
     if isinstance(values, list) and len(values) == 1:
         (values,) = values
-    options = _placed(original, plane) | {
-        "rgb": original.rgb,
-        "multiscale": isinstance(values, list),
-        "contrast_limits": tuple(original.contrast_limits),
-        "gamma": original.gamma,
-    }
-    if not original.rgb:
-        options["colormap"] = original.colormap
-    what, told = marked("decoded", facts["codec"]), {**facts, "plane": plane}
-    layer = layers.put("image", source_of_layer(original), what, _lifted(values, plane), told, options)
+    layer = _put(layers, original, marked("decoded", facts["codec"]), values, facts, plane, _look(original))
     layer.visible = True
     return layer
 
 
 def put_samples(
-    layers: OwnLayers, original: Any, samples: NDArray[Any], facts: Mapping[str, Any], plane: tuple[int, ...] = ()
+    layers: OwnLayers, original: Any, samples: NDArray[Any], facts: Mapping[str, Any], plane: PlanePlace | None
 ) -> None:
     """Show several pictures of the same bytes: a stack of them, their mean, and their deviation.
 
@@ -67,59 +61,51 @@ def put_samples(
     samples
         ``(count, ...)``, each of the shape of what was coded.
     """
-    rgb, source, told = original.rgb, source_of_layer(original), {**facts, "plane": plane}
-    found = spread(samples, rgb=rgb)
-    look = {"contrast_limits": tuple(original.contrast_limits), "gamma": original.gamma, "rgb": rgb}
-    if not rgb:
-        look["colormap"] = original.colormap
-    placed = _placed(original, plane)
-    deeper = placed | {
-        "scale": (1.0, *placed["scale"]),
-        "translate": (0.0, *placed["translate"]),
-        "units": ("pixel", *map(str, placed["units"])),
-        "axis_labels": ("sample", *placed["axis_labels"]),
-    }
-    for name in ("rotate", "shear", "affine"):
-        # of as many dimensions as the original
-        deeper.pop(name)
-    stack = np.stack([_lifted(sample, plane) for sample in samples])
+    found, look = spread(samples, rgb=original.rgb), _look(original)
+    stack = samples if plane is None else plane.lifted(samples, front=1)
+    name, source = (
+        marked("samples", facts["codec"]),
+        source_of_layer(original) if plane is None else _named(plane, original),
+    )
+    layers.put("image", source, name, stack, facts, look | deepened(_placed(original, plane), "sample"))
     mean = np.round(found.mean).astype(samples.dtype) if samples.dtype.kind in "iu" else found.mean
-    layers.put("image", source, marked("samples", facts["codec"]), stack, told, look | deeper)
-    layers.put("image", source, "mean of samples", _lifted(mean, plane), told, look | placed)
-    deviation = _lifted(found.deviation, plane)
-    limits = (0.0, max(float(deviation.max()), 1e-6))
+    _put(layers, original, "mean of samples", mean, facts, plane, look)
+    limits = (0.0, max(float(found.deviation.max()), 1e-6))
     shown = {"rgb": False, "colormap": "inferno", "contrast_limits": limits}
-    layers.put("image", source, "deviation of samples", deviation, told, shown | placed)
+    _put(layers, original, "deviation of samples", found.deviation, facts, plane, shown)
 
 
-def _lifted(values: Any, plane: tuple[int, ...]) -> Any:
-    """A plane with as many dimensions as its stack."""
-    return values.reshape((1,) * len(plane) + values.shape) if plane else values
+def _put(
+    layers: OwnLayers,
+    original: Any,
+    what: str,
+    values: Any,
+    facts: Mapping[str, Any],
+    plane: PlanePlace | None,
+    look: dict[str, Any],
+) -> Any:
+    if plane is not None:
+        return layers.put_plane("image", _named(plane, original), what, values, facts, look)
+    options = {"multiscale": isinstance(values, list), **look, **_placed(original, None)}
+    return layers.put("image", source_of_layer(original), what, values, facts, options)
 
 
-def _placed(original: Any, plane: tuple[int, ...]) -> dict[str, Any]:
-    """Where the layer of a result lies: on its original."""
-    leading = len(plane)
-    translate = np.array(original.translate, float)
-    translate[:leading] += np.asarray(plane, float) * np.asarray(original.scale, float)[:leading]
-    return {
-        "scale": tuple(original.scale),
-        "translate": tuple(translate),
-        "rotate": original.rotate,
-        "shear": original.shear,
-        "affine": original.affine,
-        "units": original.units,
-        "axis_labels": original.axis_labels,
-    }
+def _named(plane: PlanePlace, original: Any) -> PlanePlace:
+    """The plane under the name its layer has now."""
+    return replace(plane, name=str(original.name))
+
+
+def _look(original: Any) -> dict[str, Any]:
+    look = {"rgb": original.rgb, "contrast_limits": tuple(original.contrast_limits), "gamma": original.gamma}
+    return look if original.rgb else look | {"colormap": original.colormap}
+
+
+def _placed(original: Any, plane: PlanePlace | None) -> Placement:
+    return placement_of_layer(original) if plane is None else plane.placed()
 
 
 def put_bits(layers: OwnLayers, plane: LayerPlane, bits: NDArray[np.float64], factor: int) -> Any:
     """Show where the bits of a file went: an element for `factor` x `factor` pixels."""
-    options = {
-        "rgb": False,
-        "contrast_limits": (0.0, max(float(bits.max()), 1e-6)),
-        **plane.coarse_placement(factor),
-    }
-    return layers.put(
-        "image", plane, "bits", bits, {"plane": plane.index}, options, first={"colormap": "inferno", "opacity": 0.7}
-    )
+    options = {"rgb": False, "contrast_limits": (0.0, max(float(bits.max()), 1e-6))}
+    first = {"colormap": "inferno", "opacity": 0.7}
+    return layers.put_plane("image", plane, "bits", bits, {}, options, factor=factor, first=first)

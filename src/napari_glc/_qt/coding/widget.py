@@ -69,8 +69,8 @@ class _Run:
         bpp = self.options.bpp
         if bpp is not None and abs(result.bpp - bpp) > _MISSED * bpp:
             words.append(f"The model comes no nearer to {bpp:g} bpp with this picture.")
-        if self.plane is not None and self.plane.index:
-            words.append(f"Plane {', '.join(map(str, self.plane.index))} of the stack was coded.")
+        if self.plane is not None and self.plane.numbers:
+            words.append(f"{self.plane.words} of the stack was coded.")
         if self.plane is None:
             words.append(f"All {result.planes} planes were coded.")
         if isinstance(result.pixels, list):
@@ -107,6 +107,7 @@ class CodecWidget(GlcWidget):
         self._optimising = False
         self._layers = OwnLayers(napari_viewer)
         self.source = self.add_layer_choice("&Layer", "The image layer to code")
+        self.source.changed.connect(self._clear)
         self.part = choice_of({"plane": "Plane on display", "layer": "Whole layer"})
         self.add_row("P&art", self.part, "Of a stack: the plane on display, or all planes in one file")
         self.codec = CodecChoice(all_codecs())
@@ -272,8 +273,9 @@ class CodecWidget(GlcWidget):
             return
         options, data = self.options(), layer.data[0] if layer.multiscale else layer.data
         try:
-            plane = None if self._whole(layer) else plane_of_layer(layer, self.viewer.dims.point)
+            plane = None if self._whole(layer) else plane_of_layer(layer, self.viewer.dims)
         except UnsupportedArrayError as error:
+            self._clear()
             self.tell_error(error)
             return
         limits, metadata = coded_range(layer, np.dtype(data.dtype)), metadata_of_layer(layer, plane)
@@ -310,6 +312,7 @@ class CodecWidget(GlcWidget):
         )
         job.stopped.connect(self._layers.restore)
         job.failed.connect(self._layers.restore)
+        job.failed.connect(self._clear)
 
     def _importance(self, layer: Any, plane: LayerPlane | None) -> NDArray[np.float32] | None:
         """Weights of the pixels of what is to be coded."""
@@ -338,7 +341,7 @@ class CodecWidget(GlcWidget):
 
     def _show_unfinished(self, pixels: Any, run: _Run) -> None:
         facts = decoded_facts({"codec": run.options.codec, "unfinished": True})
-        put_decoded(self._layers, run.layer, pixels, facts, () if run.plane is None else run.plane.index)
+        put_decoded(self._layers, run.layer, pixels, facts, run.plane)
 
     def keep(self) -> None:
         """End the optimisation under way; the best so far is the result."""
@@ -348,17 +351,29 @@ class CodecWidget(GlcWidget):
     def _whole(self, layer: Any) -> bool:
         return bool(layer.ndim > 2 and self.part.currentData() == "layer")
 
+    def _clear(self) -> None:
+        """Forget the last result: what table, notes and Save would tell is not about what is chosen now."""
+        self._last = None
+        self.watch.forget()
+        if hasattr(self, "table"):
+            self.table.show_rows(())
+            self.notes.clear()
+            self.notes.setVisible(False)
+            self.course.setVisible(False)
+            self.refresh()
+
     def _show(self, result: CodingResult, run: _Run) -> None:
         self._last = (result, run.name)
         self._layers.keep()
         self.table.show_rows(_rows(result, searched=run.searched))
         words = run.notes(result)
+        if run.layer is not self.source.layer:
+            words.insert(0, f"These are figures of layer {run.name!r}.")
         if run.layer in self.viewer.layers:
-            index = () if run.plane is None else run.plane.index
             facts = decoded_facts(result.facts())
-            put_decoded(self._layers, run.layer, result.pixels, facts, index)
+            put_decoded(self._layers, run.layer, result.pixels, facts, run.plane)
             if result.samples is not None:
-                put_samples(self._layers, run.layer, result.samples, facts, index)
+                put_samples(self._layers, run.layer, result.samples, facts, run.plane)
             bits = bit_map(result) if self.bits.isChecked() and run.plane is not None else None
             if bits is not None and run.plane is not None:
                 put_bits(self._layers, run.plane, *bits)
@@ -368,6 +383,10 @@ class CodecWidget(GlcWidget):
         self.notes.setText(" ".join(words))
         self.notes.setVisible(bool(words))
         self.tell(f"{run.name}: {result.size:,} bytes, {result.bpp:.4f} bpp.")
+        if run.plane is not None:
+            self.watch.results_are_of(run.layer, run.plane)
+        else:
+            self.watch.forget()
 
     # -- what else the buttons do ---------------------------------------------------------------------------
 

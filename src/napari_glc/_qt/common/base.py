@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from .jobs import SHORT_MILLISECONDS, Job, Report
 from .layer_choice import LayerChoice
+from .plane_watch import PlaneWatch
 
 __all__ = ["GlcWidget", "words_for"]
 
@@ -74,6 +75,8 @@ class GlcWidget(QWidget):
         self.viewer = napari_viewer
         self.setMinimumWidth(MINIMUM_WIDTH)
         self._attached = _Attached()
+        self.watch = PlaneWatch(napari_viewer, self._tell_plane)
+        self.on_release(self.watch.release)
 
         content = QWidget()
         self.body = QVBoxLayout(content)
@@ -191,10 +194,9 @@ class GlcWidget(QWidget):
         self.run_button.setToolTip(why or self.run_button.text())
         self.cancel_button.setEnabled(busy)
         if why and not busy:
-            self.tell(why)
+            self.tell(why, "obstacle")
         elif not why and self.status.property("kind") == "obstacle":
             self.tell("")
-        self.status.setProperty("kind", "obstacle" if why and not busy else "message")
 
     # -- work ----------------------------------------------------------------------------------------------
 
@@ -287,9 +289,15 @@ class GlcWidget(QWidget):
         if self._waiting:
             self._turn.start(0)
 
-    def tell(self, text: str) -> None:
-        """Put a message on the status line."""
+    def tell(self, text: str, kind: str = "message") -> None:
+        """Put a message on the status line; one of a `kind` that passes may be taken back."""
         self.status.setText(text)
+        self.status.setProperty("kind", kind)
+
+    def _tell_plane(self, text: str) -> None:
+        """What :class:`PlaneWatch` says; a job under way will say of what its results are."""
+        if not self.busy and (text or self.status.property("kind") == "plane"):
+            self.tell(text, "plane" if text else "message")
 
     def tell_error(self, error: BaseException) -> None:
         """Show what went wrong, here and as a notification."""

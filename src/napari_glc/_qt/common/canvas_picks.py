@@ -24,8 +24,8 @@ class Picker(Protocol):
         """Whether a click on the canvas picks now."""
         ...
 
-    def pick_world(self, world: tuple[float, float]) -> Any:
-        """Pick what lies at world coordinates (row, column)."""
+    def pick_world(self, world: tuple[float, ...]) -> Any:
+        """Pick what lies at world coordinates."""
         ...
 
     def on_picked(self, picked: Picked) -> None:
@@ -75,7 +75,6 @@ def _click_handler(widget_of: weakref.ref[Picker]) -> Callable[..., Iterator[Non
             yield
         # a drag moves the camera and picks nothing
         if np.abs(np.asarray(event.pos, float) - pressed).max() < _CLICK_PIXELS:
-            row, column = event.position[-2:]
-            widget.pick_world((float(row), float(column)))
+            widget.pick_world(tuple(map(float, event.position)))
 
     return on_press

@@ -96,10 +96,14 @@ class OwnLayers:
         Layer
             The one that was updated, or a new one in the place of one that could not be.
         """
-        metadata = {"glc": {**facts, "source": source.name, "source_key": source.key, "result": what}}
+        told = {"source": source.name, "source_key": source.key, "result": what, "title": source.title}
+        metadata = {"glc": {**facts, **told}}
         old = self.find(source.key, what)
         if old is not None and _can_show(old, kind, data, options):
             old.data = data
+            # a layer the user has named keeps its name
+            if old.name == f"{old.metadata['glc'].get('title', source.name)} {what}":
+                old.name = f"{source.title} {what}"
             for name, value in options.items():
                 if not _equal(getattr(old, name), value):
                     setattr(old, name, value)
@@ -111,12 +115,50 @@ class OwnLayers:
         if old is not None:
             place, chosen["visible"] = layers.index(old), old.visible
             layers.remove(old)
-        layer = getattr(self._viewer, f"add_{kind}")(data, name=f"{source.name} {what}", metadata=metadata, **chosen)
+        layer = getattr(self._viewer, f"add_{kind}")(data, name=f"{source.title} {what}", metadata=metadata, **chosen)
         if place is not None:
             layers.move(len(layers) - 1, place)
         if not select and active is not None and active in layers:
             layers.selection.active = active
         return layer
+
+    def put_plane(
+        self,
+        kind: str,
+        source: PlanePlace,
+        what: str,
+        data: Any,
+        facts: Mapping[str, Any],
+        options: Mapping[str, Any],
+        *,
+        factor: int = 1,
+        corner: tuple[float, float] = (0, 0),
+        first: Mapping[str, Any] | None = None,
+        select: bool = False,
+    ) -> Any:
+        """Show a picture or map of a plane where the plane lies, and beside no other plane of its source.
+
+        Parameters
+        ----------
+        kind, what, facts, options, first, select
+            As for :meth:`put`.
+        source
+            The plane.
+        data
+            Rows and columns, samples of RGB behind.
+        factor, corner
+            Pixels and side of an element, and where it begins; see :meth:`PlanePlace.placed`.
+        """
+        return self.put(
+            kind,
+            source,
+            what,
+            source.lifted(data),
+            {"plane": source.numbers, **facts},
+            {**options, **source.placed(factor, corner)},
+            first=first,
+            select=select,
+        )
 
     def put_picture(
         self,
@@ -140,8 +182,8 @@ class OwnLayers:
             How, if not as `source` says.
         """
         look = source.display if display is None else display
-        options = {"rgb": source.rgb, **source.placement, **look}
-        return self.put("image", source, what, source.restored(pixels), facts, options, first=first)
+        options = {"rgb": source.rgb, **look}
+        return self.put_plane("image", source, what, source.restored(pixels), facts, options, first=first)
 
     # -- partial results -------------------------------------------------------------------------------------
 
@@ -185,6 +227,9 @@ def _finest(layer: Any) -> Any:
 
 def _equal(old: Any, new: Any) -> bool:
     """Whether an option has a value already: setting one makes napari draw; unknown types count as different."""
+    if isinstance(new, np.ndarray):
+        old = np.asarray(getattr(old, "affine_matrix", old), float)
+        return bool(old.shape == new.shape and np.array_equal(old, new))
     if isinstance(new, str):
         return str(getattr(old, "name", old)) == new
     if isinstance(new, (tuple, list)):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from .base import GlcWidget
 
 __all__ = ["Picked", "picks"]
 
@@ -18,11 +22,21 @@ class Picked:
     source
         The widget in which it was picked.
     world
-        World coordinates of the place: row, column.
+        World coordinates of the place, one for each dimension of the viewer.
     """
 
     source: object
-    world: tuple[float, float]
+    world: tuple[float, ...]
+
+    def concerns(self, widget: GlcWidget) -> bool:
+        """Whether a widget is to follow: another one of the same viewer."""
+        theirs = getattr(self.source, "viewer", widget.viewer)
+        return self.source is not widget and _bare(theirs) is _bare(widget.viewer)
+
+
+def _bare(viewer: Any) -> Any:
+    """What is behind the proxies napari hands to widgets, a new one to each."""
+    return getattr(viewer, "__wrapped__", viewer)
 
 
 class _Picks(QObject):

@@ -77,6 +77,12 @@ class UsagePlot(Plot):
         self.axes.set_ylim(0, 1.2 * max(1, counts.max()))
         self._label()
 
+    def clear_usage(self) -> None:
+        """Draw nothing."""
+        self._counts, self._mark = np.zeros(0, np.int64), None
+        self.axes.clear()
+        self._label()
+
     def mark(self, rank: int | None) -> None:
         """Point at a codeword."""
         if self._mark is not None:

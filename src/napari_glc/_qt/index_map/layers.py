@@ -68,16 +68,19 @@ class IndexLayers(OwnLayers):
                 "rank": np.append(-1, np.argsort(order)),
                 "count": counts,
             },
-            **source.coarse_placement(found.factor),
         }
         indices = found.indices.astype(np.int32)
+        first = {"opacity": 1.0}
         # clicks on the map are for the active layer
-        return self.put("labels", source, "index map", indices, facts, options, first={"opacity": 1.0}, select=True)
+        return self.put_plane(
+            "labels", source, "index map", indices, facts, options, factor=found.factor, first=first, select=True
+        )
 
     def put_places(self, source: PlanePlace, chosen: NDArray[np.bool_], factor: int, facts: dict[str, Any]) -> Any:
         """Show where a codeword occurs: everything else is darkened."""
-        options = {"colormap": direct_colormap({0: _SHADE, 1: _TRANSPARENT}), **source.coarse_placement(factor)}
-        layer = self.put("labels", source, CODEWORD, chosen.astype(np.uint8), facts, options, first={"opacity": 1.0})
+        options, places = {"colormap": direct_colormap({0: _SHADE, 1: _TRANSPARENT})}, chosen.astype(np.uint8)
+        first = {"opacity": 1.0}
+        layer = self.put_plane("labels", source, CODEWORD, places, facts, options, factor=factor, first=first)
         layer.visible = True
         return layer
 

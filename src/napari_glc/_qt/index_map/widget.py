@@ -12,7 +12,7 @@ import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QSpinBox, QWidget
 
-from ..._napari.layer_planes import plane_of_layer
+from ..._napari.layer_planes import is_source, plane_of_layer
 from ..._napari.settings import preferred_device
 from ...codecs.registry import config_of
 from ...errors import UnsupportedArrayError
@@ -61,6 +61,7 @@ class IndexWidget(GlcWidget):
         self.origin = choice_of({"layer": "Image layer", "file": ".glc file"})
         self.add_row("&Of", self.origin, "Show the map of a layer, or the one a file holds")
         self.source = self.add_layer_choice("&Layer", "The picture; of a stack, the plane on display")
+        self.source.changed.connect(self._clear)
         self.path = QLineEdit()
         self.path.setPlaceholderText("a file with an index map")
         browse = QPushButton("...")
@@ -104,6 +105,8 @@ class IndexWidget(GlcWidget):
         self.panel.show_codeword(_HINT, None)
 
         self.origin.currentIndexChanged.connect(self._switch_origin)
+        self.origin.currentIndexChanged.connect(self._clear)
+        self.path.textChanged.connect(self._clear)
         self.path.textChanged.connect(self.refresh)
         browse.clicked.connect(self._browse)
         self.model.currentIndexChanged.connect(self._list_codebooks)
@@ -170,8 +173,9 @@ class IndexWidget(GlcWidget):
             model, level = self.model.chosen, int(self.codebook.currentData())
             assert model is not None
             try:
-                plane = plane_of_layer(self.source.layer, self.viewer.dims.point)
+                plane = plane_of_layer(self.source.layer, self.viewer.dims)
             except UnsupportedArrayError as error:
+                self._clear()
                 self.tell_error(error)
                 return
             work = partial(inspect_plane, plane, model, level, device, self._kept)
@@ -186,11 +190,28 @@ class IndexWidget(GlcWidget):
 
     def _on_done(self, found: Found) -> None:
         self._present(found)
-        self.tell("")
+        self.tell("" if self._found is found else "Another layer was chosen meanwhile; nothing was added.")
+
+    def _clear(self) -> None:
+        """Another picture is chosen: what is told of the last map is not about it."""
+        self._found = self._pointed = None
+        self.watch.forget()
+        blocked = self.codeword.blockSignals(True)
+        self.codeword.setRange(_NONE, _NONE)
+        self.codeword.blockSignals(blocked)
+        self.summary.clear()
+        self.panel.show_codeword(_HINT, None)
+        self.plot.clear_usage()
 
     def _present(self, found: Found) -> None:
         """Show what is known by now; called again when more is."""
+        if not self.of_file and not is_source(found.source, self.source.layer):
+            return
         before, self._found = self._found, found
+        if self.of_file or self.source.layer is None:
+            self.watch.forget()
+        else:
+            self.watch.results_are_of(self.source.layer, found.source)
         if before is None or before.map is not found.map:
             self._layer = self._layers.put_map(
                 found.source, found.map, found.codewords.order, self.colormap.currentText(), found.facts
@@ -209,8 +230,9 @@ class IndexWidget(GlcWidget):
         self._show_selection()
 
     def _draw_usage(self) -> None:
-        assert self._found is not None
         found = self._found
+        if found is None:  # another layer was chosen meanwhile
+            return
         self.plot.draw_usage(
             found.map.counts[found.codewords.order], rank_colours(found.map.size, self.colormap.currentText())
         )
@@ -231,11 +253,14 @@ class IndexWidget(GlcWidget):
 
     def _cell(self, world: Any) -> tuple[int, int] | None:
         """The position of the map at a place, if there is one."""
-        layer = self._map_layer()
-        if layer is None or self._found is None:
+        if self._map_layer() is None or self._found is None:
             return None
-        row, column = (int(np.floor(v + 0.5)) for v in layer.world_to_data(world)[-2:])
-        height, width = self._found.map.indices.shape
+        found = self._found.map
+        pixel = self._found.source.pixel_at(world)
+        if pixel is None:
+            return None
+        row, column = (int(np.floor((v + 0.5) / found.factor)) for v in pixel)
+        height, width = found.indices.shape
         return (row, column) if 0 <= row < height and 0 <= column < width else None
 
     def _on_move(self, viewer: Any, event: Any) -> None:
@@ -258,11 +283,11 @@ class IndexWidget(GlcWidget):
         cell = self._cell(world)
         if cell is not None:
             self._select_cell(cell)
-            picks().picked.emit(Picked(self, (float(world[-2]), float(world[-1]))))
+            picks().picked.emit(Picked(self, tuple(map(float, world))))
 
     def _on_pick(self, picked: Picked) -> None:
         """Follow what was picked in another widget of the same viewer."""
-        if picked.source is self or getattr(picked.source, "viewer", self.viewer) != self.viewer:
+        if not picked.concerns(self):
             return
         cell = self._cell(picked.world)
         if cell is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QPushButton
 
 from ..._napari.layer_planes import source_of_layer
+from ..._napari.placements import placement_of_layer
 from ..._napari.reader import layers_of
 from ..._napari.settings import preferred_device
 from ...api import open as open_file
@@ -88,7 +89,6 @@ class AgainPanel:
         if layer not in self._widget.viewer.layers:
             self._widget.tell("The layer was removed meanwhile; nothing was added.")
             return
-        placed = ("rgb", "scale", "translate", "units", "axis_labels", "contrast_limits", "multiscale")
         first = {name: value for name, value in options.items() if name in ("colormap", "blending")}
         made = self._layers.put(
             "image",
@@ -96,7 +96,7 @@ class AgainPanel:
             "decoded again",
             data,
             options["metadata"]["glc"],
-            {name: options[name] for name in placed if name in options and name != "multiscale"},
+            {name: options[name] for name in ("rgb", "contrast_limits")} | placement_of_layer(layer),
             first=first,
         )
         made.name = options["name"]

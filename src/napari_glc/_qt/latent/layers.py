@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.colormaps import label_colormap
+from numpy.typing import NDArray
 
+from ..._napari.placements import deepened
 from ..._napari.plane_place import PlanePlace
 from ...container import DEFAULT_TILE, Box, TileGrid
 from ..common.own_layers import OwnLayers
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...inspection.latent.attention import AttentionMap
     from ...inspection.latent.latents import CodedGrids, CodedLatent, IndexedLatent
 
-__all__ = ["OF_GRIDS", "OF_LATENT", "OVERLAYS", "VIEWS", "LatentLayers", "Leading"]
+__all__ = ["OF_GRIDS", "OF_LATENT", "OVERLAYS", "VIEWS", "LatentLayers"]
 
 VIEWS = {
     "colours": "Latent as colours (PCA)",
@@ -44,37 +44,6 @@ _NAMES = {"colours": "latent colours", "y": "coefficients", "hyper": "hyper-late
 _LINE = "#ffd400"
 
 
-@dataclass(frozen=True)
-class Leading:
-    """Where a plane lies along the axes before its last two.
-
-    Attributes
-    ----------
-    scale, translate, units, axis_labels
-        Of these axes; `translate` is the place of the plane in world coordinates.
-    """
-
-    scale: tuple[float, ...]
-    translate: tuple[float, ...]
-    units: tuple[str, ...]
-    axis_labels: tuple[str, ...]
-
-    @classmethod
-    def of_layer(cls, layer: Any, point: Sequence[float]) -> Leading:
-        """Of the plane of a layer that is on display."""
-        count = layer.ndim - 2
-        position = np.zeros(layer.ndim)
-        if count:
-            position[:count] = np.round(layer.world_to_data(tuple(point)[-layer.ndim :])[:count])
-        world = layer.data_to_world(position)
-        return cls(
-            tuple(float(s) for s in layer.scale[:count]),
-            tuple(float(w) for w in world[:count]),
-            tuple(str(u) for u in layer.units[:count]),
-            tuple(str(a) for a in layer.axis_labels[:count]),
-        )
-
-
 class LatentLayers(OwnLayers):
     """Latents and what is drawn over them."""
 
@@ -84,7 +53,6 @@ class LatentLayers(OwnLayers):
         self,
         view: str,
         plane: PlanePlace,
-        leading: Leading,
         result: CodedLatent | IndexedLatent | CodedGrids,
         about: dict[str, Any],
     ) -> tuple[Any, str]:
@@ -95,13 +63,13 @@ class LatentLayers(OwnLayers):
         if view == "colours":
             layer, words = self._colours(plane, result.latent[..., :rows, :columns], factor, facts)
         elif view in OF_GRIDS:
-            layer, words = self._grids(view, plane, leading, result, facts)
+            layer, words = self._grids(view, plane, result, facts)
         elif view == "hyper":
             grid = getattr(result, "hyper_indices")[: -(-rows // 4), : -(-columns // 4)]  # noqa: B009 (of one kind only)
             layer, words = self._hyper_indices(plane, grid, factor, facts)
         else:
             stack = getattr(result, view)[..., :rows, :columns]
-            layer, words = self._channels(view, plane, leading, stack, factor, facts)
+            layer, words = self._channels(view, plane, stack, factor, facts)
         self._raise_outlines(plane)
         return layer, words
 
@@ -109,20 +77,19 @@ class LatentLayers(OwnLayers):
         from ...inspection.latent.latents import latent_colours
 
         colours = latent_colours(latent)
-        layer = self.put(
+        layer = self.put_plane(
             "image",
             plane,
             _NAMES["colours"],
             colours.rgb,
             {**facts, "explained_variance": colours.explained},
-            {"rgb": True, "contrast_limits": (0, 255), **plane.coarse_placement(factor)},
+            {"rgb": True, "contrast_limits": (0, 255)},
+            factor=factor,
         )
         shares = ", ".join(f"{share:.0%}" for share in colours.explained)
         return layer, f"Red, green and blue hold {shares} of the latent's variance."
 
-    def _grids(
-        self, view: str, plane: PlanePlace, leading: Leading, result: Any, facts: dict[str, Any]
-    ) -> tuple[Any, str]:
+    def _grids(self, view: str, plane: PlanePlace, result: Any, facts: dict[str, Any]) -> tuple[Any, str]:
         """A layer for each grid, the coarsest at the bottom; all sums are told."""
         if view == "grid_changes":
             return self._grid_changes(plane, result, facts)
@@ -134,13 +101,12 @@ class LatentLayers(OwnLayers):
             about = {**facts, "grid": k, "estimated_bytes": sums[k]}
             if view == "grids":
                 stack = result.grids[k][:, :rows, :columns]
-                layer, _ = self._channels(f"grid {factor} px", plane, leading, stack, factor, about)
+                layer, _ = self._channels(f"grid {factor} px", plane, stack, factor, about)
             else:
                 bits = result.bits[k].sum(0)[:rows, :columns]
                 options = {"rgb": False, "contrast_limits": (0, max(float(bits.max()), 1e-6))}
-                options |= plane.coarse_placement(factor)
-                name = f"bits of grid {factor} px"
-                layer = self.put("image", plane, name, bits, about, options, first={"colormap": "inferno"})
+                name, first = f"bits of grid {factor} px", {"colormap": "inferno"}
+                layer = self.put_plane("image", plane, name, bits, about, options, factor=factor, first=first)
         shares = ", ".join(f"{result.factor << k} px {size:.0f}" for k, size in enumerate(sums))
         return layer, f"Estimated bytes by grid: {shares}."
 
@@ -154,24 +120,24 @@ class LatentLayers(OwnLayers):
         for k in reversed(range(len(result.added))):
             added = result.added[k][:rows, :columns]
             means.insert(0, float(np.sqrt(np.square(added).mean())))
-            options = {"rgb": False, "contrast_limits": (0, max(highest, 1e-6)), **plane.coarse_placement(factor)}
+            options = {"rgb": False, "contrast_limits": (0, max(highest, 1e-6))}
             about = {**facts, "grid": k, "root_mean_square": means[0]}
-            name = f"added by grid {factor << k} px"
-            layer = self.put("image", plane, name, added, about, options, first={"colormap": "inferno"})
+            name, first = f"added by grid {factor << k} px", {"colormap": "inferno"}
+            layer = self.put_plane("image", plane, name, added, about, options, factor=factor, first=first)
         shares = ", ".join(f"{factor << k} px {mean:.2f}" for k, mean in enumerate(means))
         return layer, f"Change of the latent by grid, root mean square: {shares}."
 
     def _hyper_indices(self, plane: PlanePlace, grid: Any, factor: int, facts: dict[str, Any]) -> tuple[Any, str]:
         # code 0 is a code like any other, not background
         colours = label_colormap(max(2, int(grid.max()) + 1), background_value=-1)
-        options = {"colormap": colours, **plane.coarse_placement(4 * factor)}
-        layer = self.put(
-            "labels", plane, _NAMES["hyper"], grid.astype(np.int32), facts, options, first={"opacity": 0.6}
+        codes, first = grid.astype(np.int32), {"opacity": 0.6}
+        layer = self.put_plane(
+            "labels", plane, _NAMES["hyper"], codes, facts, {"colormap": colours}, factor=4 * factor, first=first
         )
         return layer, f"{len(np.unique(grid))} different hyper indices; hover to read them."
 
     def _channels(
-        self, view: str, plane: PlanePlace, leading: Leading, stack: Any, factor: int, facts: dict[str, Any]
+        self, view: str, plane: PlanePlace, stack: Any, factor: int, facts: dict[str, Any]
     ) -> tuple[Any, str]:
         """A stack of channels; the slider goes to the liveliest one, since many are empty."""
         if view == "scales":
@@ -180,14 +146,13 @@ class LatentLayers(OwnLayers):
             high = max(float(np.percentile(np.abs(stack), 99.9)), 1.0 if view == "symbols" else 1e-3)
             low, colours = -high, "PiYG"
         liveliest = int(np.square(stack.astype(np.float64)).mean(axis=(1, 2)).argmax())
-        extent = (stack.shape[0], *(1,) * len(leading.scale), *stack.shape[1:])
         layer = self.put(
             "image",
             plane,
             _NAMES.get(view, view),
-            np.ascontiguousarray(stack).reshape(extent),
-            facts,
-            {"rgb": False, "contrast_limits": (low, high), **_stacked(plane.coarse_placement(factor), leading)},
+            plane.lifted(np.ascontiguousarray(stack), front=1),
+            {"plane": plane.numbers, **facts},
+            {"rgb": False, "contrast_limits": (low, high), **deepened(plane.placed(factor), "channel")},
             first={"colormap": colours},
         )
         self._viewer.dims.set_point(self._viewer.dims.ndim - layer.ndim, liveliest)
@@ -219,17 +184,16 @@ class LatentLayers(OwnLayers):
 
     def attention(self, plane: PlanePlace, factor: int, found: AttentionMap, about: dict[str, Any]) -> Any:
         """Show attention weights over the picture."""
-        placement = plane.coarse_placement(factor)
-        corner = np.array([found.area.top, found.area.left]) * np.asarray(placement["scale"])
-        placement["translate"] = tuple(float(v) for v in np.asarray(placement["translate"]) + corner)
         limits = (0, max(float(found.weights.max()), 1e-6))
-        layer = self.put(
+        layer = self.put_plane(
             "image",
             plane,
             "attention",
             found.weights,
             about,
-            {"rgb": False, "contrast_limits": limits, **placement},
+            {"rgb": False, "contrast_limits": limits},
+            factor=factor,
+            corner=(factor * found.area.top, factor * found.area.left),
             first={"colormap": "inferno", "opacity": 0.75},
         )
         self._raise_outlines(plane)
@@ -248,7 +212,7 @@ class LatentLayers(OwnLayers):
 
     def _rectangles(self, what: str, boxes: list[Box], plane: PlanePlace, width: float) -> Any:
         # pixel k reaches from k - 1/2 to k + 1/2
-        corners = [np.array([[b.top, b.left], [b.bottom, b.right]]) - 0.5 for b in boxes]
+        corners = [_corners(box, plane) for box in boxes]
         look = {
             "shape_type": "rectangle",
             "edge_color": _LINE,
@@ -256,14 +220,13 @@ class LatentLayers(OwnLayers):
             "edge_width": width,
             "opacity": 1,
         }
-        return self.put("shapes", plane, what, corners, {}, plane.placement, first=look)
+        return self.put("shapes", plane, what, corners, {"plane": plane.numbers}, plane.placed(), first=look)
 
 
-def _stacked(placement: dict[str, Any], leading: Leading) -> dict[str, Any]:
-    """Placement with a channel axis in front of the axes the source layer has."""
-    return {
-        "scale": (1.0, *leading.scale, *placement["scale"]),
-        "translate": (0.0, *leading.translate, *placement["translate"]),
-        "units": ("pixel", *leading.units, *placement["units"]),
-        "axis_labels": ("channel", *leading.axis_labels, *placement["axis_labels"]),
-    }
+def _corners(box: Box, plane: PlanePlace) -> NDArray[np.float64]:
+    """The four corners of a rectangle, with the axes of the plane's source."""
+    corners = np.zeros((4, len(plane.index)))
+    rows, columns = plane.sides
+    corners[:, rows] = np.array([box.top, box.top, box.bottom, box.bottom]) - 0.5
+    corners[:, columns] = np.array([box.left, box.right, box.right, box.left]) - 0.5
+    return corners

@@ -21,7 +21,7 @@ from ..common.coding_fields import ModelChoice, QualityField, codecs_that, no_mo
 from ..common.picking import Picked, picks
 from ..common.plot import Plot
 from .again_panel import AgainPanel
-from .layers import OF_GRIDS, OF_LATENT, OVERLAYS, VIEWS, LatentLayers, Leading
+from .layers import OF_GRIDS, OF_LATENT, OVERLAYS, VIEWS, LatentLayers
 from .work import LatentRun, StoredPlane, attend, inspect
 
 if TYPE_CHECKING:
@@ -45,10 +45,11 @@ class LatentWidget(GlcWidget):
         self._layers = LatentLayers(napari_viewer)
         self._codecs = codecs_that(_has_maps)
         self._run: LatentRun | None = None
-        self._wanted: tuple[float, float] | None = None
+        self._wanted: tuple[float, ...] | None = None
         self._again = False
 
         self.source = self.add_layer_choice("&Layer", "Image whose latent to look at; the plane on display is taken")
+        self.source.changed.connect(self._clear)
         self.model = ModelChoice(self._codecs)
         self.add_row("&Model", self.model, "Model whose encoder makes the latent")
         self.quality = QualityField()
@@ -152,22 +153,35 @@ class LatentWidget(GlcWidget):
         if layer is None or model is None or self.busy:
             return
         try:
-            plane = plane_of_layer(layer, self.viewer.dims.point)
+            plane = plane_of_layer(layer, self.viewer.dims)
         except UnsupportedArrayError as error:
+            self._clear()
             self.tell_error(error)
             return
-        leading = Leading.of_layer(layer, self.viewer.dims.point)
         quality, view = self.quality.value, self.view.currentData()
         stored = StoredPlane.of_layer(layer, plane)
         work = partial(inspect, model, preferred_device(), plane, stored, quality, self._run)
-        self.start(work, "Analysing", partial(self._shown, layer, leading, view))
+        self.start(work, "Analysing", partial(self._shown, layer, view))
 
-    def _shown(self, layer: Any, leading: Leading, view: str, run: LatentRun) -> None:
+    def _clear(self) -> None:
+        """Another picture is chosen: what is told of the last one is not about it."""
+        self._run = None
+        self.watch.forget()
+        if hasattr(self, "plot"):
+            self.numbers.clear()
+            self.plot.setVisible(False)
+            for box in (self.row, self.column):
+                box.setEnabled(False)
+
+    def _shown(self, layer: Any, view: str, run: LatentRun) -> None:
         if layer not in self.viewer.layers:
             self.tell("The layer was removed meanwhile; nothing was added.")
             return
+        if layer is not self.source.layer:
+            self.tell("Another layer was chosen meanwhile; nothing was added.")
+            return
         self._run, run.source = run, layer
-        made, words = self._layers.show(view, run.plane, leading, run.result, run.about)
+        made, words = self._layers.show(view, run.plane, run.result, run.about)
         self._layers.outline(self.overlay.currentData(), run.plane, run.result.factor)
         channels = len(run.result.latent)
         rows, columns = run.positions
@@ -176,6 +190,7 @@ class LatentWidget(GlcWidget):
             words += f" As stored in {run.stored.path.name}, quality {run.quality:g}."
         stream = f" Stream: {sum(sizes)} bytes in {len(sizes)} tile{'s' * (len(sizes) != 1)}." if sizes else ""
         self.tell(f"Layer '{made.name}'. {channels} channels of {rows} x {columns} positions. {words}{stream}")
+        self.watch.results_are_of(layer, run.plane)
         for box, count in ((self.row, rows), (self.column, columns)):
             blocked = box.blockSignals(True)
             box.setRange(0, count - 1)
@@ -186,22 +201,23 @@ class LatentWidget(GlcWidget):
 
     # -- one position -----------------------------------------------------------------------------------------
 
-    def pick_world(self, world: tuple[float, float], *, tell: bool = True) -> bool:
-        """Pick the latent position under world coordinates (row, column); says whether there is one.
+    def pick_world(self, world: tuple[float, ...], *, tell: bool = True) -> bool:
+        """Pick the latent position under world coordinates; says whether there is one.
 
         Parameters
         ----------
         world
-            The place.
+            The place, a number for each dimension of the viewer.
         tell
             Whether other widgets are to follow.
         """
         self._wanted = world
         if self._run is None:
             return False
-        placement, factor = self._run.plane.placement, self._run.result.factor
-        pixel = (np.asarray(world) - placement["translate"]) / placement["scale"]
-        row, column = (int(v) for v in np.floor((pixel + 0.5) / factor))
+        pixel = self._run.plane.pixel_at(world)
+        if pixel is None:
+            return False
+        row, column = (int(np.floor((v + 0.5) / self._run.result.factor)) for v in pixel)
         rows, columns = self._run.positions
         if not (0 <= row < rows and 0 <= column < columns):
             return False
@@ -217,14 +233,14 @@ class LatentWidget(GlcWidget):
     def _on_boxes(self) -> None:
         if self._run is None:
             return
-        placement, factor = self._run.plane.placement, self._run.result.factor
-        pixel = (np.array([self.row.value(), self.column.value()]) + 0.5) * factor - 0.5
-        world = pixel * placement["scale"] + placement["translate"]
-        self.pick_world((float(world[0]), float(world[1])))
+        row, column = ((box.value() + 0.5) * self._run.result.factor - 0.5 for box in (self.row, self.column))
+        world = self._run.plane.world_at(row, column)
+        before = self.viewer.dims.point[: max(0, self.viewer.dims.ndim - len(world))]
+        self.pick_world((*map(float, before), *world))
 
     def on_picked(self, picked: Picked) -> None:
         """Follow what was picked in another widget."""
-        if picked.source is not self:
+        if picked.concerns(self):
             self.pick_world(picked.world, tell=False)
 
     def _describe(self) -> None:

@@ -42,6 +42,8 @@ class StoredPlane:
     def of_layer(cls, layer: Any, plane: LayerPlane) -> StoredPlane | None:
         """Of a layer that was read from a file that is still there."""
         facts = layer.metadata.get("glc")
+        if plane.sides != (len(plane.index) - 2, len(plane.index) - 1):  # a section across the planes of the file
+            return None
         if not isinstance(facts, dict) or not isinstance(facts.get("file"), str):
             return None
         path, channel = Path(facts["file"]), facts.get("channel")
@@ -49,7 +51,7 @@ class StoredPlane:
             time = path.stat().st_mtime_ns
         except OSError:
             return None
-        return cls(path, time, plane.index, channel if isinstance(channel, int) else None)
+        return cls(path, time, plane.numbers, channel if isinstance(channel, int) else None)
 
 
 @dataclass

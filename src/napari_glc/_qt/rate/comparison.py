@@ -103,6 +103,10 @@ class Comparison(QObject):
         self._shown = None
         self._unhook()
 
+    def forget(self) -> None:
+        """Leave what is shown as it is, and have nothing more to do with it."""
+        self._shown = None
+
     # -- what is shown -----------------------------------------------------------------------------------------
 
     def show(
@@ -196,10 +200,10 @@ class Comparison(QObject):
         if self._released or self.mode != "wipe" or self._shown is None:
             return None
         place = self._shown.place
-        if self._layers.find(place.key, WIPE) is None:
+        at = place.pixel_at(world)
+        if at is None or self._layers.find(place.key, WIPE) is None:
             return None
-        scale, translate = place.placement["scale"][-1], place.placement["translate"][-1]
-        return float(((world[-1] - translate) / scale + 0.5) / place.shape[1])
+        return float((at[1] + 0.5) / place.shape[1])
 
     def grabs(self, world: Any) -> bool:
         """Whether a press at a world position takes hold of the line."""
@@ -207,8 +211,8 @@ class Comparison(QObject):
         if at is None or self._shown is None:
             return False
         place = self._shown.place
-        distance = abs(at - self.divider) * place.shape[1] * abs(place.placement["scale"][-1])
-        return bool(distance * self._viewer.scene.camera.zoom <= _GRAB)
+        here, line = (np.asarray(place.world_at(0, share * place.shape[1])) for share in (at, self.divider))
+        return bool(np.linalg.norm(here - line) * self._viewer.scene.camera.zoom <= _GRAB)
 
 
 def _hook_mouse(viewer: Any, comparison: Comparison) -> Callable[[], None]:

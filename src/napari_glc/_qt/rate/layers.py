@@ -29,5 +29,6 @@ class RateLayers(OwnLayers):
         opacity: float = 1.0,
     ) -> Any:
         """Show a map with one element for `factor` x `factor` pixels, from 0 to `limit`."""
-        options = {"rgb": False, "contrast_limits": (0.0, max(limit, 1e-6)), **source.coarse_placement(factor)}
-        return self.put("image", source, what, data, facts, options, first={"colormap": "inferno", "opacity": opacity})
+        options = {"rgb": False, "contrast_limits": (0.0, max(limit, 1e-6))}
+        first = {"colormap": "inferno", "opacity": opacity}
+        return self.put_plane("image", source, what, data, facts, options, factor=factor, first=first)

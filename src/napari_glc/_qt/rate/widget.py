@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QSlider
 
-from ..._napari.layer_planes import LayerPlane, display_of, plane_of_layer
+from ..._napari.layer_planes import LayerPlane, display_of, index_on_display, plane_of_layer
 from ...codecs.registry import all_codecs, model_of
 from ...errors import MissingModelError, ModelError, UnsupportedArrayError
 from ...inspection.rate.curves import RatePoint, available_baselines
@@ -105,6 +105,7 @@ class RateWidget(GlcWidget):
         self.quality.changed.connect(self._request_step)
         self.add_row("&Quality", self.quality, f"{quality_tip(self.codec.chosen)}; the picture follows")
         self.source.changed.connect(self._forget)
+        self.source.changed.connect(self._clear)
 
     def _build_looks(self) -> None:
         self.mode = choice_of(MODES)
@@ -182,6 +183,17 @@ class RateWidget(GlcWidget):
         self._session = self._exploration = None
         self.refresh()
 
+    def _clear(self) -> None:
+        """Another layer: nothing that is told of the last one is true of it."""
+        self._step = self._explored = None
+        self.watch.forget()
+        if hasattr(self, "curves"):
+            self.comparison.forget()
+            self.table.show_rows(())
+            self.curves.clear("picture")
+            self._curves_of.clear()
+            self.refresh()
+
     def _change_options(self) -> None:
         """Show the picture with other options if it is shown already."""
         explored = self._exploration is not None
@@ -202,10 +214,14 @@ class RateWidget(GlcWidget):
         if layer is None or model is None:
             return False
         if self._exploration is not None:
-            return True
+            if self._exploration.plane.index == index_on_display(layer, self.viewer.dims):
+                return True
+            # the slider follows the plane on display
+            self._forget()
         try:
-            plane = plane_of_layer(layer, self.viewer.dims.point)
+            plane = plane_of_layer(layer, self.viewer.dims)
         except UnsupportedArrayError as error:
+            self._clear()
             self.tell_error(error)
             return False
         self._source, self._place = layer, plane
@@ -271,7 +287,7 @@ class RateWidget(GlcWidget):
         self._session, self._explored = found.session, found.session.picture
         # points stay true as long as the pixels do, and those of a codec as long as its model and options do
         if found.new:
-            self.curves.clear(exploration.plane.name)
+            self.curves.clear(exploration.plane.title)
             self._curves_of.clear()
         self._keep_curve(exploration.codec, (exploration.model.key, dict(exploration.options)))
 
@@ -289,6 +305,7 @@ class RateWidget(GlcWidget):
             self.tell("The layer is gone; choose another.")
             return
         facts = _facts(session, found.request.quality)
+        self.watch.results_are_of(self._source, place)
         self.comparison.show(self._source, place, session.picture, found.pixels, facts)
         # grey until its figures are those of the picture
         self.table.setEnabled(False)
@@ -406,7 +423,7 @@ class RateWidget(GlcWidget):
         self._layers.put_picture(place, name, found.pixels, facts, display=display_of(self._source))
         self.tell(
             f"{name} at setting {point.quality:g}: {point.size} bytes, {point.bpp:.4f} bpp, {point.psnr:.2f} dB; "
-            f"see layer '{place.name} {name}'."
+            f"see layer '{place.title} {name}'."
         )
 
     def _tell_saved(self, name: str) -> None:

@@ -23,13 +23,13 @@ class RecoveryLayers(OwnLayers):
 
     def put_difference(self, source: PlanePlace, what: str, gap: NDArray[np.uint8], facts: Mapping[str, Any]) -> Any:
         """Show a difference in grey levels, hidden at first."""
-        options = {"rgb": False, "contrast_limits": (0.0, 128.0), **source.placement}
-        return self.put("image", source, what, gap, facts, options, first={"colormap": "inferno", "visible": False})
+        options = {"rgb": False, "contrast_limits": (0.0, 128.0)}
+        first = {"colormap": "inferno", "visible": False}
+        return self.put_plane("image", source, what, gap, facts, options, first=first)
 
     def put_positions(
         self, source: PlanePlace, what: str, lost: NDArray[np.bool_], factor: int, facts: Mapping[str, Any]
     ) -> Any:
         """Show lost positions of `factor` x `factor` pixels, hidden at first."""
         first = {"opacity": 0.5, "visible": False, "colormap": DirectLabelColormap(color_dict=_LOST_COLOUR)}
-        options = source.coarse_placement(factor)
-        return self.put("labels", source, what, lost.astype(np.uint8), facts, options, first=first)
+        return self.put_plane("labels", source, what, lost.astype(np.uint8), facts, {}, factor=factor, first=first)

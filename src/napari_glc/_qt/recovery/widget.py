@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 
 from ..._napari.layer_metadata import decoded_facts
-from ..._napari.layer_planes import place_of_file, plane_of_layer
+from ..._napari.layer_planes import is_source, place_of_file, plane_of_layer
 from ..._napari.plane_place import PlanePlace
 from ..._napari.settings import preferred_device
 from ...codecs.registry import config_of
@@ -56,6 +56,8 @@ class RecoveryWidget(RecoveryForm):
         for check in self.methods.values():
             check.toggled.connect(self.refresh)
         self.compare.toggled.connect(self._adapt)
+        self.layer.changed.connect(self._clear)
+        self.origin.currentIndexChanged.connect(self._clear)
         self._list_codebooks()
         self._adapt()
 
@@ -156,6 +158,7 @@ class RecoveryWidget(RecoveryForm):
 
     def _take_file(self, file: GlcFile, damaged: int) -> None:
         assert file.path is not None
+        self._clear()
         self._file = file
         metrics, width = self.file_button.fontMetrics(), max(120, self.file_button.width() - 16)
         self.file_button.setText(metrics.elidedText(file.path.name, Qt.TextElideMode.ElideMiddle, width))
@@ -177,9 +180,11 @@ class RecoveryWidget(RecoveryForm):
             return
         layer = self._results.find(place.key, _PAINTED)
         size = tuple(-(-side // factor) for side in place.shape)
-        if layer is None or layer.data.shape != size:
-            lost = np.zeros(size, np.bool_)
-            layer = self._results.put_positions(place, _PAINTED, lost, factor, {"factor": factor})
+        lost = np.zeros(size, np.bool_)
+        if layer is not None and layer.data.shape == place.lifted(lost).shape:
+            # what was painted on another plane is taken along
+            lost = np.reshape(layer.data, size) != 0
+        layer = self._results.put_positions(place, _PAINTED, lost, factor, {"factor": factor})
         layer.visible = True
         self.painted.layer = layer
         self.viewer.layers.selection.active = layer
@@ -197,7 +202,7 @@ class RecoveryWidget(RecoveryForm):
             return place_of_file(self._file), int(config_of(self._file.model).factor)
         if self.layer.layer is None or self.model.chosen is None:
             raise OptionError(self.obstacle() or "there is no picture to paint on")
-        return plane_of_layer(self.layer.layer, self.viewer.dims.point), int(config_of(self.model.chosen).factor)
+        return plane_of_layer(self.layer.layer, self.viewer.dims), int(config_of(self.model.chosen).factor)
 
     # -- work ----------------------------------------------------------------------------------------------
 
@@ -228,7 +233,7 @@ class RecoveryWidget(RecoveryForm):
         """
         plane = None
         if not self.from_file or self.compare.isChecked():
-            plane = plane_of_layer(self.layer.layer, self.viewer.dims.point)
+            plane = plane_of_layer(self.layer.layer, self.viewer.dims)
         painted: Any = self.painted.layer
         return Task(
             plan=self.plan(),
@@ -241,11 +246,20 @@ class RecoveryWidget(RecoveryForm):
             device=preferred_device(),
         )
 
+    def _clear(self) -> None:
+        """Another picture is chosen: figures and curves are not of it."""
+        self.points = []
+        self.watch.forget()
+        self.table.clearContents()
+        for plot in (self.accuracy_plot, self.psnr_plot):
+            plot.setVisible(False)
+
     def run(self) -> None:
         """Lose and recover."""
         try:
             task = self.task()
         except UnsupportedArrayError as error:
+            self._clear()
             self.tell_error(error)
             return
         place = task.place
@@ -259,6 +273,11 @@ class RecoveryWidget(RecoveryForm):
         self._results.put_picture(place, _AFTER, pixels, {"unfinished": True})
 
     def _show(self, found: Recovery) -> None:
+        chosen, there = self.layer.layer, any(is_source(found.place, layer) for layer in self.viewer.layers)
+        if not self.from_file and there and not is_source(found.place, chosen):
+            self._results.restore()
+            self.tell("Another layer was chosen meanwhile; nothing was added.")
+            return
         self._results.keep()
         place, result, source = found.place, found.result, found.source
         plan, lost = result.plan, result.lost
@@ -288,7 +307,14 @@ class RecoveryWidget(RecoveryForm):
         self.table.show_result(result)
         share = 100 * float(lost.mean())
         exact = "" if np.isnan(result.accuracy) else f" {100 * result.accuracy:.1f} % of them came back exactly,"
-        self.tell(f"{lost.sum()} of {lost.size} indices lost ({share:.1f} %),{exact} in {result.seconds:.2f} s.")
+        self.tell(
+            f"{place.title}: {lost.sum()} of {lost.size} indices lost ({share:.1f} %),{exact} "
+            f"in {result.seconds:.2f} s."
+        )
+        if self.from_file or not there:
+            self.watch.forget()
+        else:
+            self.watch.results_are_of(self.layer.layer, place)
 
     def sweep(self) -> None:
         """Draw accuracy and PSNR against the loss ratio."""

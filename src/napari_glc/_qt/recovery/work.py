@@ -144,7 +144,11 @@ def _painted(task: Task) -> NDArray[Any] | None:
     if task.painted is None:
         return None
     data, name = task.painted
-    mask = np.array(data)
+    mask, index = np.array(data), task.place.index
+    if mask.ndim == len(index):
+        # of a stack of labels the plane that is coded; a layer of one plane has no other
+        places = zip(index, mask.shape, strict=True)
+        mask = mask[tuple(slice(None) if place is None else min(place, size - 1) for place, size in places)]
     if mask.ndim != 2:
         raise OptionError(f"layer {name!r} has {mask.ndim} dimensions; paint in one of two")
     if not mask.any():

@@ -1,0 +1,76 @@
+"""All widgets take the plane on display and put what they make of it there, on layers however they lie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_glc._qt.coding.widget import CodecWidget
+from napari_glc._qt.index_map.widget import IndexWidget
+from napari_glc._qt.latent.widget import LatentWidget
+from napari_glc._qt.rate.widget import RateWidget
+from napari_glc._qt.recovery.widget import RecoveryWidget
+
+pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
+
+WIDGETS = (CodecWidget, RateWidget, IndexWidget, LatentWidget, RecoveryWidget)
+RESULTS = ("decoded", "at this rate", "index map", "latent colours", "after recovery")
+
+
+@pytest.fixture
+def worms(request) -> np.ndarray:
+    """Three planes of 16 bits."""
+    found = tifffile.imread(request.config.rootpath / "tests/data/worms_crop_uint16.tif")
+    return np.ascontiguousarray(found[:, :64, :96])
+
+
+def _chosen(widget, layer) -> None:
+    choice = widget.layer if isinstance(widget, RecoveryWidget) else widget.source
+    choice.layer = layer
+
+
+def _corners(layer, index=None) -> np.ndarray:
+    """World coordinates of the outer corners of a layer, or of a plane of it: ``None`` are its rows and columns."""
+    shape = layer.data.shape[: layer.ndim]
+    index = index or tuple(0 if size == 1 else None for size in shape)
+    places = []
+    for ends in np.ndindex(*(2,) * index.count(None)):
+        end = iter(ends)
+        places.append([-0.5 + next(end) * n if at is None else at for at, n in zip(index, shape, strict=True)])
+    return np.array([layer.data_to_world(place) for place in places])
+
+
+@pytest.mark.parametrize("kind", WIDGETS)
+def test_results_lie_on_a_turned_layer_whatever_axes_are_shown(kind, viewer, dock, finish, worms):
+    # as many planes as rows, each moved on by one: a picture from the side as well
+    deep = np.stack([np.roll(worms[2, :64, :64], step, axis=0) for step in range(64)])
+    turned = {"rotate": (0, 0, 30), "shear": (0, 0, 0.2), "affine": np.diag([1.0, 2, 1.5, 1])}
+    layer = viewer.add_image(deep, name="worms", scale=(3, 0.5, 0.5), translate=(1, 2, 3), **turned)
+    viewer.add_image(worms[0], name="flat", visible=False)
+    widget = dock(kind)
+    _chosen(widget, layer)
+    # another axis is turned to the front, so that the layer is seen from the side
+    for order, index in (((0, 1, 2), (5, None, None)), ((1, 0, 2), (None, 5, None))):
+        if order != (0, 1, 2):
+            layer.rotate, layer.shear, layer.affine = np.eye(3), (0, 0, 0), np.diag([1.0, 2, 1.5, 1])
+        viewer.dims.order = order
+        viewer.dims.set_point(order[0], layer.data_to_world([5, 5, 5])[order[0]])
+        widget.run()
+        finish(widget)
+        result = RESULTS[WIDGETS.index(kind)]
+        made = viewer.layers[
+            f"worms[{', '.join(':' if n is None else str(n) for n in index[: index.index(5) + 1])}] {result}"
+        ]
+        assert made.metadata["glc"]["plane"] == (5,)
+        np.testing.assert_allclose(_corners(made), _corners(layer, index), atol=1e-9)
+        assert not made._slice.empty
+        if result in ("decoded", "at this rate", "after recovery"):
+            coded = layer.data[5] if index[0] else layer.data[:, 5]
+            assert np.corrcoef(np.ravel(made.data), np.ravel(coded))[0, 1] > 0.25
+        # results belong to their plane
+        viewer.dims.set_point(order[0], layer.data_to_world([9, 9, 9])[order[0]])
+        assert made._slice.empty
+        assert "is on display; the results are of plane" in widget.status.text()
+        viewer.dims.set_point(order[0], layer.data_to_world([5, 5, 5])[order[0]])
+        assert widget.status.text() == ""
