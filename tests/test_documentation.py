@@ -40,14 +40,13 @@ def _blocks(page: str, language: str) -> list[str]:
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch) -> Path:
-    """A folder with the pictures the pages speak of."""
-    sample = ROOT / "src" / "napari_glc" / "samples" / "kodim23.png"
-    (tmp_path / "src/napari_glc/samples").mkdir(parents=True)
-    shutil.copy(sample, tmp_path / "src/napari_glc/samples")
-    shutil.copy(sample, tmp_path / "picture.png")
-    for folder in ("kodak", "decoded"):
-        (tmp_path / folder).mkdir()
-        iio.imwrite(tmp_path / folder / "part.png", iio.imread(sample)[:192, :256])
+    """A folder with the pictures the pages speak of, as small as MS-SSIM allows."""
+    sample = Path("src/napari_glc/samples/kodim23.png")
+    (tmp_path / sample.parent).mkdir(parents=True)
+    iio.imwrite(tmp_path / "picture.png", iio.imread(ROOT / sample)[160:336, 256:512])
+    for copy in (sample, "kodak/part.png", "decoded/part.png"):
+        (tmp_path / copy).parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "picture.png", tmp_path / copy)
     (tmp_path / "avif.csv").write_text("bpp,psnr\n0.05,24.1\n0.2,29.0\n")
     (tmp_path / "glc.json").write_text('[{"bpp": 0.04, "psnr": 24.3}, {"bpp": 0.15, "psnr": 29.1}]')
     monkeypatch.chdir(tmp_path)
@@ -62,16 +61,16 @@ def test_shell_examples_run(page, desk):
         assert main(command) == 0, command
 
 
-@pytest.fixture(scope="module")
-def picture_file(parrots) -> bytes:
+@pytest.fixture
+def picture_file(desk) -> None:
     """The picture as a file."""
-    return napari_glc.encode(parrots, quality=10)
+    napari_glc.imwrite("picture.glc", iio.imread("picture.png"), quality=10)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "python")])
-def test_python_examples_run(page, desk, picture_file):
+@pytest.mark.usefixtures("picture_file")
+def test_python_examples_run(page):
     names = {"picture": iio.imread("picture.png")}
-    Path("picture.glc").write_bytes(picture_file)
     for block in _blocks(page, "python"):
         names.setdefault("napari_glc", importlib.import_module("napari_glc"))
         exec(compile(block, page, "exec"), names)

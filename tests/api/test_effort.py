@@ -1,4 +1,4 @@
-"""Effort through every door: the library, Zarr, imageio, napari, folders in several processes."""
+"""Effort through every door: the library, Zarr, imageio, folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import napari_glc
-from napari_glc.batch import encode_folder
+from napari_glc.batch import encode_item
 from napari_glc.errors import Cancelled, OptionError
 from napari_glc.interop.imageio_plugin import GlcPlugin  # noqa: F401 (registers itself)
 from napari_glc.interop.zarr_codec import GlcZarrCodec
@@ -42,12 +42,11 @@ def test_every_door_leads_to_the_same_file(picture, worked, tmp_path: Path):
     assert codec.options.encode(picture) == worked
 
 
-def test_folders_in_several_processes(picture, worked, tmp_path: Path):
-    for name in "ab":
-        iio.imwrite(tmp_path / f"{name}.png", picture)
-    report = encode_folder(tmp_path, tmp_path / "out", workers=2, options={"quality": 30, "effort": 2})
-    assert not report.failed
-    assert [path.read_bytes() for path in sorted(report.done)] == [worked, worked]
+def test_what_a_batch_makes_of_a_picture(picture, worked, tmp_path: Path):
+    """What its processes do, in this one."""
+    iio.imwrite(tmp_path / "a.png", picture)
+    assert encode_item(str(tmp_path / "a.png"), str(tmp_path / "a.glc"), {"quality": 30, "effort": 2}) is None
+    assert (tmp_path / "a.glc").read_bytes() == worked
 
 
 def test_work_stops_when_progress_raises(picture):
@@ -80,7 +79,7 @@ def test_a_stack_of_16_bits_with_tiles_and_weights_for_each_plane(picture):
     weights[0, :, :64], weights[1, :, 64:] = 9, 9
     sizes = []
     for importance in (weights, weights[::-1]):
-        data = napari_glc.encode(stack, axes="ZYX", quality=30, tile=64, effort=2, importance=importance)
+        data = napari_glc.encode(stack, axes="ZYX", quality=30, tile=64, effort=1, importance=importance)
         file = napari_glc.GlcFile(data)
         assert file.read().dtype == np.uint16
         sizes.append([len(file.chunk(number)) for number in range(4)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,6 @@ import napari_glc
 from napari_glc.cli import main
 
 SAMPLE = Path(napari_glc.__file__).parent / "samples" / "kodim23.png"
-DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture
@@ -27,16 +27,24 @@ def crop_file(tmp_path) -> Path:
     return path
 
 
-def test_encode_info_verify_decode(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def crop(parrots, tmp_path_factory) -> Path:
+    """A picture file of 192 x 256 pixels: large enough for MS-SSIM and for packets of several indices."""
+    path = tmp_path_factory.mktemp("crop") / "crop.png"
+    iio.imwrite(path, parrots[320:, 512:])
+    return path
+
+
+def test_encode_info_verify_decode(crop, tmp_path, capsys):
     file, out = tmp_path / "a.glc", tmp_path / "a.png"
-    assert main(["encode", str(SAMPLE), str(file)]) == 0
+    assert main(["encode", str(crop), str(file)]) == 0
     printed = capsys.readouterr().out
     assert f"{file.stat().st_size} bytes" in printed
-    assert f"{8 * file.stat().st_size / (512 * 768):.4f} bpp" in printed
+    assert f"{8 * file.stat().st_size / (192 * 256):.4f} bpp" in printed
 
     assert main(["info", str(file), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["shape"] == [512, 768, 3]
+    assert facts["shape"] == [192, 256, 3]
     assert facts["model_name"] == "glc-small"
     assert sum(facts["streams"].values()) == facts["bytes"] == file.stat().st_size
     assert main(["info", str(file)]) == 0
@@ -47,14 +55,14 @@ def test_encode_info_verify_decode(tmp_path, capsys):
     assert main(["decode", str(file), str(out)]) == 0
     np.testing.assert_array_equal(iio.imread(out), napari_glc.imread(file))
     assert main(["decode", str(file), str(out), "--preview"]) == 0
-    assert iio.imread(out).shape == (512, 768, 3)
+    assert iio.imread(out).shape == (192, 256, 3)
 
 
-def test_the_installed_command_runs_in_a_process_of_its_own(tmp_path):
+def test_the_installed_command_runs_in_a_process_of_its_own(crop, tmp_path):
     command = shutil.which("glc", path=str(Path(sys.executable).parent))
     assert command is not None
     source = "/dev/stdin" if Path("/dev/stdin").exists() else "-"
-    with SAMPLE.open("rb") as given:
+    with crop.open("rb") as given:
         run = [command, "encode", source, str(tmp_path / "a.glc"), "--quality", "20"]
         subprocess.run(run, check=True, capture_output=True, stdin=given)
     assert napari_glc.open(tmp_path / "a.glc").quality == 20
@@ -64,15 +72,15 @@ def test_the_installed_command_runs_in_a_process_of_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("bpp", [0.03, 0.06])
-def test_a_wanted_rate_is_met(tmp_path, bpp):
+def test_a_wanted_rate_is_met(crop, tmp_path, bpp):
     file = tmp_path / "a.glc"
-    assert main(["encode", str(SAMPLE), str(file), "--bpp", str(bpp)]) == 0
+    assert main(["encode", str(crop), str(file), "--bpp", str(bpp)]) == 0
     assert napari_glc.open(file).bpp == pytest.approx(bpp, rel=0.1)
 
 
-def test_a_rate_out_of_reach_is_said_to_be(tmp_path, capsys):
+def test_a_rate_out_of_reach_is_said_to_be(crop, tmp_path, capsys):
     file = tmp_path / "a.glc"
-    assert main(["encode", str(SAMPLE), str(file), "--bpp", "3"]) == 0
+    assert main(["encode", str(crop), str(file), "--bpp", "3"]) == 0
     assert "outside what the model can do" in capsys.readouterr().err
     assert napari_glc.open(file).quality == 100
 
@@ -148,11 +156,11 @@ def test_opaque_alpha_is_dropped_and_transparency_refused(tmp_path, capsys):
     assert "alpha" in capsys.readouterr().err
 
 
-def test_evaluate_measures_files_on_disk(tmp_path, capsys):
+def test_evaluate_measures_files_on_disk(crop, embryo, tmp_path, capsys):
     folder, kept, report = tmp_path / "in", tmp_path / "out", tmp_path / "report.json"
     folder.mkdir()
-    shutil.copy(SAMPLE, folder)
-    shutil.copy(DATA / "embryo_frame0.png", folder)
+    shutil.copy(crop, folder)
+    iio.imwrite(folder / "embryo.png", embryo[:192, 100:300])
     words = ["evaluate", str(folder), "--quality", "20", "80", "--json", str(report), "--save-decoded", str(kept)]
     assert main(words) == 0
     measured = json.loads(report.read_text())
@@ -177,9 +185,9 @@ def test_models_are_listed(capsys):
     assert json.loads(capsys.readouterr().out)[0]["name"] == "glc-small"
 
 
-def test_index_maps_in_packets_are_damaged_and_recovered(tmp_path, capsys):
+def test_index_maps_in_packets_are_damaged_and_recovered(crop, tmp_path, capsys):
     file, bad, out, mask = (tmp_path / name for name in ("a.glc", "bad.glc", "a.png", "mask.png"))
-    words = ["encode", str(SAMPLE), str(file), "--codec", "vqgan", "--quality", "75", "--packets", "5"]
+    words = ["encode", str(crop), str(file), "--codec", "vqgan", "--quality", "75", "--packets", "5"]
     assert main([*words, "--index-coder", "adaptive"]) == 0
     assert main(["info", str(file)]) == 0
     assert "options  index coder adaptive, packets 5" in capsys.readouterr().out
@@ -193,7 +201,7 @@ def test_index_maps_in_packets_are_damaged_and_recovered(tmp_path, capsys):
     for method in ("transformer", "nearest", "none"):
         assert main(["decode", str(bad), str(out), "--recover", method, "--mask", str(mask)]) == 0
         told = capsys.readouterr().err
-        assert "1 of 5 packets were lost, 20." in told
+        assert re.search(r"1 of 5 packets were lost, (19|20)\.", told)
         assert method in told
         errors[method] = float(np.mean((iio.imread(out).astype(float) - whole) ** 2))
     assert 0 < errors["transformer"] < errors["none"]
@@ -211,7 +219,7 @@ def test_index_maps_in_packets_are_damaged_and_recovered(tmp_path, capsys):
 
 def test_sampled_recovery_depends_on_its_seed(tmp_path):
     file, bad = tmp_path / "a.glc", tmp_path / "bad.glc"
-    napari_glc.imwrite(file, iio.imread(SAMPLE)[:256, :256], codec="vqgan", packets=4)
+    napari_glc.imwrite(file, iio.imread(SAMPLE)[:128, :128], codec="vqgan", packets=4)
     assert main(["damage", str(file), str(bad)]) == 0
     pictures = []
     for seed in ("1", "1", "2"):
@@ -223,19 +231,20 @@ def test_sampled_recovery_depends_on_its_seed(tmp_path):
     assert (pictures[0] != pictures[2]).any()
 
 
-def test_packets_of_a_wanted_size(tmp_path):
-    file = tmp_path / "a.glc"
-    assert main(["encode", str(SAMPLE), str(file), "--codec", "vqgan", "--packet-bytes", "200"]) == 0
+def test_packets_of_a_wanted_size(parrots, tmp_path):
+    picture, file = tmp_path / "a.png", tmp_path / "a.glc"
+    iio.imwrite(picture, parrots[:256, :384])
+    assert main(["encode", str(picture), str(file), "--codec", "vqgan", "--packet-bytes", "50"]) == 0
     opened = napari_glc.open(file)
     sizes = np.diff(opened.container.offsets)
     assert opened.container.header.packets > 3
-    assert sizes.mean() == pytest.approx(200, rel=0.3)
+    assert sizes.mean() == pytest.approx(50, rel=0.3)
 
 
-def test_evaluate_measures_losses(tmp_path, capsys):
+def test_evaluate_measures_losses(crop, tmp_path, capsys):
     folder, report = tmp_path / "in", tmp_path / "report.json"
     folder.mkdir()
-    shutil.copy(SAMPLE, folder)
+    shutil.copy(crop, folder)
     words = [
         "evaluate",
         str(folder),
@@ -255,8 +264,8 @@ def test_evaluate_measures_losses(tmp_path, capsys):
     assert rows[0, "none"]["accuracy"] == rows[0, "transformer"]["accuracy"] == 1
     assert rows[0.2, "transformer"]["accuracy"] > rows[0.2, "none"]["accuracy"]
     assert rows[0, "none"]["psnr"] > rows[0.2, "transformer"]["psnr"] > rows[0.2, "none"]["psnr"]
-    decoded = napari_glc.decode(napari_glc.encode(iio.imread(SAMPLE), codec="vqgan", quality=75))
-    error = np.mean((iio.imread(SAMPLE).astype(float) - decoded) ** 2)
+    decoded = napari_glc.decode(napari_glc.encode(iio.imread(crop), codec="vqgan", quality=75))
+    error = np.mean((iio.imread(crop).astype(float) - decoded) ** 2)
     assert rows[0, "none"]["psnr"] == pytest.approx(10 * np.log10(255**2 / error))
     assert "transformer" in capsys.readouterr().out
     assert main([*words, "--recover", "magic"]) == 2

@@ -13,7 +13,7 @@ from napari_glc.codecs.glc.options import GlcOptions
 from napari_glc.codecs.goals import Goal, Standing
 from napari_glc.container import TileGrid
 
-GRID = TileGrid(128, 128, 128)
+GRID = TileGrid(96, 96, 128)
 
 
 def _coding(effort: int, **goal) -> PlaneCoding:
@@ -26,7 +26,7 @@ def _encoded(codec, picture, coding: PlaneCoding) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def picture(motocross: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(motocross[180:308, 300:428])
+    return np.ascontiguousarray(motocross[180:276, 300:396])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_what_it_makes_is_better_by_true_bytes_and_true_loss(course, plain):
     assert first.best_bytes == len(plain[0])
     assert last.iteration == last.total - 1
     assert last.best_bytes == len(worked[0])
-    bit = bit_price(60) / (128 * 128)
+    bit = bit_price(60) / (96 * 96)
     losses = [s.best_distance + 8 * s.best_bytes * bit for s in (first, last)]
     assert losses[1] < losses[0]
     assert [s.improved for s in told].count(True) >= 1
@@ -80,11 +80,11 @@ def test_what_there_is_can_be_kept_at_any_time(codec, picture, plain):
     assert at_once == plain
 
 
-def test_important_tiles_get_more_of_the_bytes(codec, picture):
+def test_important_tiles_get_more_of_the_bytes(codec, motocross):
     weights = np.full((64, 128), 0.25, np.float32)
     weights[:, :64] = 1.75
     sizes = []
     for importance in (weights, weights[:, ::-1].copy()):
-        coding = replace(_coding(4, importance=importance), grid=TileGrid(64, 128, 64))
-        sizes.append([len(chunk) for chunk in _encoded(codec, picture[:64], coding)])
+        coding = replace(_coding(3, importance=importance), grid=TileGrid(64, 128, 64))
+        sizes.append([len(chunk) for chunk in _encoded(codec, motocross[180:244, 300:428], coding)])
     assert sizes[0][0] / sizes[0][1] > sizes[1][0] / sizes[1][1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -10,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+import torch
 from cachetools import LRUCache
 
 from napari_glc.codecs import loading, registry
 from napari_glc.codecs.loading import loaded_codec, release_models
 from napari_glc.errors import ModelError
-from napari_glc.models import ModelFile, find_model
+from napari_glc.models import ModelFile, embedded_models, find_model
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +125,16 @@ def test_a_model_larger_than_all_room_is_kept_while_it_is_the_last(copies, monke
     monkeypatch.setattr(loading, "_loaded", LRUCache(1000, getsizeof=lambda kept: kept[1]))
     assert loaded_codec(copies[0], "cpu") is loaded_codec(copies[0], "cpu")
     assert loaded_codec(replace(copies[0], name="again"), "cpu") is loaded_codec(copies[0], "cpu")
+
+
+def test_models_load_without_the_compiler():
+    """PyTorch imports it, two seconds, when tensors without memory are asked for some of their values."""
+    entered = set()
+    sys.setprofile(lambda frame, event, argument: entered.add(frame.f_code.co_filename))
+    try:
+        for model in {model.codec: model for model in embedded_models()}.values():
+            loaded_codec(model, "cpu")
+    finally:
+        sys.setprofile(None)
+    assert torch.nn.Module.load_state_dict.__code__.co_filename in entered
+    assert torch._compile.__file__ not in entered

@@ -25,13 +25,13 @@ def _nothing() -> None:
 
 @pytest.fixture(scope="module")
 def packets_file(motocross: np.ndarray) -> bytes:
-    """Six packets a tile, two tiles."""
-    return napari_glc.encode(motocross[:, :576], codec="vqgan", quality=75, packets=6, tile=256)
+    """Six packets a tile, six tiles."""
+    return napari_glc.encode(motocross[128:384, 200:488], codec="vqgan", quality=75, packets=6, tile=128)
 
 
 @pytest.mark.parametrize("name", ["parrots", "motocross", "embryo"])
 def test_bytes_rise_with_the_codebook(name, request):
-    picture = request.getfixturevalue(name)
+    picture = request.getfixturevalue(name)[:256, :384]
     files = [napari_glc.encode(picture, codec="vqgan", quality=q, index_coder="adaptive") for q in QUALITIES]
     sizes = [len(file) for file in files]
     assert sizes == sorted(set(sizes))
@@ -39,25 +39,26 @@ def test_bytes_rise_with_the_codebook(name, request):
     assert fidelity == sorted(fidelity)
 
 
-def test_the_smallest_index_coder_is_taken(parrots, vqgan):
+def test_the_smallest_index_coder_is_taken(parrots):
+    picture = parrots[128:384, 128:512]
     sizes = {
-        name: len(napari_glc.encode(parrots, codec="vqgan", quality=87.5, index_coder=name)) for name in INDEX_CODERS
+        name: len(napari_glc.encode(picture, codec="vqgan", quality=87.5, index_coder=name)) for name in INDEX_CODERS
     }
-    chosen = napari_glc.encode(parrots, codec="vqgan", quality=87.5)
+    chosen = napari_glc.encode(picture, codec="vqgan", quality=87.5)
     assert len(chosen) == min(sizes.values())
     assert GlcFile(chosen).options.facts() == {"index_coder": min(sizes, key=sizes.__getitem__), "packets": 1}
-    # 1536 indices of ten bits, 20 bytes around them
-    assert sizes["fixed"] == 1920 + 20
+    # 384 indices of ten bits, 20 bytes around them
+    assert sizes["fixed"] == 480 + 20
     assert sizes["transformer"] < 0.85 * sizes["fixed"]
 
 
 @pytest.mark.parametrize("index_coder", INDEX_CODERS)
 @pytest.mark.parametrize("packets", [1, 5])
-@pytest.mark.parametrize("shape", [(1, 1), (7, 300, 3), (101, 257), (530, 65, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 150, 3), (101, 129), (270, 65, 3)])
 def test_the_index_map_comes_back_exactly(vqgan, motocross, index_coder, packets, shape):
     picture = motocross if len(shape) == 3 else motocross[..., 1]
     picture = np.pad(picture, [(0, 18)] * 2 + [(0, 0)] * (picture.ndim - 2), mode="edge")[: shape[0], : shape[1]]
-    data = napari_glc.encode(picture, codec="vqgan", quality=60, index_coder=index_coder, packets=packets, tile=256)
+    data = napari_glc.encode(picture, codec="vqgan", quality=60, index_coder=index_coder, packets=packets, tile=128)
     file = GlcFile(data)
     plane = np.repeat(picture[..., None], 3, -1) if picture.ndim == 2 else picture
     found = vqgan.read_map(file.chunk, file.coding(), file.container.grid.plane, print, strict=True)
@@ -68,7 +69,8 @@ def test_the_index_map_comes_back_exactly(vqgan, motocross, index_coder, packets
 
 
 def test_the_same_input_gives_the_same_bytes(motocross, packets_file):
-    assert napari_glc.encode(motocross[:, :576], codec="vqgan", quality=75, packets=6, tile=256) == packets_file
+    picture = np.asfortranarray(motocross[128:384, 200:488])
+    assert napari_glc.encode(picture, codec="vqgan", quality=75, packets=6, tile=128) == packets_file
 
 
 def test_everything_but_payload_is_20_bytes_for_one_picture(parrots):
@@ -78,7 +80,7 @@ def test_everything_but_payload_is_20_bytes_for_one_picture(parrots):
 
 def test_a_region_equals_the_same_part_of_the_whole(packets_file):
     whole = GlcFile(packets_file).read()
-    for region in [(slice(200, 330), slice(100, 300)), (slice(0, 1), slice(575, 576))]:
+    for region in [(slice(100, 165), slice(50, 150)), (slice(0, 1), slice(287, 288))]:
         part = GlcFile(packets_file).read(region)
         assert np.abs(part.astype(int) - whole[region]).max() <= 1
 
@@ -137,9 +139,8 @@ def test_every_single_lost_packet_is_found_and_recovered(packets_file):
             file.read()
         found = file.recover("nearest")
         assert found.lost_packets == 1
-        expected = packet_map(16, 16, 6) == chunk % 6 if chunk < 6 else None
-        if expected is not None:
-            np.testing.assert_array_equal(found.lost[:256:16, :256:16], expected)
+        if chunk < 6:
+            np.testing.assert_array_equal(found.lost[:128:16, :128:16], packet_map(8, 8, 6) == chunk)
         assert psnr(intact, found.pixels) > 20
 
 
@@ -170,7 +171,7 @@ def test_damage_never_crashes_and_never_passes_unnoticed(packets_file, pattern, 
     with pytest.raises(GlcError):
         file.read()
     found = file.recover("nearest")
-    assert found.pixels.shape == (512, 576, 3)
+    assert found.pixels.shape == (256, 288, 3)
     assert 0 < found.lost.mean() < 1
 
 

@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["unfilled"]
 
 
 class _NothingDrawn(TorchFunctionMode):
-    """Leaves out what constructors draw at random: on that device alone it imports PyTorch's compiler, two seconds."""
+    """Leaves out what constructors draw at random: on that device alone it imports PyTorch's compiler, two seconds.
+
+    So does a sign that is taken from what was drawn.
+    """
 
     def __torch_function__(
         self,
@@ -26,6 +29,8 @@ class _NothingDrawn(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(func, "__module__", None) == nn.init.__name__:
             return args[0] if args else kwargs["tensor"]
+        if func is Tensor.abs_:
+            return args[0]
         return func(*args, **kwargs)
 
 
