@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from napari_glc.codecs.training import embedded_config, read_config
-from napari_glc.evaluation.rates import feature_distances, pictures_in
+from napari_glc.evaluation.measuring import feature_distances
+from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture
 from napari_glc.metrics import compare
 from napari_glc.models import read_model

@@ -26,7 +26,8 @@ import torch
 from rate_distortion import MEASURES, at_equal_quality, bd_rate
 
 import napari_glc
-from napari_glc.evaluation.rates import feature_distances, pictures_in
+from napari_glc.evaluation.measuring import feature_distances
+from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture
 from napari_glc.metrics import compare
 

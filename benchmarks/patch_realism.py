@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 import napari_glc
-from napari_glc.evaluation.rates import feature_distances, pictures_in
+from napari_glc.evaluation.measuring import feature_distances
+from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture, write_picture
 from napari_glc.metrics import compare
 from napari_glc.metrics.crowds import Crowd, frechet_distance

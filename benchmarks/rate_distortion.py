@@ -30,7 +30,8 @@ from PIL import Image
 
 import napari_glc
 from napari_glc import metrics
-from napari_glc.evaluation.rates import feature_distances, pictures_in
+from napari_glc.evaluation.measuring import feature_distances
+from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture
 from napari_glc.metrics import compare, measure_named, rate_at
 

@@ -29,7 +29,8 @@ import numpy as np
 from skimage.restoration import denoise_nl_means
 
 import napari_glc
-from napari_glc.evaluation.rates import feature_distances, pictures_in
+from napari_glc.evaluation.measuring import feature_distances
+from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture
 from napari_glc.metrics.fidelity import psnr
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 import napari_glc
-from napari_glc.evaluation.rates import pictures_in
+from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture
 from napari_glc.inspection.samples import spread
 

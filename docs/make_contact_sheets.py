@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import napari_glc
-from napari_glc.evaluation.rates import pictures_in
+from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture
 
 IMAGES = Path(__file__).parent / "images"

@@ -9,7 +9,6 @@ docs/images, prints the tables as Markdown.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -21,8 +20,10 @@ from skimage.transform import resize
 
 import napari_glc
 from napari_glc.container import INDEX_CODERS
-from napari_glc.evaluation.erasures import evaluate_losses
-from napari_glc.evaluation.rates import evaluate_folder, means
+from napari_glc.evaluation.coders import coders_named
+from napari_glc.evaluation.erasures import evaluate_losses, loss_means
+from napari_glc.evaluation.rows import json_text, means
+from napari_glc.evaluation.running import evaluate
 
 QUALITIES = [100 * level / 8 for level in range(9)]
 SIZES = [8 << level for level in range(9)]
@@ -59,9 +60,10 @@ def sizes(folder: Path, features: Path, clustered: Path, out: Path) -> None:
     """Rate and quality of all codebooks, clustered only and fine-tuned."""
     result = {}
     for name, model in (("tuned", None), ("clustered", clustered)):
-        rows = evaluate_folder(folder, QUALITIES, codec="vqgan", model=model, features=features, save_to=out / name)
-        result[name] = {"means": means(rows), "images": rows}
-    (out / "sizes.json").write_text(json.dumps(result, indent=1))
+        coders = coders_named(["vqgan"], model=model)
+        found = evaluate(folder, coders, qualities=QUALITIES, features=features, save_to=out / name).results
+        result[name] = {"means": [mean.row() for mean in means(found)], "images": [row.row() for row in found]}
+    (out / "sizes.json").write_text(json_text(result))
     columns = {"psnr": 2, "ms_ssim": 3, "squeezenet": 2, "darknet": 2}
     table = []
     for size, tuned, plain in zip(SIZES, result["tuned"]["means"], result["clustered"]["means"], strict=True):
@@ -74,11 +76,11 @@ def sizes(folder: Path, features: Path, clustered: Path, out: Path) -> None:
 def losses(folder: Path, features: Path, out: Path) -> None:
     """Recovery of lost indices at 1024 codewords."""
     rows = evaluate_losses(folder, [87.5], LOSSES, METHODS, features=features, save_to=out / "losses")
-    (out / "losses.json").write_text(json.dumps(rows, indent=1))
+    (out / "losses.json").write_text(json_text(rows))
     columns = {"accuracy": 3, "psnr": 2, "ms_ssim": 3, "squeezenet": 2, "darknet": 2, "seconds": 2}
     table = [
         [f"{row['loss']:g}", row["method"], *(f"{row[c]:.{d}f}" for c, d in columns.items())]
-        for row in means(rows, ("loss", "method"))
+        for row in loss_means(rows, ("loss", "method"))
         if row["loss"] > 0 or row["method"] == "none"
     ]
     print_table(["loss", "recovered by", *columns], table)

@@ -17,7 +17,7 @@ from make_contact_sheets import labelled
 from PIL import Image
 
 import napari_glc
-from napari_glc.evaluation.rates import pictures_in
+from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture
 
 IMAGES = Path(__file__).parent / "images"

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from skimage.transform import resize
-
 from napari_glc.evaluation.rates import evaluate_folder, means
+from skimage.transform import resize
 
 QUALITIES = (0, 25, 50, 75, 100)
 IMAGES = Path(__file__).parent / "images"

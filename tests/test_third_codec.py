@@ -24,7 +24,8 @@ from napari_glc.errors import (
     OptionError,
     UnsupportedVersionError,
 )
-from napari_glc.evaluation.rates import evaluate_folder
+from napari_glc.evaluation.coders import coders_named
+from napari_glc.evaluation.running import evaluate
 from napari_glc.inspection.rate.curves import rate_curve
 from napari_glc.inspection.rate.session import RateSession
 from napari_glc.interop import imageio_plugin
@@ -174,9 +175,9 @@ def test_zarr_arrays_are_stored_with_it(toy, embryo, tmp_path):
 
 def test_it_is_evaluated_and_has_a_curve(toy, tmp_path, parrots):
     iio.imwrite(tmp_path / "a.png", parrots[:192, :192])
-    rows = evaluate_folder(tmp_path, [10, 90], codec="toy", grain=1)
-    assert [row["quality"] for row in rows] == [10, 90]
-    assert rows[0]["psnr"] < rows[1]["psnr"]
+    rows = evaluate(tmp_path, coders_named(["toy:grain=1"]), qualities=[10, 90]).results
+    assert [row.quality for row in rows] == [10, 90]
+    assert rows[0].measures["psnr"] < rows[1].measures["psnr"]
     session = RateSession(parrots[:192, :192], codec="toy")
     points = list(rate_curve(session, (0, 100)))
     assert [point.codec for point in points] == ["toy", "toy"]

@@ -166,7 +166,7 @@ def test_evaluate_measures_files_on_disk(crop, embryo, tmp_path, capsys):
     measured = json.loads(report.read_text())
     assert len(measured["images"]) == 4
     for row in measured["images"]:
-        name = f"{Path(row['image']).stem}_q{row['quality']:g}"
+        name = f"{Path(row['image']).stem}_glc_q{row['quality']:g}"
         assert row["bytes"] == (kept / f"{name}.glc").stat().st_size
         original, decoded = iio.imread(folder / row["image"]), iio.imread(kept / f"{name}.png")
         error = np.mean((original.astype(float) - decoded) ** 2)

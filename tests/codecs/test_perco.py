@@ -29,7 +29,8 @@ from napari_glc.codecs.perco.sampling import noise_levels
 from napari_glc.codecs.perco.windows import OVERLAP, SIDE, used, weights, windows
 from napari_glc.container import Box, TileGrid
 from napari_glc.errors import DamagedFileError, GlcError, OptionError, UnsupportedVersionError
-from napari_glc.evaluation.rates import evaluate_folder
+from napari_glc.evaluation.coders import coders_named
+from napari_glc.evaluation.running import evaluate
 from napari_glc.files.damaging import DAMAGES, damage
 from napari_glc.inspection.rate.curves import rate_curve
 from napari_glc.inspection.rate.session import RateSession
@@ -449,9 +450,9 @@ def test_pictures_agree_on_any_number_of_threads(motocross, two_threads, without
 def test_it_is_explored_evaluated_and_has_a_curve(motocross, tmp_path):
     picture = motocross[:192, :192]
     iio.imwrite(tmp_path / "a.png", picture)
-    rows = evaluate_folder(tmp_path, [0, 100], codec="perco")
-    assert [row["quality"] for row in rows] == [0, 100]
-    assert rows[0]["bytes"] < rows[1]["bytes"]
+    rows = evaluate(tmp_path, coders_named(["perco"]), qualities=[0, 100]).results
+    assert [row.quality for row in rows] == [0, 100]
+    assert rows[0].size < rows[1].size
     session = RateSession(picture, codec="perco")
     points = list(rate_curve(session, session.qualities))
     assert [point.quality for point in points] == [0, 50, 100]

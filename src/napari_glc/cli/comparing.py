@@ -22,17 +22,35 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the verb of this file to a parser."""
     compare = verbs.add_parser(
         "compare",
-        help="PSNR, MS-SSIM and other measures of two pictures or two folders",
+        help="measures of two pictures or two folders; which of two codecs looks better",
         description="Compare a decoded picture or stack with its original, each plane in the 256 levels it was coded "
-        "with; or a folder of decoded pictures with a folder of originals of the same names, by any measures.",
+        "with; or a folder of decoded pictures with a folder of originals of the same names, by any measures. With "
+        "--blind, make a page on which people say which of two codecs looks better.",
     )
     compare.add_argument(
         "original",
         type=Path,
+        nargs="?",
         metavar="ORIGINAL",
         help="the original picture or stack, - for standard input, or a folder",
     )
-    compare.add_argument("decoded", type=Path, metavar="DECODED", help="a picture or stack, a .glc file, or a folder")
+    compare.add_argument(
+        "decoded", type=Path, nargs="?", metavar="DECODED", help="a picture or stack, a .glc file, or a folder"
+    )
+    compare.add_argument(
+        "--blind",
+        nargs=3,
+        type=Path,
+        metavar=("A", "B", "ORIGINALS"),
+        help="three folders instead: write a page that shows what two codecs made of the same pictures, in random "
+        "order and without their names, and asks which looks better",
+    )
+    compare.add_argument(
+        "--out", type=Path, default=Path("blind.html"), metavar="PAGE", help="with --blind: default blind.html"
+    )
+    compare.add_argument(
+        "--answers", nargs="+", type=Path, metavar="FILE", help="what people saved from such a page: say what it means"
+    )
     compare.add_argument(
         "--range",
         metavar="R",
@@ -44,11 +62,18 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _compare(options: argparse.Namespace) -> int:
-    if options.measure or options.json or _is_folder(options.original) or _is_folder(options.decoded):
-        return compare_by_measures(options)
+    from ..errors import OptionError
     from ..files.fidelity import compare_arrays
     from ..imaging.opening import open_array
 
+    if options.answers is not None:
+        return _judge(options)
+    if options.blind is not None:
+        return _ask(options)
+    if options.decoded is None:
+        raise OptionError("compare what with what? glc compare ORIGINAL DECODED, or --blind A B ORIGINALS")
+    if options.measure or options.json or _is_folder(options.original) or _is_folder(options.decoded):
+        return compare_by_measures(options)
     with input_file(options.original) as original_path, input_file(options.decoded) as decoded_path:
         opened = open_array(original_path)
         original: Any = opened.levels[0]
@@ -68,6 +93,37 @@ def _is_folder(path: Path) -> bool:
     from ..imaging.stores import is_store
 
     return path.is_dir() and not is_store(path)
+
+
+def _ask(options: argparse.Namespace) -> int:
+    from .._base.atomic import write_atomically
+    from ..evaluation.blind import blind_page, fewest_pairs, pairs_in
+
+    first, second, originals = options.blind
+    pairs = pairs_in(first, second, originals)
+    names = _names_of(first, second)
+    write_atomically(options.out, blind_page(pairs, names).encode())
+    print(f"{options.out}: {len(pairs)} pairs of {names[0]} and {names[1]}, {options.out.stat().st_size / 1e6:.1f} MB")
+    if len(pairs) < fewest_pairs():
+        print(f"fewer than {fewest_pairs()} answers may always be chance: take more pictures, or ask several people")
+    return 0
+
+
+def _names_of(first: Path, second: Path) -> tuple[str, str]:
+    """What tells two folders apart."""
+    one, other = first.absolute(), second.absolute()
+    return (str(first), str(second)) if one.name == other.name else (one.name, other.name)
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from ..evaluation.blind import read_answers, verdict
+
+    found = verdict(read_answers(options.answers))
+    print(found.sentence)
+    if len(found.judges) > 1:
+        for name, count, total in found.judges:
+            print(f"  {name}: {found.names[0]} {count}, {found.names[1]} {total - count}")
+    return 0
 
 
 def _decoded(path: Path, options: argparse.Namespace) -> tuple[Any, Layout]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -38,6 +39,8 @@ examples:
   glc batch pictures/ coded/ --workers 2
   glc info picture.glc --json
   glc evaluate kodak/ --quality 10 50 90 --json kodak.json
+  glc evaluate kodak/ --codec glc avif webp --report kodak.html
+  glc compare --blind glc/ avif/ kodak/              a page that asks which looks better
   glc bd-rate kodak.json other.csv                   bytes at equal quality
 
 A generative decoder invents plausible detail: decoded pictures are for looking at, not for measuring.
@@ -81,9 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         Words after ``glc``; ``None`` takes those of the process.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     options.parser = parser
+    # for reports, which say how they were made
+    options.command = shlex.join(["glc", *words])
     try:
         with _threads(getattr(options, "threads", None)):
             code: int = options.run(options)

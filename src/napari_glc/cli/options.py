@@ -85,15 +85,18 @@ def add_threads(parser: argparse.ArgumentParser, *names: str) -> None:
     parser.add_argument(*names, "--threads", type=count, metavar="N", help="threads to compute with, default all cores")
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--codec``, ``--model`` and ``--device``."""
+def add_model_options(parser: argparse.ArgumentParser, several: str = "") -> None:
+    """Add ``--codec``, ``--model`` and ``--device``; with words about `several`, more than one codec may be named."""
     codecs = "; ".join(f"{entry.name}: {entry.summary}" for entry in all_codecs())
-    parser.add_argument(
-        "--codec",
-        default=DEFAULT_CODEC,
-        choices=[entry.name for entry in all_codecs()],
-        help=f"{codecs}; default {DEFAULT_CODEC}".replace("%", "%%"),
-    )
+    if several:
+        parser.add_argument("--codec", nargs="+", metavar="C", help=f"{several}; {codecs}".replace("%", "%%"))
+    else:
+        parser.add_argument(
+            "--codec",
+            default=DEFAULT_CODEC,
+            choices=[entry.name for entry in all_codecs()],
+            help=f"{codecs}; default {DEFAULT_CODEC}".replace("%", "%%"),
+        )
     parser.add_argument("--model", metavar="M", help="name, hash or path; default the codec's embedded model")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps")
 

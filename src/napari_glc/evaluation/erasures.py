@@ -14,7 +14,7 @@ from ..errors import OptionError
 if TYPE_CHECKING:
     from ..codecs.index_mapped import IndexMapped
 
-__all__ = ["evaluate_losses"]
+__all__ = ["evaluate_losses", "loss_means"]
 
 Row = dict[str, Any]
 
@@ -82,7 +82,8 @@ def evaluate_losses(
     from ..imaging.files import read_picture, write_picture
     from ..imaging.planes import from_plane, to_plane
     from ..metrics import compare
-    from .rates import feature_distances, pictures_in
+    from .measuring import feature_distances
+    from .running import pictures_in
 
     if unknown := [m for m in methods if m not in RECOVERY_METHODS]:
         raise OptionError(f"recovery method {unknown[0]!r} is unknown; choose from {', '.join(RECOVERY_METHODS)}")
@@ -90,7 +91,7 @@ def evaluate_losses(
     if not codec_named(codec).capabilities.lossy_packets:
         raise OptionError(f"codec {codec!r} has no packets to lose")
     coder = cast("IndexMapped", loaded_codec(model_of(codec, model), device))
-    paths, distances = pictures_in(folder), feature_distances(features)
+    paths, distances = pictures_in(folder), {} if features is None else feature_distances(features)
     rows: list[Row] = []
     for number, path in enumerate(paths):
         original = read_picture(path)
@@ -129,3 +130,22 @@ def evaluate_losses(
                         save_to.mkdir(parents=True, exist_ok=True)
                         write_picture(save_to / f"{path.stem}_q{quality:g}_loss{ratio:g}_{method}.png", decoded)
     return rows
+
+
+def loss_means(rows: Sequence[Row], by: Sequence[str] = ("quality", "loss", "method")) -> list[Row]:
+    """Mean of every number in each group, in rising order.
+
+    Parameters
+    ----------
+    rows
+        From :func:`evaluate_losses`.
+    by
+        Columns whose values make a group.
+    """
+    summary = []
+    for key in sorted({tuple(row[name] for name in by) for row in rows}):
+        group = [row for row in rows if tuple(row[name] for name in by) == key]
+        numbers = [name for name in group[0] if name not in by and name != "image"]
+        mean = {name: sum(row[name] for row in group) / len(group) for name in numbers}
+        summary.append({**dict(zip(by, key, strict=True)), **mean, "images": len(group)})
+    return summary

@@ -17,9 +17,11 @@ from ..metrics import check_shapes, measure_named
 from ..metrics.patches import PatchGrid
 from .measures import Crowds, crowd_distances, pair_measure, patch_looks
 
-__all__ = ["Comparison", "compare_pictures", "pairs_of"]
+__all__ = ["Comparison", "compare_pictures", "pairs_of", "picture_at"]
 
 GLC = ".glc"
+_ALSO_DECODED = (GLC, ".avif", ".jxl")
+"""Suffixes of files that are decoded, beyond those of pictures."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def compare_pictures(
     pictures: dict[str, dict[str, float]] = {}
     for name, (path, other) in pairs.items():
         progress(len(pictures), len(pairs))
-        pair = _read(path), _read(other)
+        pair = picture_at(path), picture_at(other)
         try:
             check_shapes(*pair)
         except UnsupportedArrayError as error:
@@ -125,17 +127,28 @@ def pairs_of(originals: Path, decoded: Path) -> dict[str, tuple[Path, Path]]:
 def _by_stem(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in (*READABLE, GLC):
+        if path.suffix.lower() not in (*READABLE, *_ALSO_DECODED):
             continue
-        if path.stem in found:
-            raise OptionError(f"{folder} holds two pictures called {path.stem}: {found[path.stem].name}, {path.name}")
-        found[path.stem] = path
+        # glc batch makes a.png.glc of a.png
+        name = Path(path.stem).stem if Path(path.stem).suffix.lower() in READABLE else path.stem
+        if name in found:
+            raise OptionError(f"{folder} holds two pictures called {name}: {found[name].name}, {path.name}")
+        found[name] = path
     if not found:
         raise OptionError(f"{folder} holds no picture ({', '.join(READABLE)}, {GLC})")
     return found
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def picture_at(path: Path) -> NDArray[np.uint8]:
+    """The 8-bit picture of a file, which may be a ``.glc`` file.
+
+    Raises
+    ------
+    UnsupportedArrayError
+        If it is no such picture.
+    OSError
+        If it cannot be read.
+    """
     from ..api import imread
 
     picture = imread(path) if path.suffix.lower() == GLC else read_picture(path)

@@ -57,7 +57,7 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     -------
     list of dict
         ``bpp`` and the measures as numbers, under our names; what is empty or not finite is left out. ``codec``,
-        ``setting`` and ``image`` as text, where the table has them.
+        ``setting``, ``image`` and ``decoded`` (a file) as text, where the table has them.
 
     Raises
     ------
@@ -96,7 +96,12 @@ def _row(cells: Mapping[str, Any]) -> dict[str, Any]:
         value = None if name is None else _number(cells, name)
         if value is not None:
             row[measure.name] = value
-    for name, columns in (("codec", ("codec",)), ("setting", _SETTINGS), ("image", ("image",))):
+    for name, columns in (
+        ("codec", ("codec",)),
+        ("setting", _SETTINGS),
+        ("image", ("image",)),
+        ("decoded", ("decoded",)),
+    ):
         told = [cells[column] for column in columns if cells.get(column) not in (None, "")]
         if told:
             row[name] = str(told[0])
