@@ -186,7 +186,10 @@ def test_every_batch_is_visited_as_often_as_told():
 
 
 def test_fits_of_many_crops_come_down_each_for_itself():
-    """What the training fits costs less after every round, at every price of a bit."""
+    """What the training fits never costs more, and less after some rounds, at every price of a bit.
+
+    Not less after each: a guess may be so good that all that pays is a few changes, and first many are tried.
+    """
     net = model_of("clric", None)
     network = KlAutoencoder(net.network_config(KlConfig))
     network.load_state_dict(net.load())
@@ -199,11 +202,11 @@ def test_fits_of_many_crops_come_down_each_for_itself():
         guess, _ = function.guessed(latent, position, lambda _, values: values.round())
     fits = Fits.begun(guess)
     costs = [_cost(function, latent, position, fits)]
-    for _ in range(2):
+    for _ in range(3):
         fits = fitted_further(function, latent, position, fits, 4)
         costs.append(_cost(function, latent, position, fits))
-    assert bool((costs[1] < costs[0]).all())
-    assert bool((costs[2] <= costs[1]).all())
+    assert all(bool((after <= before).all()) for before, after in pairwise(costs))
+    assert bool((costs[-1] < costs[0]).all())
 
 
 @torch.no_grad()

@@ -291,6 +291,8 @@ def encoded_parts(
                     stored = level + 1 < len(job.source.levels)
                     smaller = None if stored or level + 1 == job.levels else new_canvas(grids[level + 1])
                     coding = shared.coding(view, PlaneCoding(tiles, job.quality, options), spool, chunk)
+                    if budget is not None and job.plane_streams:
+                        budget.spend([chunk], len(coding.plane_stream))
                     chunk += job.plane_streams
                     weights = None if job.importance is None else job.importance.plane(plane, level)
                     for box, group in tiles.groups(side):

@@ -174,6 +174,10 @@ class Descent:
         if other.loss < self._now.loss:
             self._now = self._top = other
 
+    def take(self, grids: Sequence[Tensor]) -> None:
+        """Go on from these grids, whether they are better or not."""
+        self._now = self._top = self._point(list(grids))
+
     def reprice(self, worth: float) -> None:
         """Go on at another price of a bit, from the best so far."""
         self._worth = worth

@@ -20,6 +20,7 @@ from ...networks.kl_config import KlConfig
 from ..base import Plane, PlaneCoding
 from ..blocks import BlockOutputs
 from ..goals import Standing
+from .budget import keep_to
 from .fit import ITERATIONS, Fit
 from .grid_coder import Symbols
 from .layout import trade_off
@@ -34,10 +35,6 @@ _SAMPLE = 3
 """Tiles of a plane whose networks are fitted together, at most."""
 _TRUE_EVERY = 20
 """How often in a fit the true bytes are taken for whoever watches."""
-_STEEP = 2.0
-"""A price that many times as high in its logarithm as sizes are to fall; an overshoot gives both ends to search in."""
-_PRICES = 8
-"""How often the price of a bit is changed to keep to a size."""
 
 
 class Coder(Protocol):
@@ -182,7 +179,8 @@ class Encoding:
                 break
             ended = self._improved(place, tally)
         if self.coding.goal.most_bytes is not None and not ended:
-            self._keep_to(self.coding.goal.most_bytes)
+            more = max(8, self.iterations // 4)
+            keep_to(self.fits, self.coding.goal.most_bytes, trade_off(self.coding.quality), more)
         self._progress(self._total, self._total)
         return self.fits
 
@@ -239,17 +237,3 @@ class Encoding:
             latent[(0, slice(None), *place)] = codec.tile_latent(fit.symbols, coding)
         alone = TileGrid(self.box.height, self.box.width, 0)
         return codec.synthesise(latent, codec.area(alone.plane), alone.plane, alone, no_progress)
-
-    def _keep_to(self, most: float) -> None:
-        """Change the price of a bit until the payloads fit and little is left over."""
-        iterations = max(8, self.iterations // 4)
-        worth, low, high = trade_off(self.coding.quality), 0.0, 0.0
-        for _ in range(_PRICES):
-            size = sum(len(fit.payload) for fit in self.fits)
-            if 0.98 * most <= size <= most:
-                return
-            low, high = (worth, high) if size > most else (low, worth)
-            worth = (low * high) ** 0.5 if low and high else worth * (size / most) ** _STEEP
-            for fit in self.fits:
-                fit.priced(worth)
-                fit.run(iterations, lambda *_: None)

@@ -1,33 +1,37 @@
-"""A plane at one quality after the other: a fit goes on from the nearest that is known, if that is near enough.
+"""A plane at one quality after the other: a fit of a near quality is a second start.
 
-Grids at neighbouring qualities differ little but for their steps, so a fit that begins with them needs few iterations.
-Under shared networks the first guess is as good from some steps of quality on; the better of both is taken.
+Grids at neighbouring qualities differ little but for their steps, so a fit that begins with them needs few iterations
+and may end lower than one from the guess. It need not: where a descent ends is chance. So a step is fitted from nothing
+too, and what costs less is taken: no step is worse for those before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..._base.progress import Progress, no_progress
+from ..._base.progress import Progress, no_progress, part_of
 from ..base import CodedStep, Encoded, Plane, PlaneCoding
 from ..blocks import BlockOutputs
 from ..options import CodecOptions
 from .encoding import Coder, Encoding, sampled_tiles
 from .fit import ITERATIONS, Fitted
 from .grid_coder import Symbols
+from .layout import trade_off
 
 __all__ = ["ClricAnalysis", "explored_step", "grid_bits", "position_bits"]
 
 _PART = 4
 """A step has that part of the iterations of an encoding: five points of a curve take those of little more than one."""
 _NEAR = 6.0
-"""How far apart qualities may be for networks of one to be a start at the other: those of farther ones mislead."""
+"""How far apart qualities may be for a fit of one to be a start at the other: farther ones never win."""
+_SECOND = 4
+"""From a fit of another quality it takes that part of the iterations of a step."""
 _KEPT = 32
 """Fits that are kept."""
 
@@ -65,8 +69,43 @@ def explored_step(
         Of the plane; it keeps the fit.
     """
     known = analysed.nearest(coding)
-    again = known is not None and known.quality == coding.quality
-    iterations = 0 if again else ITERATIONS[coding.effort] // _PART
+    iterations = ITERATIONS[coding.effort] // _PART
+    work = partial(_attempt, codec, plane, coding, analysed)
+    if known is not None and known.quality == coding.quality:
+        found = work(known, 0, progress)
+    elif known is not None and abs(known.quality - coding.quality) <= _NEAR:
+        anew = work(None, iterations, part_of(progress, 0, _SECOND, 1 + _SECOND))
+        onwards = work(known, iterations // _SECOND, part_of(progress, _SECOND, 1, 1 + _SECOND))
+        found = min(anew, onwards, key=lambda attempt: attempt.cost)
+    else:
+        found = work(None, iterations, progress)
+    analysed.keep(coding, found.fitted)
+    coding = replace(coding, plane_stream=found.fitted.networks)
+    fits = found.encoding.fits
+    bits = partial(position_bits, codec, coding, [fit.symbols for fit in fits])
+    encoded = Encoded(coding.options, [fit.payload for fit in fits])
+    return CodedStep(encoded, found.encoding.picture(), bits, coding.plane_stream)
+
+
+@dataclass(frozen=True, eq=False)
+class _Attempt:
+    """A fit of a plane, and what it comes to: error plus what its bytes are worth."""
+
+    encoding: Encoding
+    fitted: Fitted
+    cost: float
+
+
+def _attempt(
+    codec: Coder,
+    plane: Plane,
+    coding: PlaneCoding,
+    analysed: ClricAnalysis,
+    known: Fitted | None,
+    iterations: int,
+    progress: Progress,
+) -> _Attempt:
+    """Fit a plane from nothing, or from what is known of some quality."""
     shared = codec.shared_for(coding)
     networks, own = b"", progress
     starts: Mapping[int, Sequence[Tensor]] = {}
@@ -75,16 +114,15 @@ def explored_step(
         if shared is not None:
             before, now = known.quality, coding.quality
             starts = {tile: shared.rescaled(grids, before, now) for tile, grids in known.grids.items()}
-    if shared is None and not again:
-        networks, starts = _networks(codec, plane, coding, analysed, known, iterations, _half(progress, 0))
-        own = _half(progress, 1)
+    if shared is None and (known is None or known.quality != coding.quality):
+        first, own = part_of(progress, 0, 1, 2), part_of(progress, 1, 1, 2)
+        networks, starts = _networks(codec, plane, coding, analysed, known, iterations, first)
     coding = replace(coding, plane_stream=networks)
     encoding = Encoding(codec, plane, coding, own, None, analysed, starts, iterations)
     fits = encoding.run()
-    analysed.keep(coding, Fitted(coding.quality, networks, {tile: fit.grids for tile, fit in enumerate(fits)}))
-    pixels = encoding.picture()
-    bits = partial(position_bits, codec, coding, [fit.symbols for fit in fits])
-    return CodedStep(Encoded(coding.options, [fit.payload for fit in fits]), pixels, bits, networks)
+    fitted = Fitted(coding.quality, networks, {tile: fit.grids for tile, fit in enumerate(fits)})
+    size = len(networks) + sum(len(fit.payload) for fit in fits)
+    return _Attempt(encoding, fitted, sum(fit.error for fit in fits) + trade_off(coding.quality) * 8 * size)
 
 
 def position_bits(codec: Coder, coding: PlaneCoding, tiles: Sequence[Symbols]) -> NDArray[np.float64]:
@@ -127,7 +165,7 @@ def _networks(
     chosen = sampled_tiles(coding.grid)
     latents = codec.latents(plane, coding.grid, no_progress, None, analysed)
     start = None
-    if known is not None and abs(known.quality - coding.quality) <= _NEAR:
+    if known is not None:
         start = codec.published.moved(
             known.networks, [known.grids[tile] for tile in chosen], known.quality, coding.quality
         )
@@ -135,8 +173,3 @@ def _networks(
         [latents[tile] for tile in chosen], coding.quality, iterations // len(chosen), progress, start
     )
     return networks, dict(zip(chosen, grids, strict=True))
-
-
-def _half(progress: Progress, number: int) -> Progress:
-    """Progress of the first or the second half of the work."""
-    return lambda done, total: progress(number * total + done, 2 * total)

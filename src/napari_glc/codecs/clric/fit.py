@@ -70,6 +70,15 @@ class Fit:
             self._written = self.grids, self._write(self.symbols)
         return self._written[1]
 
+    def size_of(self, grids: list[Tensor]) -> int:
+        """Bytes that other grids would take."""
+        return len(self._write(symbols_of(grids)))
+
+    def take(self, grids: list[Tensor]) -> None:
+        """Go on with other grids, whether they are better or not."""
+        with one_thread():
+            self._descent.take(grids)
+
     def run(self, iterations: int, step: Callable[[int, int], None], look: Look | None = None) -> None:
         """See :meth:`~napari_glc.codecs.clric.descent.Descent.run`."""
         with one_thread():
