@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication, QComboBox
 
+from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc._qt.common.base import GlcWidget
 from napari_glc._qt.common.jobs import Report, _running, wait_for_jobs
 
@@ -205,3 +210,46 @@ def test_controls_have_labels_tips_and_names(dock, viewer):
     assert widget.source.toolTip() == label.toolTip() == "What to work on"
     assert widget.source.accessibleName() == "Layer"
     assert widget.minimumSizeHint().width() <= 320
+
+
+def _wheel(field) -> QWheelEvent:
+    middle = QPointF(field.rect().center())
+    none, down = QPoint(), QPoint(0, -120)
+    return QWheelEvent(
+        middle,
+        QPointF(field.mapToGlobal(field.rect().center())),
+        none,
+        down,
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+
+
+def test_the_wheel_scrolls_the_dock_and_changes_no_field(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.zeros((32, 32), np.uint8))
+    widget = CodecWidget(viewer)
+    dock = viewer.window.add_dock_widget(widget, area="right")
+    dock.setFixedHeight(300)
+    qtbot.wait(50)
+    fields = [widget.rate_by, widget.quality.spin, widget.quality.slider, widget.codec]
+
+    def values() -> list[Any]:
+        return [f.currentIndex() if isinstance(f, QComboBox) else f.value() for f in fields]
+
+    viewer.window._qt_window.setFocus()
+    before = values()
+    for field in fields:
+        turned = _wheel(field)
+        QApplication.sendEvent(field, turned)
+        # Qt hands what is ignored on to the area that scrolls
+        assert not turned.isAccepted()
+    assert values() == before
+    # a field somebody works in is turned
+    viewer.window._qt_window.activateWindow()
+    widget.quality.spin.setFocus()
+    qtbot.waitUntil(widget.quality.spin.hasFocus)
+    QApplication.sendEvent(widget.quality.spin, _wheel(widget.quality.spin))
+    assert widget.quality.value < 50

@@ -212,6 +212,12 @@ def test_cancel_leaves_no_unfinished_picture(dock, picture, viewer, finish, qtbo
     finish(widget)
     np.testing.assert_array_equal(after.data, done)
     assert after.metadata["glc"]["method"] == "nearest"
+    # nor does a dock that is closed
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: "unfinished" in after.metadata["glc"], timeout=20000)
+    viewer.window.remove_dock_widget(widget)
+    qtbot.waitUntil(lambda: "unfinished" not in after.metadata["glc"], timeout=1000)
+    np.testing.assert_array_equal(after.data, done)
 
 
 def test_running_out_of_memory_is_told_and_the_next_run_works(dock, picture, viewer, finish, monkeypatch):

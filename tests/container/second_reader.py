@@ -377,6 +377,7 @@ def check_array(array: Any, header: Header) -> None:
     planes = math.prod(-(-length // 3) if packed and axis == "C" else length for axis, length in leading.items())
     need(planes == header.planes, "another number of planes than the header's")
     need(type(array.get("clipped", 0)) is int, "clipped")
+    need(type(array.get("not_numbers", 0)) is int, "not_numbers")
     ranges = array.get("ranges", [])
     need(isinstance(ranges, list), "ranges")
     need(bool(ranges) or array["dtype"] == "uint8", "no ranges")

@@ -199,7 +199,7 @@ def test_what_is_no_number_becomes_the_darkest_and_is_counted():
     picture = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
     picture[:2, :2] = np.nan
     file = napari_glc.GlcFile(napari_glc.encode(picture))
-    assert file.layout.clipped == 4
+    assert (file.layout.clipped, file.layout.not_numbers) == (0, 4)
     assert np.isfinite(file.read()).all()
 
 

@@ -11,9 +11,13 @@ from .._version import __version__
 from ..codecs.entry import CodecEntry
 from ..codecs.registry import all_codecs
 from ..errors import UnsupportedVersionError
-from .placements import reduced
+from .placements import reduced, shear_matrix
+from .user_metadata import OWN_KEY, kept_metadata, words_of_loss
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..files.opened import GlcFile
     from .plane_place import PlanePlace
 
@@ -58,6 +62,14 @@ def layer_metadata(options: dict[str, Any], rgb: bool) -> dict[str, Any]:
     labels = [str(label) for label in options.get("axis_labels") or ()]
     if labels and labels != [str(i - len(labels)) for i in range(len(labels))]:
         kept["axis_labels"] = labels
+    for name, value in _turned(options, len(scale)).items():
+        kept[name] = value.tolist()
+    gamma = options.get("gamma")
+    if gamma is not None and float(gamma) != 1:
+        kept["gamma"] = float(gamma)
+    users, _ = kept_metadata(options.get("metadata"))
+    if users:
+        kept["metadata"] = users
     if not rgb:
         limits = _floats(options.get("contrast_limits"))
         if limits and limits != [0.0, 255.0]:
@@ -68,15 +80,42 @@ def layer_metadata(options: dict[str, Any], rgb: bool) -> dict[str, Any]:
     return kept
 
 
-def metadata_of_layer(layer: Any, plane: PlanePlace | None = None) -> dict[str, Any]:
-    """What of a napari layer goes into the file of all of it, or of one of its planes; see :func:`layer_metadata`."""
+def _turned(options: dict[str, Any], axes: int) -> dict[str, NDArray[np.float64]]:
+    """Rotation, shear and affine, as matrices, those that do anything."""
+    import numpy as np
+
+    found = {}
+    for name in ("rotate", "shear", "affine"):
+        given = options.get(name)
+        if given is None or not axes:
+            continue
+        matrix = np.asarray(getattr(given, "affine_matrix", given), float)
+        if name == "shear":
+            matrix = shear_matrix(matrix, axes)
+        if matrix.ndim == 2 and not np.allclose(matrix, np.eye(len(matrix)), rtol=0, atol=1e-12):
+            found[name] = matrix
+    return found
+
+
+def metadata_of_layer(layer: Any, plane: PlanePlace | None = None) -> tuple[dict[str, Any], list[str]]:
+    """What of a napari layer goes into the file of all of it, or of one of its planes; see :func:`layer_metadata`.
+
+    Returns
+    -------
+    metadata, lost
+        The metadata, and sentences about what cannot be kept.
+    """
     options = dict(layer.as_layer_data_tuple()[1])
+    tilted = False
     if plane is not None:
-        options |= reduced(plane.placement, plane.sides)[0]
+        placement, whole = reduced(plane.placement, plane.sides)
+        tilted = not whole
+        options |= {"rotate": None, "shear": None, "affine": None} | placement
     if str(layer.dtype) != "uint8":
         # they are the darkest and the brightest value of the file already
         options["contrast_limits"] = None
-    return layer_metadata(options, layer.rgb)
+    lost = words_of_loss(metadata=kept_metadata(layer.metadata)[1], tilted=tilted)
+    return layer_metadata(options, layer.rgb), lost
 
 
 def _floats(values: Any) -> list[float]:
@@ -147,10 +186,15 @@ def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
         "units": along(_units(kept.get("units"), len(stored)), "pixel"),
         "axis_labels": along(_texts(kept.get("axis_labels"), len(stored)) or names, ""),
         "contrast_limits": _limits(kept.get("contrast_limits")) or _range(file, channel),
-        "metadata": {"glc": decoded_facts(file.facts(), file.path)},
+        "metadata": {**_users(kept.get("metadata")), OWN_KEY: decoded_facts(file.facts(), file.path)},
+        **_placed_as_said(kept, places, len(stored)),
     }
-    if layout.clipped:
-        options["metadata"]["glc"]["clipped"] = layout.clipped
+    gamma = kept.get("gamma")
+    if isinstance(gamma, (int, float)) and 0.01 <= gamma <= 100:
+        options["gamma"] = float(gamma)
+    for name in ("clipped", "not_numbers"):
+        if getattr(layout, name):
+            options["metadata"][OWN_KEY][name] = getattr(layout, name)
     _tell_alterations(options, file)
     if not rgb:
         options["colormap"] = _known_colormap(kept.get("colormap")) or "gray"
@@ -246,6 +290,32 @@ def _texts(value: Any, count: int) -> tuple[str, ...] | None:
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
     fits = isinstance(value, list) and len(value) == count and all(type(v) in (int, float) for v in value)
     return tuple(float(v) for v in value) if fits and all(-_HUGE < v < _HUGE for v in value) else None
+
+
+def _users(value: Any) -> dict[str, Any]:
+    return {str(key)[:1000]: entry for key, entry in value.items()} if isinstance(value, dict) else {}
+
+
+def _placed_as_said(kept: dict[str, Any], places: list[int], axes: int) -> dict[str, Any]:
+    """Rotation, shear and affine of a layer with some of the stored axes; none of them if one of them does not fit."""
+    import numpy as np
+
+    said: dict[str, Any] = {}
+    for name in (name for name in ("rotate", "shear", "affine") if name in kept):
+        value, side = kept[name], axes + (name == "affine")
+        rows = [_numbers(row, side) for row in value] if isinstance(value, list) and len(value) == side else [None]
+        if any(row is None for row in rows):
+            return {}
+        said[name] = np.array(rows, float)
+    along = {name: tuple(str(axis) for axis in range(axes)) for name in ("units", "axis_labels")}
+    whole = {"scale": (1.0,) * axes, "translate": (0.0,) * axes, **along, **said}
+    found, fits = reduced(whole, places)
+    chosen: dict[str, Any] = {name: found[name] for name in said if name in found}
+    sound = all(1e-9 < abs(float(np.linalg.det(matrix))) < _HUGE for matrix in chosen.values())
+    turned, sheared = chosen.get("rotate"), chosen.get("shear")
+    sound = sound and (turned is None or np.allclose(turned @ turned.T, np.eye(len(turned)), atol=1e-6))
+    sound = sound and (sheared is None or any(np.array_equal(sheared, half(sheared)) for half in (np.triu, np.tril)))
+    return chosen if fits and sound else {}
 
 
 def _scale(value: Any, count: int) -> tuple[float, ...] | None:

@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PLACEMENT", "Placement", "deepened", "linear_part", "matrix_of", "placement_of_layer", "reduced"]
+__all__ = [
+    "PLACEMENT",
+    "Placement",
+    "deepened",
+    "linear_part",
+    "matrix_of",
+    "placement_of_layer",
+    "reduced",
+    "shear_matrix",
+]
 
 Placement = dict[str, Any]
 _MOVED = ("rotate", "shear", "affine")
@@ -90,8 +99,11 @@ def reduced(placement: Placement, kept: Sequence[int]) -> tuple[Placement, bool]
 
 
 def _shear(placement: Placement, axes: int) -> NDArray[np.float64]:
-    """As a matrix; napari takes the upper triangle of one as well."""
-    given = np.asarray(placement.get("shear", np.eye(axes)), float)
+    return shear_matrix(np.asarray(placement.get("shear", np.eye(axes)), float), axes)
+
+
+def shear_matrix(given: NDArray[np.float64], axes: int) -> NDArray[np.float64]:
+    """Shear as a matrix; napari takes the upper triangle of one as well."""
     if given.ndim == 2:
         return given
     matrix = np.eye(axes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     from ..api import imwrite
     from .layer_metadata import layer_axes, layer_metadata
     from .settings import plugin_setting, preferred_device
+    from .user_metadata import kept_metadata, words_of_loss
 
     target = Path(path)
     if target.suffix.lower() != ".glc":
@@ -51,4 +54,21 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         device=preferred_device(),
         metadata=layer_metadata(meta, rgb),
     )
+    for words in (*words_of_loss(metadata=kept_metadata(meta.get("metadata"))[1]), *_said_of_values(target)):
+        # napari shows warnings as notifications
+        warnings.warn(f"{target.name}: {words}", stacklevel=2)
     return [str(target)]
+
+
+def _said_of_values(path: Path) -> list[str]:
+    """Which samples are not in a file as they were, beyond what coding does to all of them."""
+    from .._base.words import percent
+    from ..api import open as open_file
+
+    file = open_file(path)
+    layout, words = file.layout, []
+    if layout.clipped:
+        words.append(f"{percent(layout.clipped / math.prod(file.shape))} % of the samples were infinite or clipped.")
+    if layout.not_numbers:
+        words.append(f"{layout.not_numbers} samples are no numbers (NaN) and became the least value.")
+    return words

@@ -52,6 +52,7 @@ def facts_of(file: GlcFile, name: Path) -> tuple[dict[str, Any], str]:
         "levels": len(file.levels),
         "ranges": [list(pair) for pair in file.layout.ranges],
         "clipped": file.layout.clipped,
+        "not_numbers": file.layout.not_numbers,
         "metadata": file.metadata,
         "model_name": None,
         "streams": None,

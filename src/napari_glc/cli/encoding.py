@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._base.words import percent
 from ..codecs.registry import all_codecs
 from .describing import facts_of
 from .options import (
@@ -140,8 +141,10 @@ def _report(file: GlcFile, options: argparse.Namespace) -> None:
     if file.removed:
         tell(options, f"left out for good: {file.removed}")
     if file.layout.clipped:
-        share = 100 * file.layout.clipped / math.prod(file.shape)
-        tell(options, f"{file.layout.clipped} samples ({share:.2g} %) lay beyond the range and were clipped")
+        share = percent(file.layout.clipped / math.prod(file.shape))
+        tell(options, f"{file.layout.clipped} samples ({share} %) lay beyond the range and were clipped")
+    if file.layout.not_numbers:
+        tell(options, f"{file.layout.not_numbers} samples are no numbers (NaN) and became the least value")
 
 
 def _region_of_interest(options: argparse.Namespace) -> dict[str, Any]:

@@ -279,7 +279,7 @@ def encoded_parts(
     side = max(job.grid.height, job.grid.width) if sees_whole_planes(job.model) else BLOCK
     units = _Units(progress, layout.planes * sum(map(len, grids)))
     watched = None if job.watch is None or not job.effort else _Watched(job.watch)
-    options, packets, clipped = job.options, job.options.packets, 0
+    options, packets, clipped, not_numbers = job.options, job.options.packets, 0, 0
     with Spool(shared.chunks + units.total * packets) as spool:
         chunk = shared.put_file_stream(spool)
         for plane in range(layout.planes):
@@ -324,11 +324,12 @@ def encoded_parts(
                             view.count(*box.slices)
                     if level == 0 and isinstance(view, PlaneView):
                         clipped += view.clipped
+                        not_numbers += view.not_numbers
                     view = smaller
                     chunk += len(tiles) * packets
         metadata = dict(job.metadata or {}) | job.restoration
         if job.kind.described:
-            metadata[ARRAY_KEY] = replace(layout, clipped=clipped).to_json()
+            metadata[ARRAY_KEY] = replace(layout, clipped=clipped, not_numbers=not_numbers).to_json()
         try:
             yield from spool.parts(job.header(options), metadata)
         except (TypeError, ValueError) as error:

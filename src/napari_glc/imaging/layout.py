@@ -75,7 +75,9 @@ class Layout:
         Values that became 0 and 255: a pair for all, for each channel, or for each leading index; empty if the samples
         are uint8 and coded as they are.
     clipped
-        Samples that lay beyond their range, or were no numbers.
+        Samples that lay beyond their range.
+    not_numbers
+        Samples that were no numbers (NaN); they became the least value of their range.
     """
 
     axes: str
@@ -84,6 +86,7 @@ class Layout:
     packed: bool = False
     ranges: tuple[tuple[End, End], ...] = ()
     clipped: int = 0
+    not_numbers: int = 0
 
     def size(self, axis: str) -> int:
         """Length of an axis; 1 if there is none of that letter."""
@@ -171,6 +174,8 @@ class Layout:
             found["ranges"] = [list(pair) for pair in self.ranges]
         if self.clipped:
             found["clipped"] = self.clipped
+        if self.not_numbers:
+            found["not_numbers"] = self.not_numbers
         return found
 
     @classmethod

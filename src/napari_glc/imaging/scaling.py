@@ -16,7 +16,7 @@ _TOP = 255
 
 
 def to_bytes(values: NDArray[Any], limits: tuple[float, float] | None) -> tuple[NDArray[np.uint8], int]:
-    """Scaled to 0..255, and how many samples lay outside the range or were no numbers (which become 0).
+    """Scaled to 0..255, and how many samples lay outside the range; what is no number becomes 0 and is not counted.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def to_bytes(values: NDArray[Any], limits: tuple[float, float] | None) -> tuple[
         counts = np.bincount(places.ravel(), minlength=every.size)
         return table[places], int(counts[(every < low) | (every > high)].sum())
     wide = values.astype(np.float64)
-    outside = int(np.count_nonzero(~((wide >= low) & (wide <= high))))
+    outside = int(np.count_nonzero((wide < low) | (wide > high)))
     return _scaled(np.nan_to_num(wide, nan=low, posinf=high, neginf=low), low, high), outside
 
 

@@ -180,8 +180,8 @@ class PlaneView:
         What it is a view of.
     shape
         ``(H, W, 3)``.
-    clipped
-        Samples beyond their range among the pixels of :meth:`counted`.
+    clipped, not_numbers
+        Samples beyond their range, and NaN, among the pixels of :meth:`count`.
     """
 
     source: ArraySource
@@ -189,19 +189,22 @@ class PlaneView:
     level: int
     shape: tuple[int, int, int]
     clipped: int = field(default=0)
+    not_numbers: int = field(default=0)
 
     def __getitem__(self, index: tuple[slice, slice]) -> NDArray[np.uint8]:
         """Pixels ``(h, w, 3)`` uint8."""
         return self._pixels(index)[0]
 
     def count(self, rows: slice, columns: slice) -> None:
-        """Add the clipped samples of a rectangle to the count."""
-        self.clipped += self._pixels((rows, columns))[1]
+        """Add the clipped samples of a rectangle, and those that are no numbers, to the counts."""
+        _, clipped, not_numbers = self._pixels((rows, columns))
+        self.clipped += clipped
+        self.not_numbers += not_numbers
 
-    def _pixels(self, index: tuple[slice, slice]) -> tuple[NDArray[np.uint8], int]:
+    def _pixels(self, index: tuple[slice, slice]) -> tuple[NDArray[np.uint8], int, int]:
         rows, columns = (slice(*s.indices(n)) for s, n in zip(index, self.shape[:2], strict=True))
         layout = self.source.layout
-        parts, outside = [], 0
+        parts, outside, nan = [], 0, 0
         for place in layout.places(self.plane):
             part = self.source.samples(place, rows, columns, self.level)
             if layout.samples == 4:
@@ -209,10 +212,11 @@ class PlaneView:
             scaled, count = to_bytes(part, layout.range_of(place))
             parts.append(scaled)
             outside += count
+            nan += int(np.count_nonzero(np.isnan(part))) if part.dtype.kind == "f" else 0
         if layout.samples > 1:
-            return np.ascontiguousarray(parts[0]), outside
+            return np.ascontiguousarray(parts[0]), outside, nan
         parts += [parts[-1]] * (PACKED - len(parts))
-        return np.stack(parts, axis=-1), outside
+        return np.stack(parts, axis=-1), outside, nan
 
 
 def _opaque(part: NDArray[Any], dtype: str) -> NDArray[Any]:

@@ -120,6 +120,8 @@ class CodingResult:
         Planes of the file; every channel has its own.
     clipped
         Share of the samples beyond the range of the file.
+    not_numbers
+        Samples that were NaN and became the least value.
     removed
         What the encoder left out of the picture; empty for nothing.
     samples
@@ -143,6 +145,7 @@ class CodingResult:
     decode_seconds: float
     planes: int = 1
     clipped: float = 0.0
+    not_numbers: int = 0
     removed: str = ""
     samples: NDArray[Any] | None = None
 
@@ -314,6 +317,7 @@ def _there_and_back(
         decode_seconds=seconds,
         planes=file.layout.planes,
         clipped=file.layout.clipped / math.prod(file.shape),
+        not_numbers=file.layout.not_numbers,
         removed=file.removed,
         samples=samples,
     )

@@ -15,6 +15,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSpinBox
 
 from ..._base.atomic import write_atomically
+from ..._base.words import percent
 from ..._napari.layer_metadata import decoded_facts, layer_axes, marked, metadata_of_layer, painted_in
 from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer, source_of_layer
 from ..._napari.regions import region_mask
@@ -57,6 +58,7 @@ class _Run:
     limits: tuple[float, float] | None
     options: CodingOptions
     restoring: bool = False
+    lost: tuple[str, ...] = ()
 
     @property
     def searched(self) -> bool:
@@ -87,9 +89,11 @@ class _Run:
             low, high = self.limits
             words.append(
                 f"{'The range' if self.layer.rgb else 'The contrast limits'} {low:g} to {high:g} became 256 levels; "
-                f"{100 * result.clipped:.2g} % of the samples lay beyond and were clipped."
+                f"{percent(result.clipped)} % of the samples lay beyond and were clipped."
             )
-        return words
+            if result.not_numbers:
+                words.append(f"{result.not_numbers} samples are no numbers (NaN) and became {low:g}.")
+        return [*words, *self.lost]
 
 
 class CodecWidget(GlcWidget):
@@ -106,6 +110,7 @@ class CodecWidget(GlcWidget):
         self._last: tuple[CodingResult, str] | None = None
         self._optimising = False
         self._layers = OwnLayers(napari_viewer)
+        self.on_release(self._layers.restore)
         self.source = self.add_layer_choice("&Layer", "The image layer to code")
         self.source.changed.connect(self._clear)
         self.part = choice_of({"plane": "Plane on display", "layer": "Whole layer"})
@@ -278,7 +283,7 @@ class CodecWidget(GlcWidget):
             self._clear()
             self.tell_error(error)
             return
-        limits, metadata = coded_range(layer, np.dtype(data.dtype)), metadata_of_layer(layer, plane)
+        limits, (metadata, lost) = coded_range(layer, np.dtype(data.dtype)), metadata_of_layer(layer, plane)
         axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb) if plane is None else plane.axes
 
         importance = self._importance(layer, plane)
@@ -302,7 +307,7 @@ class CodecWidget(GlcWidget):
             )
 
         restoring = codec_named(options.codec).options.made(options.codec, options.options).encoder != NONE
-        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options, restoring)
+        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options, restoring, tuple(lost))
         self.course.begin()
         self.course.setVisible(self._optimising)
         title = f"Coding {run.name}"

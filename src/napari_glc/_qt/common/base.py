@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from .jobs import SHORT_MILLISECONDS, Job, Report
 from .layer_choice import LayerChoice
 from .plane_watch import PlaneWatch
+from .wheel import WheelGuard
 
 __all__ = ["GlcWidget", "words_for"]
 
@@ -77,6 +78,7 @@ class GlcWidget(QWidget):
         self._attached = _Attached()
         self.watch = PlaneWatch(napari_viewer, self._tell_plane)
         self.on_release(self.watch.release)
+        self._wheels = WheelGuard(self)
 
         content = QWidget()
         self.body = QVBoxLayout(content)
@@ -305,7 +307,7 @@ class GlcWidget(QWidget):
         self.tell(f"Failed: {text}")
         show_error(text)
 
-    # -- keys and closing ----------------------------------------------------------------------------------
+    # -- keys, wheel and closing ----------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt calls it)
         """Enter runs, Esc cancels."""
@@ -315,6 +317,11 @@ class GlcWidget(QWidget):
             self.run_button.click()
         else:
             super().keyPressEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt calls it)
+        """Every field there is by now keeps its value when the wheel passes over it."""
+        self._wheels.guard(self)
+        super().showEvent(event)
 
     def event(self, event: QEvent) -> bool:
         """Notice that the dock was closed."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._napari.placements import Placement, placement_of_layer
 from ..._napari.plane_place import PlanePlace, Source
 
 __all__ = ["OwnLayers"]
@@ -19,6 +20,12 @@ class _Kept:
     layer: Any
     data: Any
     metadata: dict[str, Any]
+    name: str
+    placement: Placement
+
+    @classmethod
+    def of(cls, layer: Any) -> _Kept:
+        return cls(layer, layer.data, dict(layer.metadata), str(layer.name), placement_of_layer(layer))
 
 
 class OwnLayers:
@@ -118,8 +125,12 @@ class OwnLayers:
         layer = getattr(self._viewer, f"add_{kind}")(data, name=f"{source.title} {what}", metadata=metadata, **chosen)
         if place is not None:
             layers.move(len(layers) - 1, place)
-        if not select and active is not None and active in layers:
-            layers.selection.active = active
+        if not select:
+            if active is not None and active in layers:
+                layers.selection.active = active
+            elif not layer.visible:
+                # nobody works on what cannot be seen
+                layers.selection.clear()
         return layer
 
     def put_plane(
@@ -190,19 +201,22 @@ class OwnLayers:
     def remember(self, source: str, what: str) -> None:
         """Note what a layer holds before a job shows unfinished pictures in it."""
         layer = self.find(source, what)
-        self._kept = {(source, what): None if layer is None else _Kept(layer, layer.data, dict(layer.metadata))}
+        self._kept = {(source, what): None if layer is None else _Kept.of(layer)}
 
     def restore(self) -> None:
-        """Undo what was shown since :meth:`remember`: nothing unfinished stays."""
-        for key, kept in self._kept.items():
+        """Undo what was shown since :meth:`remember`: nothing unfinished stays, also when a dock is closed."""
+        unfinished, self._kept = self._kept, {}
+        for key, kept in unfinished.items():
             layer = self.find(*key)
             if layer is None:
                 continue
             if kept is None or kept.layer is not layer:
                 self._viewer.layers.remove(layer)
             else:
-                layer.data, layer.metadata = kept.data, kept.metadata
-        self._kept = {}
+                layer.data, layer.metadata, layer.name = kept.data, kept.metadata, kept.name
+                # the unfinished picture may have been one of another plane
+                for name, value in kept.placement.items():
+                    setattr(layer, name, value)
 
     def keep(self) -> None:
         """The job has finished: what it showed stays."""

@@ -45,6 +45,7 @@ class RecoveryWidget(RecoveryForm):
         super().__init__(napari_viewer)
         self._file: GlcFile | None = None
         self._results = RecoveryLayers(napari_viewer)
+        self.on_release(self._results.restore)
         self.points: list[SweepPoint] = []
         self.file_button.clicked.connect(self._choose_file)
         self.paint_button.clicked.connect(self.paint)
