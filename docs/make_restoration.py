@@ -1,10 +1,10 @@
 """Makes the sheets of explanation/restoring-and-painting.md.
 
-python docs/make_restoration.py KODAK_FOLDER MICRO_FOLDER
+python docs/make_restoration.py KODAK_FOLDER MICRO_FOLDER STYLES_FOLDER
 
 Each row of a restoration sheet: noisy, denoised by non-local means and coded, coded by the restoring encoder, the clean
 picture; the second and the third from files of equal bytes. Each row of the style sheet: one file, plain and in both
-styles, at strengths of one half and one; the first rows at quality 30, the others at 80.
+styles, at strengths of one half and one; the first rows at quality 30, the others at 80. The paintings stand beside.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import tifffile
+from PIL import Image
 
 import napari_glc
 
@@ -46,16 +47,17 @@ def restored(case: Gaussian | Camera, quality: float, top: int, left: int) -> np
 
 
 def painted(picture: np.ndarray, quality: float) -> np.ndarray:
-    """A row of the style sheet."""
+    """A row of the style sheet: a part of the picture, for strokes are seen at full size only."""
     file = napari_glc.GlcFile(napari_glc.encode(picture, quality=quality))
     found = [file.read()]
     for style in STYLES:
         found += [file.decoded_with(style=style, strength=strength).read() for strength in (0.5, 1.0)]
-    return np.hstack([p[::2, ::2] for p in found])
+    top, left = ((side - SIDE) // 2 for side in picture.shape[:2])
+    return np.hstack([p[top : top + SIDE, left : left + SIDE] for p in found])
 
 
 def main() -> None:
-    kodak, micro = map(Path, sys.argv[1:3])
+    kodak, micro, styles = map(Path, sys.argv[1:4])
     rows = [
         restored(Gaussian(iio.imread(kodak / f"{name}.png"), sigma, 1), 60, top, left)
         for name, sigma, top, left in PHOTOGRAPHS
@@ -66,8 +68,14 @@ def main() -> None:
         for name, plane, photons, top, left in PLANES
     ]
     iio.imwrite(IMAGES / "restored_microscopy.jpg", np.vstack(rows), quality=88)
-    rows = [painted(iio.imread(kodak / f"{name}.png")[:512, :512], quality) for name, quality in PAINTED]
+    rows = [painted(iio.imread(kodak / f"{name}.png"), quality) for name, quality in PAINTED]
     iio.imwrite(IMAGES / "painted.jpg", np.vstack(rows), quality=85)
+    paintings = [Image.open(styles / f"{name.replace('-', '_')}.jpg").convert("RGB") for name in STYLES]
+    height = min(painting.height for painting in paintings)
+    rows = [
+        np.asarray(p.resize((round(p.width * height / p.height), height), Image.Resampling.LANCZOS)) for p in paintings
+    ]
+    iio.imwrite(IMAGES / "paintings.jpg", np.hstack(rows), quality=85)
 
 
 if __name__ == "__main__":

@@ -79,12 +79,21 @@ def test_style_is_what_occurs_together_and_content_where_it_is(parrots):
     one = picture(parrots[:128, :128])
     upside_down, other = one.flip(2), picture(parrots[300:428, 500:628])
     loss = StyleLoss(one, torch.device("cpu"))
-    content, style, _ = loss(one, one)
-    assert float(content) == float(style) == 0
-    content_turned, style_turned, _ = loss(one, upside_down)
-    _, style_other, _ = loss(one, other)
-    assert float(style_turned) < 0.3 * float(style_other)
-    assert float(content_turned) > 0.3
+    same, turned, foreign = (loss(one, painted) for painted in (one, upside_down, other))
+    assert float(same["content"]) == float(same["colour"]) == 0
+    # it is looked at without some rows and columns
+    assert float(same["style"]) < 0.1 * float(foreign["style"])
+    assert float(turned["style"]) < 0.3 * float(foreign["style"])
+    assert float(turned["content"]) > 0.3
+    assert float(turned["colour"]) < 1e-6 < 0.01 < float(foreign["colour"])
+
+
+def test_what_repeats_with_the_last_layer_is_seen_as_a_grid(parrots):
+    picture = torch.from_numpy(parrots[:128, :128].astype(np.float32) / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)
+    loss = StyleLoss(picture, torch.device("cpu"))
+    dots = picture.clone()
+    dots[..., ::4, ::4] += 0.1
+    assert float(loss(picture, dots)["grid"]) > 5 * float(loss(picture, picture)["grid"])
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", None])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -18,6 +18,10 @@ from .parts import DECODER
 
 __all__ = ["StyleStage", "StyleTrainer"]
 
+_BORDER = 48
+"""Pixels at each border that no loss but the range sees. A generator knows where its picture ends, and would put there
+what the painting has and the middle has not: a frame of yellow for the stars."""
+
 
 class StyleStage(StageConfig, frozen=True, kw_only=True):
     """One stage; see also :class:`~napari_glc.training.config.StageConfig`, of which the picture loss goes unused.
@@ -26,17 +30,25 @@ class StyleStage(StageConfig, frozen=True, kw_only=True):
     ----------
     name
         ``style``.
-    content, style, smooth
-        Weights of what is shown, of the manner, and of differences between neighbouring pixels.
+    content, style, colour
+        Weights of what is shown, of the manner, and of the colours.
+    smooth, grid
+        Weights of differences between neighbouring pixels, and of those that repeat with the generator's last layer.
     painting_zoom
         Magnification of the painting: the size of its strokes in pictures.
     """
 
     name: Literal["style"]
     content: Weight = 1.0
-    style: Weight = 5.0
+    style: Weight = 2.0
+    colour: Weight = 1.0
     smooth: Weight = 1.0
+    grid: Weight = 100.0
     painting_zoom: Weight = 1.0
+
+    def shortened(self, steps: int) -> Self:
+        """See :meth:`StageConfig.shortened`; crops that leave something within their borders."""
+        return super().shortened(steps).replaced(crop=128, batch=2)
 
 
 class StyleTrainer(PartTrainer[GlcNetwork, StyleStage]):
@@ -68,12 +80,15 @@ class StyleTrainer(PartTrainer[GlcNetwork, StyleStage]):
             coded = code_latent(self.base, latent.float(), rates).latent_hat
         with self.autocast():
             painted = self.net.generate(coded)
-            content, style, rough = self._loss_of(stage)(batch, painted.float())
-        loss = stage.content * content + stage.style * style + stage.smooth * rough
+            painted = painted.float()
+            inner = _inner(batch.shape[-1])
+            parts = self._loss_of(stage)(batch[inner], painted[inner])
         # what leaves the range is clipped in files; without this term colours would be left to drift there
-        beyond = (painted.float().abs() - 1).clamp_min(0).square().mean()
-        parts = {"content": content, "style": style, "rough": rough, "beyond": beyond}
-        return loss + 10 * beyond, {name: float(value.detach()) for name, value in parts.items()}
+        parts["beyond"] = (painted.abs() - 1).clamp_min(0).square().mean()
+        weights = {"content": stage.content, "style": stage.style, "colour": stage.colour, "rough": stage.smooth}
+        weights |= {"grid": stage.grid, "beyond": 10.0}
+        loss = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
+        return loss, {name: float(value.detach()) for name, value in parts.items()}
 
     def _loss_of(self, stage: StyleStage) -> StyleLoss:
         assert self.config.data.image is not None
@@ -81,3 +96,9 @@ class StyleTrainer(PartTrainer[GlcNetwork, StyleStage]):
         if zoom not in self._losses:
             self._losses[zoom] = StyleLoss(read_painting(self.config.data.image, zoom), self.device)
         return self._losses[zoom]
+
+
+def _inner(side: int) -> tuple[Any, ...]:
+    """A crop without its borders, which are multiples of the generator's squares of 4 pixels."""
+    border = min(_BORDER, side // 16 * 4)
+    return (..., slice(border, side - border), slice(border, side - border))
