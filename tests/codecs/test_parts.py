@@ -253,9 +253,9 @@ def test_a_part_is_imported_and_removed_by_command(tmp_path, tensors, monkeypatc
     path = _write(tmp_path / "moved.safetensors", _encoder(tensors, 0.1))
     assert main(["models", "import", str(path)]) == 0
     assert "moved" in {part.name for part in installed_parts()}
-    assert main(["models", "import", str(path)]) == 1
+    assert main(["models", "import", str(path)]) == 2
     assert "already" in capsys.readouterr().err
     assert main(["models", "remove", "moved"]) == 0
     assert "moved" not in {part.name for part in installed_parts()}
-    assert main(["models", "remove", "denoise"]) == 1
+    assert main(["models", "remove", "denoise"]) == 2
     assert "ships with the package" in capsys.readouterr().err
