@@ -53,35 +53,35 @@ def test_two_pictures_are_measured_by_what_is_asked_for(folders, capsys):
 
 def _without(folders):
     (folders / "decoded" / "b.bmp").unlink()
-    return "the folders do not match: b.png of {0}/originals is not in {0}/decoded"
+    return 2, "the folders do not match: b.png of {0}/originals is not in {0}/decoded"
 
 
 def _of_another_size(folders):
     iio.imwrite(folders / "decoded" / "a.bmp", np.zeros((192, 250, 3), np.uint8))
-    return "a: pictures of shapes (192, 256, 3) and (192, 250, 3) cannot be compared"
+    return 1, "a: pictures of shapes (192, 256, 3) and (192, 250, 3) cannot be compared"
 
 
 def _empty(folders):
     for path in (folders / "decoded").iterdir():
         path.unlink()
-    return "{0}/decoded holds no picture"
+    return 2, "{0}/decoded holds no picture"
 
 
 def _twice(folders):
     iio.imwrite(folders / "decoded" / "a.png", np.zeros((192, 256, 3), np.uint8))
-    return "{0}/decoded holds two pictures called a: a.bmp, a.png"
+    return 2, "{0}/decoded holds two pictures called a: a.bmp, a.png"
 
 
 def _with_nan(folders):
     (folders / "decoded" / "b.bmp").unlink()
     iio.imwrite(folders / "decoded" / "b.tif", np.full((176, 192), np.nan, np.float32))
-    return "{0}/decoded/b.tif is float32 of shape (176, 192); measured are 8-bit pictures, grey or RGB"
+    return 1, "{0}/decoded/b.tif is float32 of shape (176, 192); measured are 8-bit pictures, grey or RGB"
 
 
 @pytest.mark.parametrize("spoil", [_without, _of_another_size, _empty, _twice, _with_nan])
 def test_folders_that_do_not_fit_end_in_one_line(folders, capsys, spoil):
-    reason = spoil(folders)
-    assert _compare(folders) == 1
+    code, reason = spoil(folders)
+    assert _compare(folders) == code
     told = capsys.readouterr()
     assert reason.format(folders) in told.err
     assert told.err.count("\n") == 1
@@ -89,24 +89,24 @@ def test_folders_that_do_not_fit_end_in_one_line(folders, capsys, spoil):
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("words", "code", "reason"),
     [
-        (["--measure", "beauty"], "measure 'beauty' is unknown; choose from squeezenet,"),
-        (["--measure", "fid"], "glc models import pt_inception-2015-12-05-6726825d.pth"),
-        (["--measure", "dists"], "vgg16-397923af.pth"),
-        (["--measure", "darknet"], "Feature distance (Darknet) needs the folder of feature networks"),
-        (["--measure", "frechet"], "have 0; take more or larger pictures, or smaller patches"),
-        (["--patch", "50"], "patches of 50 pixels are not looked into"),
+        (["--measure", "beauty"], 2, "measure 'beauty' is unknown; choose from squeezenet,"),
+        (["--measure", "fid"], 1, "glc models import pt_inception-2015-12-05-6726825d.pth"),
+        (["--measure", "dists"], 1, "vgg16-397923af.pth"),
+        (["--measure", "darknet"], 1, "Feature distance (Darknet) needs the folder of feature networks"),
+        (["--measure", "frechet"], 2, "have 0; take more or larger pictures, or smaller patches"),
+        (["--patch", "50"], 2, "patches of 50 pixels are not looked into"),
     ],
 )
-def test_measures_that_cannot_be_taken_end_in_one_line(folders, monkeypatch, capsys, words, reason):
+def test_measures_that_cannot_be_taken_end_in_one_line(folders, monkeypatch, capsys, words, code, reason):
     monkeypatch.setenv("NAPARI_GLC_MODELS", str(folders / "models"))
-    assert _compare(folders, *words) == 1
+    assert _compare(folders, *words) == code
     told = capsys.readouterr()
     assert reason in told.err
     assert told.err.count("\n") == 1
 
 
 def test_a_folder_and_a_picture_are_not_compared(folders, capsys):
-    assert main(["compare", str(folders / "originals"), str(folders / "decoded" / "a.bmp")]) == 1
+    assert main(["compare", str(folders / "originals"), str(folders / "decoded" / "a.bmp")]) == 2
     assert "is a folder and" in capsys.readouterr().err

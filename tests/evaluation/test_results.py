@@ -104,7 +104,7 @@ def test_tables_of_different_pictures_are_not_compared(table, tmp_path, capsys):
     assert "other" not in told.out
     alone = tmp_path / "avif.csv"
     alone.write_text(HEADER + _lines("avif"))
-    assert main(["bd-rate", str(alone), str(other)]) == 1
+    assert main(["bd-rate", str(alone), str(other)]) == 2
     assert capsys.readouterr().err == f"{reason}\n"
 
 
@@ -116,12 +116,12 @@ def test_tables_of_different_pictures_are_not_compared(table, tmp_path, capsys):
     ],
 )
 def test_what_is_not_in_the_tables_is_refused(table, words, reason, capsys):
-    assert main(["bd-rate", str(table), *words]) == 1
+    assert main(["bd-rate", str(table), *words]) == 2
     assert reason in capsys.readouterr().err
 
 
 def test_one_result_alone_compares_with_nothing(tmp_path, capsys):
     path = tmp_path / "alone.csv"
     path.write_text(HEADER + _lines("glc"))
-    assert main(["bd-rate", str(path)]) == 1
+    assert main(["bd-rate", str(path)]) == 2
     assert "alone is the only result" in capsys.readouterr().err

@@ -43,6 +43,14 @@ def test_shapes_must_agree(parrots):
         compare(parrots, parrots[..., 0])
 
 
+def test_only_8_bit_pictures_are_compared(parrots):
+    spoilt = np.where(parrots > 250, np.nan, parrots.astype(np.float32))
+    with pytest.raises(
+        UnsupportedArrayError, match="pictures of type float32 cannot be compared, only those of 8 bits"
+    ):
+        compare(spoilt, parrots)
+
+
 def test_the_absolute_error_is_that_of_the_worst_channel():
     original = np.array([[[10, 200, 30]]], np.uint8)
     decoded = np.array([[[15, 190, 30]]], np.uint8)

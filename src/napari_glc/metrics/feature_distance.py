@@ -34,6 +34,7 @@ __all__ = [
     "distance_of_arrays",
     "picture_tensor",
     "sum_of_layers",
+    "unit",
 ]
 
 _FILES = {"squeezenet": "squeezenet_v1.1.npz", "darknet": "darknet_reference_conv1-5.npz"}
@@ -129,7 +130,8 @@ class DarknetFeatures(nn.Module):
         return features
 
 
-def _unit(features: Tensor) -> Tensor:
+def unit(features: Tensor) -> Tensor:
+    """Features ``(B, C, H, W)``, at each position of length one over the channels."""
     features = features.float()
     return features * torch.rsqrt(features.square().sum(1, keepdim=True) + 1e-8)
 
@@ -160,7 +162,7 @@ class FeatureDistance(nn.Module):
 
 def sum_of_layers(first: list[Tensor], second: list[Tensor]) -> Tensor:
     """Distance ``(B,)`` of two lists of feature maps."""
-    layers = [(_unit(f) - _unit(g)).square().sum(1).mean((1, 2)) for f, g in zip(first, second, strict=True)]
+    layers = [(unit(f) - unit(g)).square().sum(1).mean((1, 2)) for f, g in zip(first, second, strict=True)]
     return torch.stack(layers).sum(0)
 
 

@@ -123,7 +123,7 @@ MEASURES: tuple[Measure, ...] = (
         label="Patch Fréchet distance (SqueezeNet)",
         explained="Fréchet distance of features of patches through the SqueezeNet that comes along; it is not FID",
         of="crowd",
-        digits=3,
+        digits=2,
         networks=("squeezenet",),
     ),
     Measure(
@@ -131,7 +131,7 @@ MEASURES: tuple[Measure, ...] = (
         label="Patch kernel distance (SqueezeNet)",
         explained="kernel distance of the same features; it is not KID",
         of="crowd",
-        digits=5,
+        digits=4,
         networks=("squeezenet",),
         kernel=True,
     ),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .._base.interruption import checkpoint, watch
 from ..networks.inception import InceptionFeatures
-from .feature_distance import FeatureDistance, picture_tensor
+from .feature_distance import FeatureDistance, picture_tensor, unit
 from .patches import PatchGrid
 
 __all__ = ["PatchFeatures", "darknet_features", "inception_features", "squeezenet_features"]
@@ -40,12 +40,16 @@ def inception_features(weights: Mapping[str, Tensor], device: str = "cpu") -> Pa
 
 
 def squeezenet_features(device: str = "cpu") -> PatchFeatures:
-    """The 832 means over a patch of the channels of the SqueezeNet that comes with the package, after four layers."""
+    """The 832 means over a patch of the channels of the SqueezeNet that comes with the package, after four layers.
+
+    As in the distance of pairs, each position is normalised over its channels first, here to a mean square of one:
+    otherwise a few strong channels would be all that counts.
+    """
     distance = FeatureDistance("squeezenet")
 
     def means(patches: Tensor) -> Tensor:
         features = distance.features(patches)[: distance.taps]
-        return torch.cat([feature.mean((2, 3)) for feature in features], 1)
+        return torch.cat([unit(each).mean((2, 3)) * each.shape[1] ** 0.5 for each in features], 1)
 
     return _of_cut_patches(distance, means, device)
 
