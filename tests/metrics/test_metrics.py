@@ -46,7 +46,7 @@ def test_shapes_must_agree(parrots):
 def test_only_8_bit_pictures_are_compared(parrots):
     spoilt = np.where(parrots > 250, np.nan, parrots.astype(np.float32))
     with pytest.raises(
-        UnsupportedArrayError, match="pictures of type float32 cannot be compared, only those of 8 bits"
+        UnsupportedArrayError, match="float32 samples cannot be measured as they are: bring them to 8 bits"
     ):
         compare(spoilt, parrots)
 

@@ -51,7 +51,7 @@ def test_import_show_list_and_remove(folder, capsys):
     capsys.readouterr()
     assert main(["models", "list"]) == 0
     assert "faces" not in capsys.readouterr().out
-    assert main(["models", "remove", "glc-small"]) == 1
+    assert main(["models", "remove", "glc-small"]) == 2
     assert main(["models", "import", str(folder / "none.pth")]) == 1
     assert "none.pth" in capsys.readouterr().err
 
@@ -186,9 +186,9 @@ def test_pull_fetches_and_imports(folder, site, monkeypatch, capsys):
         "faces.safetensors",
         "faces.source.json",
     ]
-    assert main(["models", "pull", "faces"]) == 1
+    assert main(["models", "pull", "faces"]) == 2
     assert "--replace" in capsys.readouterr().err
-    assert main(["models", "pull", "nobody"]) == 1
+    assert main(["models", "pull", "nobody"]) == 2
     assert "there are faces" in capsys.readouterr().err
 
 
