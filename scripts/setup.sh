@@ -24,5 +24,11 @@ if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
 fi
 
 [ -x .venv/bin/python ] || python3 -m venv .venv
-# half a gigabyte of modules, few of which are ever imported: Python compiles those when they are
-.venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable ".${1:+[$1]}"
+# resolving takes half a minute, and its answer depends on these alone
+asked="$(cat pyproject.toml constraints.txt src/napari_glc/_version.py | cksum) ${1:-}"
+if [ "$(cat .venv/asked 2>/dev/null)" != "$asked" ]; then
+    rm -f .venv/asked
+    # half a gigabyte of modules, few of which are ever imported: Python compiles those when they are
+    .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable ".${1:+[$1]}"
+    echo "$asked" >.venv/asked
+fi

@@ -31,9 +31,11 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 HERE = Path(__file__).parent
 DATA = HERE / "data"
 SAMPLES = Path(napari_glc.__file__).parent / "samples"
-TOGETHER = {"_qt": "screen", "napari_hooks": "screen", "official": "official"}
+TOGETHER = {"_qt": "screen", "napari_hooks": "screen", "official": "official", "container": "seeds", "fuzz": "seeds"}
 """Folders whose tests share something: the screen, or what is made for them once. With pytest-xdist, one process runs
 them one after the other; of other folders, a process takes a file at a time."""
+LONGEST = ("_qt", "napari_hooks", "official", "installation", "training", "codecs")
+"""Folders that are begun with, so that nobody waits for one of them in the end."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,8 +47,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand tests out by :data:`TOGETHER`."""
+    """Hand tests out by :data:`TOGETHER`, those of :data:`LONGEST` first."""
     from xdist.scheduler import LoadScopeScheduling
+
+    # by the number of tests otherwise, which says little
+    config.option.loadscopereorder = False
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
@@ -54,6 +59,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return TOGETHER.get(Path(file).parent.name, file)
 
     return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with :data:`LONGEST`."""
+    places = {folder: place for place, folder in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from napari_glc._qt.common.jobs import wait_for_jobs
 
 @pytest.fixture(scope="session", autouse=True)
 def _manifests_stay(screen) -> Iterator[None]:
-    """Read the manifests of plugins once, not for every viewer."""
+    """Look for plugins among what is installed once, not for every viewer."""
+    found = list(PluginManifest.discover())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PluginManifest, "_from_entrypoint", cache(PluginManifest._from_entrypoint))
+        patch.setattr(PluginManifest, "discover", staticmethod(lambda paths=(): iter(found)))
         yield
 
 
@@ -54,9 +54,9 @@ def dock(viewer) -> Callable[[type], Any]:
 
 @pytest.fixture
 def finish(qtbot) -> Callable[..., None]:
-    """Wait until a widget's job has ended and everything is shown."""
+    """Wait until a widget's job has ended and everything is shown; on a busy machine that takes its time."""
 
-    def wait(widget: Any, seconds: float = 60) -> None:
+    def wait(widget: Any, seconds: float = 300) -> None:
         qtbot.waitUntil(lambda: widget.settled, timeout=int(1000 * seconds))
 
     return wait

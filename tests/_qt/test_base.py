@@ -158,7 +158,7 @@ def test_closing_the_dock_stops_the_job(dock, viewer, layer, qtbot):
     widget.run_button.click()
     qtbot.wait(100)
     viewer.window.remove_dock_widget(widget)
-    qtbot.waitUntil(lambda: not _running, timeout=2000)
+    qtbot.waitUntil(lambda: not _running, timeout=60_000)
     assert widget.results == []
 
 
@@ -171,7 +171,8 @@ def test_closing_the_viewer_stops_the_job(make_napari_viewer, small_parrots, qtb
     widget.run_button.click()
     qtbot.wait(100)
     viewer.close()
-    qtbot.waitUntil(lambda: not _running, timeout=2000)
+    qtbot.waitUntil(lambda: not _running, timeout=60_000)
+    assert widget.results == []
 
 
 def test_the_layer_choice_follows_the_layer_list(dock, viewer, layer, small_parrots):

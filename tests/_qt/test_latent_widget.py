@@ -281,7 +281,7 @@ def test_closing_the_dock_lets_go_of_the_viewer(dock, viewer, layer, qtbot):
     widget.run_button.click()
     viewer.window.remove_dock_widget(widget)
     assert not any("on_press" in f.__name__ for f in viewer.mouse_drag_callbacks)
-    qtbot.waitUntil(lambda: not _running, timeout=20000)
+    qtbot.waitUntil(lambda: not _running, timeout=60_000)
     assert len(viewer.layers) == 1
     before = widget._wanted
     picks().picked.emit(Picked(object(), (12.0, -18.0)))

@@ -192,7 +192,7 @@ def test_cancel_leaves_no_unfinished_picture(dock, picture, viewer, finish, qtbo
 
     monkeypatch.setattr(losses, "simulate", endless)
     widget.run_button.click()
-    qtbot.waitUntil(lambda: "parrots after recovery" in viewer.layers, timeout=20000)
+    qtbot.waitUntil(lambda: "parrots after recovery" in viewer.layers, timeout=60_000)
     assert viewer.layers["parrots after recovery"].metadata["glc"]["unfinished"]
     qtbot.keyClick(widget, Qt.Key.Key_Escape)
     finish(widget)
@@ -207,7 +207,7 @@ def test_cancel_leaves_no_unfinished_picture(dock, picture, viewer, finish, qtbo
     widget.ratio.setValue(0.9)
     widget.run_button.click()
     after = viewer.layers["parrots after recovery"]
-    qtbot.waitUntil(lambda: "unfinished" in after.metadata["glc"], timeout=20000)
+    qtbot.waitUntil(lambda: "unfinished" in after.metadata["glc"], timeout=60_000)
     widget.cancel_button.click()
     finish(widget)
     np.testing.assert_array_equal(after.data, done)
@@ -253,7 +253,7 @@ def test_closing_the_dock_mid_job_leaves_nothing_running(dock, picture, viewer, 
     widget = dock(RecoveryWidget)
     widget.run_button.click()
     viewer.window.remove_dock_widget(widget)
-    qtbot.waitUntil(lambda: not _running, timeout=10000)
+    qtbot.waitUntil(lambda: not _running, timeout=60_000)
 
 
 def test_it_opens_without_pictures_and_with_labels_only(dock, viewer, small_parrots):

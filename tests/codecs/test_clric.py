@@ -580,7 +580,7 @@ def test_what_a_batch_makes_of_a_picture(motocross, tmp_path):
 
 def test_a_process_killed_while_it_fits_leaves_the_old_file(motocross, tmp_path):
     picture, target = tmp_path / "picture.png", tmp_path / "picture.glc"
-    iio.imwrite(picture, motocross[:128, :128])
+    iio.imwrite(picture, motocross[:64, :64])
     target.write_bytes(b"what was there")
     told = "import sys, imageio.v3 as iio, napari_glc as g; " + (
         "g.imwrite(sys.argv[2], iio.imread(sys.argv[1]), codec='clric', effort=9, device='cpu', "

@@ -10,6 +10,7 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from zipfile import ZipFile
 
+import matplotlib
 import pytest
 import qtpy
 
@@ -62,6 +63,8 @@ def run(python, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     kept = ("PATH", "DISPLAY", "XAUTHORITY", "LANG", "OMP_NUM_THREADS", "QT_API", "QT_QPA_PLATFORM", "SYSTEMROOT")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment |= {"HOME": str(tmp_path), "NAPARI_CONFIG": str(tmp_path / "settings.yaml")}
+    # the list of fonts takes seconds to make
+    environment["MPLCONFIGDIR"] = matplotlib.get_cachedir()
 
     def run(program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -18,7 +18,7 @@ def _traced() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_traced")
-@pytest.mark.parametrize(("run", "count", "warm_up"), [(long_run.cycles, 30, 15), (long_run.layers, 10, 10)])
+@pytest.mark.parametrize(("run", "count", "warm_up"), [(long_run.cycles, 15, 15), (long_run.layers, 5, 5)])
 def test_memory_handles_and_threads_stay(tmp_path, run, count, warm_up):
     before, after = run(tmp_path, count, warm_up)
     # a picture of these takes 12 KiB

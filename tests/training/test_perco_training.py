@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,10 +32,17 @@ def config(material) -> TrainingConfig:
     return dataclasses.replace(whole, network=network)
 
 
-def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots):
-    out = tmp_path / "run"
+@pytest.fixture(scope="module")
+def smoke(material, tmp_path_factory) -> Path:
+    """What the smoke training of perco-small leaves."""
+    out = tmp_path_factory.mktemp("smoke") / "run"
     words = ["train", "perco-small", "--data", str(material), "--out", str(out), "--smoke", "--device", "cpu"]
     assert main([*words, "--name", "perco-small"]) == 0
+    return out
+
+
+def test_the_smoke_training_makes_a_model_that_codes(smoke, parrots):
+    out = smoke
     records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [r["stage"] for r in records] == [0, 1]
     assert all(np.isfinite(r["loss"]) for r in records)
@@ -100,11 +108,10 @@ def test_a_batch_may_lack_rates(config, tmp_path):
     assert bool(trainer.net.residual_deviation.isfinite().all())
 
 
-def test_few_steps_are_learned_from_what_they_paint(material, tmp_path, parrots):
-    out, words = tmp_path / "run", ["train", "--data", str(material), "--smoke", "--device", "cpu", "--name", "x"]
-    assert main([*words[:1], "perco-small", *words[1:], "--out", str(out)]) == 0
-    base = out / "model.safetensors"
-    assert main([*words[:1], "perco-few", *words[1:], "--out", str(tmp_path / "few"), "--start", str(base)]) == 0
+def test_few_steps_are_learned_from_what_they_paint(material, smoke, tmp_path, parrots):
+    base = smoke / "model.safetensors"
+    words = ["train", "perco-few", "--data", str(material), "--smoke", "--device", "cpu", "--name", "x"]
+    assert main([*words, "--out", str(tmp_path / "few"), "--start", str(base)]) == 0
     few = tmp_path / "few" / "model.safetensors"
     first, then = read_model(base).load(), read_model(few).load()
     moved = {key.split(".")[0] for key, value in then.items() if not torch.equal(value, first[key])}

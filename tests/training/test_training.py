@@ -87,6 +87,7 @@ def test_a_codec_without_a_trainer_is_not_trained(toy, tmp_path, changed_toy):
 
 def test_a_training_can_start_from_a_model(material, tmp_path):
     config = read_config(embedded_config("glc-small"), material).shortened(steps=1)
+    config = dataclasses.replace(config, stages=config.stages[2:3])
     trainer = make_trainer(config, tmp_path / "run", start=find_model("glc-small"))
     weights = find_model("glc-small").load()
     for name, value in trainer.net.state_dict().items():
@@ -135,7 +136,9 @@ def test_a_training_file_says_what_to_train(tmp_path):
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(material, tmp_path):
+    """Interrupted in the middle of a stage with an adversary, after one without."""
     config = read_config(embedded_config("glc-small"), material).shortened(steps=2)
+    config = dataclasses.replace(config, stages=(config.stages[0], config.stages[2]))
 
     def weights(folder: Path, interrupt_after: int | None) -> dict[str, torch.Tensor]:
         trainer = make_trainer(config, folder)
