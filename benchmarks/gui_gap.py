@@ -14,18 +14,26 @@ from __future__ import annotations
 
 import collections
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
 import napari
 import numpy as np
+from npe2 import PluginManager
 from qtpy.QtCore import QEventLoop, Qt, QTimer
+from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
 
+from napari_glc import imwrite
 from napari_glc._napari.samples import sample_path
+from napari_glc._napari.window import set_window
+from napari_glc._qt.plugin import QtWindow
 
 INTERVAL_MS = 5
 IDLE_SECONDS = 3.0
@@ -328,8 +336,94 @@ def measure_slider(viewer: Any, name: str, picture: Any, codec: str) -> None:
     viewer.window.remove_dock_widget(widget)
 
 
+def in_loop(act: Callable[[], Any]) -> list[Any]:
+    """Do something as people do it, while the event loop runs; what comes of it is put into the list."""
+    came: list[Any] = []
+
+    def do() -> None:
+        try:
+            came.append(act())
+        except Exception as error:
+            came.append(error)
+
+    QTimer.singleShot(0, do)
+    return came
+
+
+def measure_until(name: str, act: Callable[[], Any], there: Callable[[], bool]) -> None:
+    """From doing something until all that comes of it is there."""
+    clock, watch = Clock(), Watch()
+    watch.start()
+    clock.start()
+    came = in_loop(act)
+    pump(lambda: bool(came) and there())
+    clock.stop()
+    watch.ended = True
+    report(name, clock, watch)
+    wait(0.5)
+
+
+def measure_files(viewer: Any, folder: Path, side: int) -> None:
+    """Opening a large picture, stepping through a stack of large planes, saving a large layer."""
+    parrots = iio.imread(sample_path())
+    large = np.tile(parrots, (-(-side // 512), -(-side // 768), 1))[:side, :side]
+    size = f"{side} x {side}"
+    grey = np.tile(parrots[..., 1], (4, 3))[:2048, :2048]
+    picture, stack, target = folder / "picture.glc", folder / "stack.glc", folder / "saved.glc"
+    imwrite(picture, large)
+    imwrite(stack, np.stack([grey, grey[::-1], grey[:, ::-1]]), axes="TYX")
+    viewer.layers.clear()
+    for _ in range(2):
+        measure_call(f"napari alone adds a picture of {size}", lambda: viewer.add_image(large, rgb=True))
+        viewer.layers.clear()
+    # napari does this once, before it uses the plugin, and it would bring a window of its own
+    PluginManager.instance().activate("napari-glc")
+    after = QtWindow()
+    for window, how in ((None, "by the window itself"), (after, "as it is")):
+        set_window(window)
+
+        def idle() -> bool:
+            filler = after._filler
+            return filler is None or filler._job is None
+
+        measure_until(f"opening {size}, {how}", partial(viewer.open, picture, plugin="napari-glc"), idle)
+        viewer.layers.clear()
+        in_loop(partial(viewer.open, stack, plugin="napari-glc"))
+        pump(lambda: len(viewer.layers) > 0 and idle())
+        wait(1)
+        for step in (0, 2):
+            move = partial(viewer.dims.set_current_step, 0, step)
+            measure_until(f"a step to another plane of 2048 x 2048, {how}", move, idle)
+        viewer.layers.clear()
+        layer = viewer.add_image(large, rgb=True, name="large")
+        wait(1)
+        measure_until(f"File > Save of {size}, {how}", partial(layer.save, target), lambda: True)
+        if window is not None:
+            measure_cancelled_saving(layer, target)
+        viewer.layers.clear()
+
+
+def measure_cancelled_saving(layer: Any, target: Path) -> None:
+    """From Cancel until napari has its window back, at several moments."""
+    before, times = target.read_bytes(), []
+    for moment in CANCEL_AFTER[2:]:
+        came = in_loop(partial(layer.save, target))
+        wait(moment)
+        (dialog,) = (
+            each for each in QApplication.topLevelWidgets() if isinstance(each, QProgressDialog) and each.isVisible()
+        )
+        asked = time.perf_counter()
+        dialog.findChild(QPushButton).click()
+        pump(lambda came=came: bool(came))
+        times.append(time.perf_counter() - asked)
+        wait(1)
+        if target.read_bytes() != before or len(list(target.parent.iterdir())) != 3:
+            raise RuntimeError("a cancelled Save left something behind")
+    print(f"| File > Save cancelled {len(times)} times | {1000 * max(times):.0f} ms | | |", flush=True)
+
+
 def main() -> None:
-    """Print three tables."""
+    """Print three tables, or with the words ``files SIDE`` one for opening, looking and saving."""
     parrots = iio.imread(sample_path())
     scenes = [scene for scene in SCENES if not sys.argv[1:] or any(wanted in scene[0] for wanted in sys.argv[1:])]
     viewer = napari.Viewer(show=True)
@@ -338,6 +432,11 @@ def main() -> None:
     wait(2)
     print("| job | time | longest gap | 99th percentile |\n| --- | --- | --- | --- |")
     measure_napari(viewer)
+    if sys.argv[1:2] == ["files"]:
+        with tempfile.TemporaryDirectory() as folder:
+            measure_files(viewer, Path(folder), int(sys.argv[2]) if sys.argv[2:] else 4096)
+        viewer.close()
+        return
     measure_call("the first widget opens", lambda: open_and_close(viewer), 0.5)
     measure(viewer, "the first job loads a model", lambda viewer: codec_widget(viewer, "glc"))
     for name, make in scenes:

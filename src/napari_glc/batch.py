@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from ._base.progress import Progress
 from ._base.threads import cores
-from .errors import GlcError, MissingDependencyError, OptionError
+from .errors import Cancelled, GlcError, MissingDependencyError, OptionError
 
 if TYPE_CHECKING:
     from .files.wanted import Wanted
 
-__all__ = ["BatchReport", "encode_folder"]
+__all__ = ["BatchReport", "encode_folder", "encode_item", "pictures_in"]
 
 _KEEP = "keep_metadata"
 
@@ -154,8 +154,19 @@ def _checked(options: dict[str, Any]) -> Wanted:
     return wanted
 
 
-def encode_item(source: str, target: str, options: dict[str, Any]) -> str | None:
-    """Encode one file; ``None``, or why it could not be done. Runs in a worker."""
+def pictures_in(folder: Path) -> list[Path]:
+    """What :func:`encode_folder` would encode of a folder, by name."""
+    return [path for path in sorted(folder.iterdir()) if _wanted(path)]
+
+
+def encode_item(source: str, target: str, options: dict[str, Any], progress: Progress | None = None) -> str | None:
+    """Encode one file; ``None``, or why it could not be done. Runs in a worker.
+
+    Raises
+    ------
+    Cancelled
+        If `progress` raises it; nothing is written then.
+    """
     from ._base.atomic import write_parts_atomically
     from .files.encoding import prepared_array
     from .files.wanted import Wanted
@@ -168,7 +179,9 @@ def encode_item(source: str, target: str, options: dict[str, Any]) -> str | None
         opened = open_array(Path(source))
         metadata = opened.metadata if keep else without_extras(opened.metadata)
         job = prepared_array(opened.levels, **({"axes": opened.axes, "metadata": metadata} | given))
-        write_parts_atomically(Path(target), wanted.parts(job, device, None))
+        write_parts_atomically(Path(target), wanted.parts(job, device, progress))
+    except Cancelled:
+        raise
     except (GlcError, OSError, MemoryError) as error:
         return str(error) or type(error).__name__
     return None

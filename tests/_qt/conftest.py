@@ -11,6 +11,7 @@ import pytest
 from npe2 import PluginManifest
 
 from napari_glc._qt.common.jobs import wait_for_jobs
+from napari_glc._qt.common.remembering import forget_settings
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,6 +31,12 @@ def _modules_stay(screen) -> None:
 
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _as_after_the_start() -> None:
+    """No widget goes on where one of another test was."""
+    forget_settings()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QApplication, QComboBox
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc._qt.common.base import GlcWidget
 from napari_glc._qt.common.jobs import Report, _running, wait_for_jobs
+from napari_glc._qt.rate.widget import RateWidget
 
 
 class Sleeper(GlcWidget):
@@ -254,3 +255,33 @@ def test_the_wheel_scrolls_the_dock_and_changes_no_field(make_napari_viewer, qtb
     qtbot.waitUntil(widget.quality.spin.hasFocus)
     QApplication.sendEvent(widget.quality.spin, _wheel(widget.quality.spin))
     assert widget.quality.value < 50
+
+
+def test_a_widget_opened_again_has_the_settings_it_was_closed_with(viewer, dock, small_parrots):
+    viewer.add_image(small_parrots, rgb=True, name="parrots")
+    widget = dock(CodecWidget)
+    widget.codec.setCurrentIndex(widget.codec.findData("vqgan"))
+    widget.quality.value = 72.5
+    widget.rate_by.setCurrentIndex(widget.rate_by.findData("bpp"))
+    widget.bpp.setValue(0.05)
+    widget.options_form.field("vqgan", "packets").value = 3
+    viewer.window.remove_dock_widget(widget)
+    again = dock(CodecWidget)
+    assert again is not widget
+    assert (again.codec.currentData(), again.quality.value, again.bpp.value()) == ("vqgan", 72.5, 0.05)
+    assert again.rate_by.currentData() == "bpp"
+    assert again.options_form.values("vqgan") == widget.options_form.values("vqgan")
+    # another kind of widget has settings of its own
+    assert dock(RateWidget).quality.value != 72.5
+
+
+@pytest.mark.parametrize("kind", [CodecWidget, RateWidget])
+def test_who_chooses_a_decoded_layer_is_told_before_it_is_coded_again(kind, viewer, dock, small_parrots):
+    original = viewer.add_image(small_parrots, rgb=True, name="parrots")
+    decoded = viewer.add_image(small_parrots, rgb=True, name="again", metadata={"glc": {"codec": "glc"}})
+    widget = dock(kind)
+    widget.source.layer = decoded
+    assert "'again' was decoded by codec glc already" in widget.status.text()
+    assert widget.run_button.isEnabled()
+    widget.source.layer = original
+    assert "decoded" not in widget.status.text()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 
 import dask.array
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_glc
+from napari_glc._qt.coding import several_panel
 from napari_glc._qt.coding import widget as codec_widget
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc._qt.common import device_choice
@@ -488,3 +491,71 @@ def test_bytes_are_a_target(viewer, layer, dock, finish):
     finish(widget)
     size = int(widget.table.value("Bytes").replace(",", ""))
     assert 0.97 * 500 <= size <= 500
+
+
+def test_the_size_is_estimated_before_anything_runs(viewer, dock, finish, motocross):
+    layer = viewer.add_image(motocross, rgb=True, name="moto")
+    widget = dock(CodecWidget)
+    widget.source.layer = layer
+    widget.quality.value = 60
+    widget.estimate_button.click()
+    finish(widget)
+    words = widget.status.text()
+    said = int(re.search(r"About ([\d,]+) bytes", words)[1].replace(",", ""))
+    assert said == pytest.approx(len(napari_glc.encode(motocross, quality=60)), rel=0.25)
+    assert "judged by 67 % of the pixels, from the middle of a plane" in words
+    assert len(viewer.layers) == 1
+    assert widget._last is None
+    widget.codec.setCurrentIndex(widget.codec.findData("clric"))
+    assert not widget.estimate_button.isEnabled()
+    assert "fits every picture anew" in widget.estimate_button.toolTip()
+
+
+def test_selected_layers_become_a_file_each(viewer, dock, finish, embryo, tmp_path, monkeypatch):
+    one = viewer.add_image(embryo[:64, :96], name="cells", scale=(0.5, 0.5), units=("um", "um"))
+    other = viewer.add_image(np.stack([embryo[:64, :64]] * 2).astype(np.uint16) * 9, name="cells/2")
+    bad = viewer.add_image(np.zeros((64, 64), bool), name="mask")
+    viewer.add_image(embryo, name="not this one")
+    viewer.layers.selection = {one, other, bad}
+    widget = dock(CodecWidget)
+    widget.quality.value = 20
+    monkeypatch.setattr(several_panel, "folder_to_use", lambda parent, title: tmp_path)
+    widget.several.layers_button.click()
+    finish(widget)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.glc", "cells_2.glc"]
+    file, stack = napari_glc.open(tmp_path / "cells.glc"), napari_glc.open(tmp_path / "cells_2.glc")
+    assert (file.quality, file.metadata["scale"], stack.shape, stack.dtype) == (20, [0.5, 0.5], (2, 64, 64), np.uint16)
+    assert "2 written" in widget.notes.text()
+    assert "mask failed: " in widget.notes.text()
+    before = file.path.stat().st_mtime_ns
+    widget.several.layers_button.click()
+    finish(widget)
+    assert "0 written, 0 bytes together; 2 already there" in widget.notes.text()
+    assert file.path.stat().st_mtime_ns == before
+
+
+def test_a_folder_of_pictures_is_encoded_and_can_be_stopped(viewer, dock, finish, embryo, tmp_path, monkeypatch):
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    target.mkdir()
+    for name in ("a.png", "b.tif"):
+        iio.imwrite(source / name, embryo[:64, :96])
+    (source / "c.png").write_bytes(b"no picture")
+    (source / "notes.txt").write_text("not looked at")
+    widget = dock(CodecWidget)
+    folders = iter([source, target, source, target])
+    monkeypatch.setattr(several_panel, "folder_to_use", lambda parent, title: next(folders))
+    seen: list[tuple[int, int]] = []
+    widget.several.folder_button.click()
+    widget._attached.job.progressed.connect(lambda *progress: seen.append(progress))
+    finish(widget)
+    assert sorted(path.name for path in target.iterdir()) == ["a.png.glc", "b.tif.glc"]
+    assert "2 written" in widget.notes.text()
+    assert "c.png failed: " in widget.notes.text()
+    assert {total for _, total in seen} == {3000}
+    for path in target.iterdir():
+        path.unlink()
+    widget.several.folder_button.click()
+    widget.cancel()
+    finish(widget)
+    assert len(list(target.iterdir())) < 2

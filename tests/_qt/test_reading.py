@@ -96,7 +96,7 @@ def test_the_plane_on_display_keeps_its_type_and_range_when_saved(
     assert file.layout.ranges == ((500, 40000),)
     plane = stack._planes[1]
     assert file.layout.clipped == ((plane < 500) | (plane > 40000)).sum()
-    decoded = viewer.layers["cells decoded"]
+    decoded = viewer.layers["cells[1] decoded"]
     np.testing.assert_array_equal(decoded.data[0], file.read())
     (again,) = viewer.open(path, plugin="napari-glc")
     np.testing.assert_array_equal(again.data, decoded.data[0])
@@ -141,5 +141,5 @@ def test_a_widget_opened_again_goes_on_with_its_layers(viewer, layer, dock, fini
         widget.run_button.click()
         finish(widget)
         names = [each.name for each in viewer.layers]
-        assert names == ["cells", "cells at this rate"], round_
+        assert names == ["cells", "cells[0] at this rate"], round_
         viewer.window.remove_dock_widget(widget)

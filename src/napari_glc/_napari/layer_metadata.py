@@ -189,9 +189,7 @@ def layer_options(file: GlcFile, channel: int | None = None) -> dict[str, Any]:
         "metadata": {**_users(kept.get("metadata")), OWN_KEY: decoded_facts(file.facts(), file.path)},
         **_placed_as_said(kept, places, len(stored)),
     }
-    gamma = kept.get("gamma")
-    if isinstance(gamma, (int, float)) and 0.01 <= gamma <= 100:
-        options["gamma"] = float(gamma)
+    options |= _gamma(kept.get("gamma"))
     for name in ("clipped", "not_numbers"):
         if getattr(layout, name):
             options["metadata"][OWN_KEY][name] = getattr(layout, name)
@@ -245,7 +243,12 @@ def _name_channel(options: dict[str, Any], described: Any, channel: int, count: 
     """Name, colormap and blending of one of several layers."""
     fits = isinstance(described, list) and len(described) == count and all(isinstance(d, dict) for d in described)
     said = described[channel] if fits else {}
-    options["name"] = f"{options['name']} {_text(said.get('name')) or f'C{channel}'}"
+    layer = _text(said.get("layer"))
+    # the name of the layer it was saved from, or one made of file and channel
+    options["name"] = layer or f"{options['name']} {_text(said.get('name')) or f'C{channel}'}"
+    options["contrast_limits"] = _limits(said.get("contrast_limits")) or options["contrast_limits"]
+    options["metadata"] = {**options["metadata"], **_users(said.get("metadata")), OWN_KEY: options["metadata"][OWN_KEY]}
+    options |= _gamma(said.get("gamma"))
     default = _CHANNEL_COLOURS[channel % len(_CHANNEL_COLOURS)] if count > 1 else "gray"
     options["colormap"] = _known_colormap(said.get("colormap")) or default
     options["blending"] = "additive" if count > 1 else "translucent_no_depth"
@@ -267,7 +270,9 @@ def decoded_facts(facts: dict[str, Any], path: Path | None = None) -> dict[str, 
 def marked(name: str, codec: str) -> str:
     """The name of a decoded layer, with the codec's mark where it has one: ``"parrots (invented)"``."""
     entry = _entry(codec)
-    return f"{name} ({entry.mark})" if entry is not None and entry.mark else name
+    mark = f" ({entry.mark})" if entry is not None and entry.mark else ""
+    # what was saved under its marked name has it already
+    return name if mark in name else name + mark
 
 
 def _entry(codec: str) -> CodecEntry | None:
@@ -290,6 +295,10 @@ def _texts(value: Any, count: int) -> tuple[str, ...] | None:
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
     fits = isinstance(value, list) and len(value) == count and all(type(v) in (int, float) for v in value)
     return tuple(float(v) for v in value) if fits and all(-_HUGE < v < _HUGE for v in value) else None
+
+
+def _gamma(value: Any) -> dict[str, float]:
+    return {"gamma": float(value)} if type(value) in (int, float) and 0.01 <= value <= 100 else {}
 
 
 def _users(value: Any) -> dict[str, Any]:

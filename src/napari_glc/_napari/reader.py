@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from .window import keeps_waiting
 
 __all__ = ["get_reader", "layers_of"]
 
 if TYPE_CHECKING:
     from .._base.progress import Progress
     from ..errors import GlcError
-    from ..files.opened import GlcFile
+    from ..files.opened import GlcFile, Recovered
 
 _EAGER_PIXELS = 1 << 24
 """Planes of up to 4096 x 4096 pixels are decoded on opening, so that the layer holds a plain array."""
@@ -47,7 +50,9 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     return [layer for p in paths for layer in _read_layers(p)]
 
 
-def layers_of(file: GlcFile, only: int | None = None, progress: Progress | None = None) -> list[LayerData]:
+def layers_of(
+    file: GlcFile, only: int | None = None, progress: Progress | None = None, *, at_once: bool = True
+) -> list[LayerData]:
     """A layer for each channel, or one.
 
     Parameters
@@ -58,21 +63,37 @@ def layers_of(file: GlcFile, only: int | None = None, progress: Progress | None 
         The one channel whose layer is wanted; ``None`` for all.
     progress
         Called with units of work done and in all, where a small picture is decoded at once.
+    at_once
+        Whether small pictures are decoded here; else they are on the canvas, and become plain arrays then.
     """
+    from ..files.lazy import lazy_levels
     from .layer_metadata import layer_options
 
     layout = file.layout
     small = layout.planes == 1 and len(file.levels) == 1 and layout.size("Y") * layout.size("X") <= _EAGER_PIXELS
-    levels = [file.read(progress=progress)] if small else [file.dask(level) for level in range(len(file.levels))]
+    eager = small and at_once
+    levels, previews = ([file.read(progress=progress)], [None]) if eager else lazy_levels(file)
     axes = layout.leading_axes + "YX" + ("S" if "S" in layout.axes else "")
-    levels = [level.transpose([layout.axes.index(a) for a in axes]) for level in levels]
+    order = [layout.axes.index(a) for a in axes]
     channels: list[int | None] = [*range(layout.size("C"))] if "C" in layout.leading_axes else [None]
     layers: list[LayerData] = []
     for channel in channels if only is None else [only]:
         index = tuple(channel if a == "C" and channel is not None else slice(None) for a in axes)
-        parts = [level[index] for level in levels]
-        several = len(parts) > 1
         options = layer_options(file, channel)
+
+        def change(level: Any, index: Any = index) -> Any:
+            return level.transpose(order)[index]
+
+        if eager:
+            parts = [change(level) for level in levels]
+        else:
+            from .canvas_array import for_canvas
+
+            dark = 0 if options["rgb"] else options["contrast_limits"][0]
+            parts = for_canvas(
+                levels, options["name"], previews=previews, change=change, background=dark, settles=small
+            )
+        several = len(parts) > 1
         layers.append((parts if several else parts[0], options | {"multiscale": several}, "image"))
     return layers
 
@@ -88,8 +109,16 @@ def _read_layers(path: str) -> list[LayerData]:
         file = _in_wanted_style(file, str(plugin_setting("reader", "style")))
     except (MissingDependencyError, MissingModelError, UnsupportedVersionError) as error:
         return [_described(file, error)]
-    lossy = file.entry.capabilities.lossy_packets and file.layout.planes == 1
-    return _recovered(file) if lossy and file.lost_packets() else layers_of(file)
+    waits = keeps_waiting() is not None
+    if file.layout.planes > 1:
+        return layers_of(file)
+    if file.entry.capabilities.lossy_packets and file.lost_packets():
+        return _recovered_later(file) if waits else _recovered(file)
+    if waits:
+        # what is damaged is told now, as it is where all is decoded at once
+        for index in range(file.container.chunks):
+            file.chunk(index)
+    return layers_of(file, at_once=not waits)
 
 
 def _in_wanted_style(file: GlcFile, style: str) -> GlcFile:
@@ -126,15 +155,10 @@ def _described(file: GlcFile, obstacle: GlcError) -> LayerData:
 
 def _recovered(file: GlcFile) -> list[LayerData]:
     """A picture some of whose packets are lost, and where."""
-    from ..errors import LimitError
     from .layer_metadata import layer_options, lost_options
 
     options = layer_options(file)
-    try:
-        found = file.recover()
-    except LimitError:
-        # more lost indices than a transformer predicts while somebody waits
-        found = file.recover("nearest")
+    found = _best_recovery(file)
     told = (
         f"{file.path}: {found.lost_packets} of {found.packets} packets are lost, {100 * found.lost_share:.1f} % of "
         "the indices. The picture shows what is predicted in their place; the layer beside it shows where."
@@ -145,4 +169,40 @@ def _recovered(file: GlcFile) -> list[LayerData]:
     return [
         (found.pixels, options, "image"),
         (found.lost.astype("uint8"), lost_options(options), "labels"),
+    ]
+
+
+def _best_recovery(file: GlcFile) -> Recovered:
+    from ..errors import LimitError
+
+    try:
+        return file.recover()
+    except LimitError:
+        # more lost indices than a transformer predicts while somebody waits
+        return file.recover("nearest")
+
+
+def _recovered_later(file: GlcFile) -> list[LayerData]:
+    """The same where a window waits: what is lost is counted now and predicted while the layers are there."""
+    import numpy as np
+
+    from ..files.lazy import once_array
+    from .canvas_array import for_canvas
+    from .layer_metadata import layer_options, lost_options
+
+    options = layer_options(file)
+    lost = len(file.lost_packets())
+    told = (
+        f"{file.path}: {lost} of {file.container.chunks} packets are lost. "
+        "The picture shows what is predicted in their place; the layer beside it shows where."
+    )
+    warnings.warn(told, stacklevel=2)
+    options["metadata"]["glc"]["recovered"] = told
+    found = cache(lambda: _best_recovery(file))
+    pixels = once_array(lambda: found().pixels, file.shape, file.dtype)
+    where = once_array(lambda: found().lost.astype("uint8"), file.shape[:2], np.dtype("uint8"))
+    name = options["name"]
+    return [
+        (for_canvas([pixels], name, settles=True)[0], options, "image"),
+        (for_canvas([where], name, settles=True)[0], lost_options(options), "labels"),
     ]

@@ -67,10 +67,17 @@ def _plain(pixels: Pixels, name: str) -> LayerData:
 
 
 def _with_coded(original: Pixels, name: str) -> list[LayerData]:
+    from .._base.progress import Progress, no_progress
     from ..api import encode
     from ..files.opened import GlcFile
     from .layer_metadata import layer_options
+    from .window import keeps_waiting
 
-    file = GlcFile(encode(original))
+    def work(progress: Progress) -> tuple[GlcFile, Pixels]:
+        file = GlcFile(encode(original, progress=progress))
+        return file, file.read()
+
+    there = keeps_waiting()
+    file, pixels = work(no_progress) if there is None else there.wait_for(work, f"Coding {name}")
     coded = layer_options(file) | {"name": f"{name} in {file.size} bytes"}
-    return [_plain(original, name), (file.read(), coded, "image")]
+    return [_plain(original, name), (pixels, coded, "image")]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..codecs.loading import OR_AUTO
 
-__all__ = ["plugin_setting", "preferred_device"]
+__all__ = ["plugin_setting", "plugin_settings", "preferred_device"]
 
 _DEFAULTS: dict[tuple[str, str], Any] = {
     ("writer", "quality"): 50.0,
@@ -43,3 +43,8 @@ def preferred_device() -> str:
     """
     wanted = str(plugin_setting("runtime", "device"))
     return wanted if wanted == "auto" else wanted + OR_AUTO
+
+
+def plugin_settings() -> dict[str, Any]:
+    """All of the preferences page, as ``group.name``."""
+    return {f"{group}.{name}": plugin_setting(group, name) for group, name in _DEFAULTS}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..models import ModelFile
     from .base import Codec
 
-__all__ = ["OR_AUTO", "choose_device", "device_obstacles", "loaded_codec", "release_models"]
+__all__ = ["OR_AUTO", "choose_device", "device_obstacles", "loaded_codec", "release_models", "wished_device"]
 
 OR_AUTO = " or auto"
 """Behind a device's name: it is a wish, and where it cannot be had another one will do."""
@@ -48,6 +48,15 @@ def choose_device(wanted: str = "auto") -> str:
     MissingDependencyError
         If torch is not installed or cannot be loaded.
     """
+    device, notice = wished_device(wanted)
+    if notice:
+        # napari shows warnings as notifications, each once
+        warnings.warn(notice, stacklevel=2)
+    return device
+
+
+def wished_device(wanted: str) -> tuple[str, str]:
+    """As :func:`choose_device`, and instead of warning what to tell, which is empty if all is well."""
     try:
         import torch
     except (ImportError, OSError) as error:
@@ -56,19 +65,15 @@ def choose_device(wanted: str = "auto") -> str:
         ) from error
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     automatic = next(name for name in ("cuda", "mps", "cpu") if there[name])
-    if wanted == "auto":
-        return automatic
     wish = wanted.removesuffix(OR_AUTO)
+    if wish == "auto":
+        return automatic, ""
+    if there.get(wish.split(":")[0], False):
+        return wish, ""
     if wish != wanted:
-        if wish == "auto" or there.get(wish.split(":")[0], False):
-            return automatic if wish == "auto" else wish
-        # napari shows warnings as notifications, each once
-        warnings.warn(f"Device {wish} is not here: using {automatic}.", stacklevel=2)
-        return automatic
-    if not there.get(wanted.split(":")[0], False):
-        usable = ", ".join(name for name, present in there.items() if present)
-        raise OptionError(f"device {wanted!r} is not available here; available: auto, {usable}")
-    return wanted
+        return automatic, f"Device {wish} is not here: using {automatic}."
+    usable = ", ".join(name for name, present in there.items() if present)
+    raise OptionError(f"device {wanted!r} is not available here; available: auto, {usable}")
 
 
 def device_obstacles() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,9 +17,11 @@ from ..errors import GlcError
 from ..imaging.layout import Layout
 from ..models import ModelFile
 
-__all__ = ["LazyLevel", "lazy_array"]
+__all__ = ["EnlargedLevel", "LazyLevel", "lazy_array", "lazy_levels", "once_array"]
 
 _KEPT_BYTES = 1 << 28
+_QUICK_SIDE = 2048
+"""Longest side in pixels of a level that is decoded while somebody waits."""
 
 
 class PlaneSource(Protocol):
@@ -100,11 +103,65 @@ def _chunk_side(file: PlaneSource) -> int:
     return max(file.container.grid.height, file.container.grid.width) if whole else BLOCK
 
 
+class EnlargedLevel:
+    """A level as the coarsest one shows it, each of whose pixels stands for many; sliced as :class:`LazyLevel`.
+
+    Parameters
+    ----------
+    shape
+        Of the level.
+    coarsest
+        What it is enlarged from; a plane of it is decoded as a whole, once.
+    """
+
+    def __init__(self, shape: tuple[int, ...], coarsest: LazyLevel) -> None:
+        self.shape, self._coarsest = shape, coarsest
+        self.dtype, self.ndim = coarsest.dtype, coarsest.ndim
+
+    def __getitem__(self, index: tuple[slice | int, ...]) -> NDArray[Any]:
+        """Samples of a chunk, as dask asks for them."""
+        axes, sides = self._coarsest.file.layout.axes, self._coarsest.shape
+        whole = tuple(slice(None) if axis in "YX" else part for axis, part in zip(axes, index, strict=True))
+        found = self._coarsest[whole]
+        place = 0
+        for axis, part, full, side in zip(axes, index, self.shape, sides, strict=True):
+            if axis in "YX":
+                wanted = range(*part.indices(full)) if isinstance(part, slice) else part
+                found = found.take(np.asarray(wanted) * side // full, axis=place)
+            place += isinstance(part, slice)
+        return found
+
+
 def lazy_array(file: PlaneSource, level: int) -> Any:
     """See :meth:`napari_glc.GlcFile.dask`."""
+    return _as_dask(file, level, LazyLevel(file, level))
+
+
+def lazy_levels(file: PlaneSource) -> tuple[list[Any], list[Any]]:
+    """All levels as dask arrays, and for each another one of its shape that shows it coarsely and sooner.
+
+    The second is ``None`` where there is nothing coarser, or nothing that is decoded quickly.
+    """
+    sources = [LazyLevel(file, level) for level in range(len(file.levels))]
+    levels = [_as_dask(file, level, source) for level, source in enumerate(sources)]
+    grid, previews = file.container.grids[-1], [None] * len(levels)
+    if max(grid.height, grid.width) <= _QUICK_SIDE:
+        for level, source in enumerate(sources[:-1]):
+            previews[level] = _as_dask(file, level, EnlargedLevel(source.shape, sources[-1]))
+    return levels, previews
+
+
+def once_array(make: Callable[[], NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """A dask array of one chunk, made when it is wanted."""
+    import dask.array as da
+    from dask.delayed import delayed
+
+    return da.from_delayed(delayed(make, pure=False)(), shape, dtype)  # type: ignore[no-untyped-call]
+
+
+def _as_dask(file: PlaneSource, level: int, source: LazyLevel | EnlargedLevel) -> Any:
     import dask.array as da
 
-    source = LazyLevel(file, level)
     grid = file.container.grids[level]
     groups = [box for box, _ in grid.groups(_chunk_side(file))]
     sides = {

@@ -42,9 +42,15 @@ def put_decoded(
     Image
         The layer. That of a plane of a stack has as many dimensions as the stack and shows up beside no other plane.
     """
-    if isinstance(values, list) and len(values) == 1:
-        (values,) = values
-    layer = _put(layers, original, marked("decoded", facts["codec"]), values, facts, plane, _look(original))
+    what = marked("decoded", facts["codec"])
+    if isinstance(values, list):
+        # stacks are decoded when they are looked at, and not by the window
+        from ..._napari.canvas_array import for_canvas
+
+        dark = 0 if original.rgb else original.contrast_limits[0]
+        values = for_canvas(values, f"{original.name} {what}", background=dark)
+        values = values[0] if len(values) == 1 else values
+    layer = _put(layers, original, what, values, facts, plane, _look(original))
     layer.visible = True
     return layer
 

@@ -27,6 +27,7 @@ from ...errors import UnsupportedArrayError
 from ...imaging.importance import MASK_WEIGHT, mask_weights
 from ...imaging.planes import from_plane
 from ...inspection.coding import CodingOptions, CodingResult, bit_map, code_stack
+from ...inspection.estimate import SizeEstimate, estimated_size
 from ..common.base import GlcWidget
 from ..common.choices import allow, choice_of
 from ..common.coding_fields import CodecChoice, HalfStepField, ModelChoice, QualityField, no_model_of, quality_tip
@@ -38,6 +39,7 @@ from ..common.paths import path_to_save, suggested_name
 from ..common.result_table import ResultTable, Row
 from .course import Course, CoursePlot, Moment
 from .layers import put_bits, put_decoded, put_samples
+from .several_panel import SeveralPanel
 
 __all__ = ["CodecWidget"]
 
@@ -186,17 +188,29 @@ class CodecWidget(GlcWidget):
         self.keep_button.clicked.connect(self.keep)
         self.keep_button.setVisible(False)
         self.add_below_run(self.keep_button)
-        for button in (self.save_button, self.release_button, self.keep_button):
+        self.estimate_button = QPushButton("Est&imate the size")
+        self.estimate_button.clicked.connect(self.estimate)
+        self.add_below_run(self.estimate_button)
+        for button in (
+            self.save_button,
+            self.release_button,
+            self.keep_button,
+            self.estimate_button,
+        ):
             button.setAccessibleName(button.text().replace("&", ""))
         buttons = QHBoxLayout()
         buttons.addWidget(self.save_button)
         buttons.addWidget(self.release_button)
         self.body.addLayout(buttons)
+        self.several = SeveralPanel(self, self.options, self._note)
+        self.body.addLayout(self.several.row)
         self.body.addStretch(1)
 
         self.codec.currentIndexChanged.connect(self._codec_changed)
         self.rate_by.currentIndexChanged.connect(self._show_rows)
+        self.rate_by.currentIndexChanged.connect(self.refresh)
         self._codec_changed()
+        self.caution_of(self.source)
         self.device.tell_when_known(self.tell)
 
     # -- what is possible -----------------------------------------------------------------------------------
@@ -243,6 +257,17 @@ class CodecWidget(GlcWidget):
         self.form.setRowVisible(self.part, layer is not None and layer.ndim > 2)
         self.save_button.setEnabled(self._last is not None and not self.busy)
         self.release_button.setEnabled(not self.busy)
+        costly = self.codec.chosen.capabilities.encode_cost == "fit"
+        sought = self.rate_by.currentData() != "quality"
+        self.several.enable(not self.busy and not sought and self.model.chosen is not None)
+        self.estimate_button.setEnabled(self.run_button.isEnabled() and not costly and not sought)
+        self.estimate_button.setToolTip(
+            f"Codec {self.codec.chosen.name} fits every picture anew: its size is known when that is done"
+            if costly
+            else "What is wanted is searched for: see the rate exploration for what there is"
+            if sought
+            else "About how large the file will be, from crops of up to five planes; takes a moment"
+        )
         self.keep_button.setVisible(self.busy and self._optimising)
         self.form.setRowVisible(self.weight, self.effort > 0 and self.region.layer is not None)
         if self._last is None:
@@ -318,6 +343,39 @@ class CodecWidget(GlcWidget):
         job.stopped.connect(self._layers.restore)
         job.failed.connect(self._layers.restore)
         job.failed.connect(self._clear)
+
+    def _note(self, text: str) -> None:
+        """Put something under the figures."""
+        self.notes.setText(text)
+        self.notes.setVisible(bool(text))
+
+    def estimate(self) -> None:
+        """Say about how large the file of the chosen layer will be."""
+        layer = self.source.layer
+        if layer is None or self.busy:
+            return
+        options, data = self.options(), layer.data[0] if layer.multiscale else layer.data
+        try:
+            plane = None if self._whole(layer) else plane_of_layer(layer, self.viewer.dims)
+        except UnsupportedArrayError as error:
+            self.tell_error(error)
+            return
+        limits = coded_range(layer, np.dtype(data.dtype))
+        axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb) if plane is None else plane.axes
+
+        def work(report: Report) -> SizeEstimate:
+            return estimated_size(
+                data if plane is None else plane.read(), axes, options, limits=limits, progress=report
+            )
+
+        self.start(work, f"Estimating the size of {layer.name}", self._tell_estimate)
+
+    def _tell_estimate(self, found: SizeEstimate) -> None:
+        looked_at = "a plane" if found.planes == 1 else f"{found.planes} planes"
+        self.tell(
+            f"About {found.bytes:,} bytes, {found.bpp:.3g} bpp, judged by {100 * found.share:.2g} % of the pixels, "
+            f"from the middle of {looked_at}."
+        )
 
     def _importance(self, layer: Any, plane: LayerPlane | None) -> NDArray[np.float32] | None:
         """Weights of the pixels of what is to be coded."""

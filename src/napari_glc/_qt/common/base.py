@@ -21,9 +21,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ..._napari.recoding import recoding_caution
 from .jobs import SHORT_MILLISECONDS, Job, Report
 from .layer_choice import LayerChoice
 from .plane_watch import PlaneWatch
+from .remembering import recall, remember
 from .wheel import WheelGuard
 
 __all__ = ["GlcWidget", "words_for"]
@@ -74,6 +76,8 @@ class GlcWidget(QWidget):
     def __init__(self, napari_viewer: Any, run_text: str = "Run") -> None:
         super().__init__()
         self.viewer = napari_viewer
+        self._labelled: list[tuple[str, QWidget]] = []
+        self._recalled = False
         self.setMinimumWidth(MINIMUM_WIDTH)
         self._attached = _Attached()
         self.watch = PlaneWatch(napari_viewer, self._tell_plane)
@@ -147,6 +151,7 @@ class GlcWidget(QWidget):
             part.setToolTip(tip)
         field.setAccessibleName(text.replace("&", ""))
         field.setAccessibleDescription(tip)
+        self._labelled.append((text.replace("&", ""), field))
         # an empty form counts as false
         (self.form if form is None else form).addRow(label, field)
         return field
@@ -179,6 +184,18 @@ class GlcWidget(QWidget):
         self._attached.releases.append(choice.detach)
         self.add_row(text, choice, tip)
         return choice
+
+    def caution_of(self, choice: LayerChoice) -> None:
+        """Tell, whenever a layer is chosen that was decoded already, what coding it again means."""
+
+        def tell() -> None:
+            layer = choice.layer
+            words = "" if layer is None else recoding_caution(str(layer.name), layer.metadata)
+            if words or self.status.property("kind") == "caution":
+                self.tell(words, "caution" if words else "message")
+
+        choice.changed.connect(tell)
+        tell()
 
     # -- what a subclass says ------------------------------------------------------------------------------
 
@@ -328,8 +345,12 @@ class GlcWidget(QWidget):
         handled: bool = super().event(event)
         if event.type() == QEvent.Type.ParentChange and hasattr(self, "_watched"):
             if self.parent() is None:
+                remember(type(self).__name__, self._labelled)
                 self._attached.release()
             else:
+                if not self._recalled:
+                    self._recalled = True
+                    recall(type(self).__name__, self._labelled)
                 self._docking.start(0)
         return handled
 
@@ -347,6 +368,7 @@ class GlcWidget(QWidget):
 
     def _release_if_closed(self) -> None:
         if not self.window().isVisible():
+            remember(type(self).__name__, self._labelled)
             self._attached.release()
 
     def on_release(self, release: Callable[[], Any]) -> None:

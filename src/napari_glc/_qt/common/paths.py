@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-__all__ = ["GLC_FILES", "path_to_open", "path_to_save", "suggested_name"]
+__all__ = ["GLC_FILES", "folder_to_use", "path_to_open", "path_to_save", "suggested_name"]
 
 GLC_FILES = "GLC files (*.glc)"
 
@@ -42,6 +42,12 @@ def _ending(path: Path, suffix: str) -> Path:
 def path_to_open(parent: QWidget, title: str = "Open a .glc file", kinds: str = GLC_FILES) -> Path | None:
     """Let the user choose a file; ``None`` if they think better of it."""
     chosen, _ = QFileDialog.getOpenFileName(parent, title, "", kinds)
+    return Path(chosen) if chosen else None
+
+
+def folder_to_use(parent: QWidget, title: str) -> Path | None:
+    """Let the user choose a folder; ``None`` if they think better of it."""
+    chosen = QFileDialog.getExistingDirectory(parent, title)
     return Path(chosen) if chosen else None
 
 

@@ -84,6 +84,7 @@ class RateWidget(GlcWidget):
         self._build_curves()
         self.body.addStretch(1)
         self._choose_codec()
+        self.caution_of(self.source)
         self.device.tell_when_known(self.tell)
 
     # -- building --------------------------------------------------------------------------------------------
