@@ -17,6 +17,7 @@ from napari_glc._qt.common.picking import Picked, picks
 from napari_glc._qt.index_map import widget as index_widget
 from napari_glc._qt.index_map.layers import IndexLayers, rank_colours
 from napari_glc._qt.index_map.widget import IndexWidget
+from napari_glc._qt.recovery.widget import RecoveryWidget
 from napari_glc.container import parse
 from napari_glc.inspection.index_map.codewords import order_codewords
 from napari_glc.inspection.index_map.maps import IndexMap
@@ -258,3 +259,30 @@ def test_microscopy_and_controls(viewer, dock, finish, embryo, vqgan):
         assert widget.form.labelForField(field).buddy() is not None
     rank = widget.plot.nearest(0.0)
     assert widget._found.map.counts[widget._found.codewords.order[rank]] > 0
+
+
+def test_the_planes_of_a_stack_in_a_file_have_maps_of_their_own(viewer, dock, finish, small_parrots, tmp_path):
+    stack = np.stack([small_parrots[..., 0], small_parrots[::-1, :, 1]])
+    data = napari_glc.encode(stack, axes="ZYX", codec="vqgan", quality=0, packets=2, metadata={"scale": [3, 1, 1]})
+    (tmp_path / "a.glc").write_bytes(data)
+    widget = dock(IndexWidget)
+    widget.origin.setCurrentIndex(widget.origin.findData("file"))
+    widget.path.setText(str(tmp_path / "a.glc"))
+    widget.plane.setValue(1)
+    widget.run()
+    finish(widget)
+    made = viewer.layers["a[1] index map"]
+    assert made.data.shape == (1, 8, 12)
+    assert made.translate[0] == 3
+    assert "Plane 1 of 2" in widget.summary.text()
+    recovery = dock(RecoveryWidget)
+    recovery.set_file(tmp_path / "a.glc")
+    finish(recovery)
+    assert recovery.form.isRowVisible(recovery.plane)
+    recovery.plane.setValue(1)
+    recovery.method.setCurrentIndex(recovery.method.findData("nearest"))
+    recovery.run()
+    finish(recovery)
+    after = viewer.layers["a[1] after recovery"]
+    assert after.data.shape == (1, 128, 192)
+    assert after.translate[0] == 3

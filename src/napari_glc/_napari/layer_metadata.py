@@ -11,7 +11,7 @@ from .._version import __version__
 from ..codecs.entry import CodecEntry
 from ..codecs.registry import all_codecs
 from ..errors import UnsupportedVersionError
-from .placements import reduced, shear_matrix
+from .placements import PLACEMENT, reduced, shear_matrix
 from .user_metadata import OWN_KEY, kept_metadata, words_of_loss
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def _name_channel(options: dict[str, Any], described: Any, channel: int, count: 
 
 def lost_options(options: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments of a labels layer that marks the lost parts of a file, given those of its image."""
-    kept = {name: options[name] for name in ("scale", "translate", "units", "axis_labels")}
+    kept = {name: options[name] for name in PLACEMENT if name in options}
     return {**kept, "name": f"{options['name']} (lost)", "opacity": 0.4}
 
 

@@ -110,10 +110,10 @@ def _read_layers(path: str) -> list[LayerData]:
     except (MissingDependencyError, MissingModelError, UnsupportedVersionError) as error:
         return [_described(file, error)]
     waits = keeps_waiting() is not None
-    if file.layout.planes > 1:
-        return layers_of(file)
     if file.entry.capabilities.lossy_packets and file.lost_packets():
         return _recovered_later(file) if waits else _recovered(file)
+    if file.layout.planes > 1:
+        return layers_of(file)
     if waits:
         # what is damaged is told now, as it is where all is decoded at once
         for index in range(file.container.chunks):
@@ -154,22 +154,13 @@ def _described(file: GlcFile, obstacle: GlcError) -> LayerData:
 
 
 def _recovered(file: GlcFile) -> list[LayerData]:
-    """A picture some of whose packets are lost, and where."""
-    from .layer_metadata import layer_options, lost_options
-
-    options = layer_options(file)
+    """A picture or stack some of whose packets are lost, and where."""
     found = _best_recovery(file)
     told = (
         f"{file.path}: {found.lost_packets} of {found.packets} packets are lost, {100 * found.lost_share:.1f} % of "
         "the indices. The picture shows what is predicted in their place; the layer beside it shows where."
     )
-    # napari shows warnings as notifications
-    warnings.warn(told, stacklevel=2)
-    options["metadata"]["glc"]["recovered"] = told
-    return [
-        (found.pixels, options, "image"),
-        (found.lost.astype("uint8"), lost_options(options), "labels"),
-    ]
+    return _layers_of_recovery(file, told, found.pixels, found.lost.astype("uint8"))
 
 
 def _best_recovery(file: GlcFile) -> Recovered:
@@ -188,21 +179,40 @@ def _recovered_later(file: GlcFile) -> list[LayerData]:
 
     from ..files.lazy import once_array
     from .canvas_array import for_canvas
-    from .layer_metadata import layer_options, lost_options
 
-    options = layer_options(file)
-    lost = len(file.lost_packets())
     told = (
-        f"{file.path}: {lost} of {file.container.chunks} packets are lost. "
+        f"{file.path}: {len(file.lost_packets())} of {file.container.chunks} packets are lost. "
         "The picture shows what is predicted in their place; the layer beside it shows where."
     )
-    warnings.warn(told, stacklevel=2)
-    options["metadata"]["glc"]["recovered"] = told
     found = cache(lambda: _best_recovery(file))
+    without_samples = tuple(n for n, axis in zip(file.shape, file.layout.axes, strict=True) if axis != "S")
     pixels = once_array(lambda: found().pixels, file.shape, file.dtype)
-    where = once_array(lambda: found().lost.astype("uint8"), file.shape[:2], np.dtype("uint8"))
-    name = options["name"]
-    return [
-        (for_canvas([pixels], name, settles=True)[0], options, "image"),
-        (for_canvas([where], name, settles=True)[0], lost_options(options), "labels"),
-    ]
+    lost = once_array(lambda: found().lost.astype("uint8"), without_samples, np.dtype("uint8"))
+
+    def shown(part: Any, name: str) -> Any:
+        return for_canvas([part], name, settles=file.layout.planes == 1)[0]
+
+    return _layers_of_recovery(file, told, pixels, lost, shown)
+
+
+def _layers_of_recovery(
+    file: GlcFile, told: str, pixels: Any, lost: Any, shown: Callable[[Any, str], Any] = lambda part, name: part
+) -> list[LayerData]:
+    """For each channel what is recovered and where it was lost; `shown` makes data for a layer of a name."""
+    from .layer_metadata import layer_options, lost_options
+
+    # napari shows warnings as notifications
+    warnings.warn(told, stacklevel=2)
+    axes, layers = file.layout.axes, []
+    order = file.layout.leading_axes + "YX"
+    pixels = pixels.transpose([axes.index(a) for a in order + "S" * ("S" in axes)])
+    lost = lost.transpose([axes.replace("S", "").index(a) for a in order])
+    channels: list[int | None] = [*range(file.layout.size("C"))] if "C" in order else [None]
+    for channel in channels:
+        index = tuple(channel if a == "C" and channel is not None else slice(None) for a in order)
+        options = layer_options(file, channel)
+        options["metadata"]["glc"]["recovered"] = told
+        name = options["name"]
+        layers.append((shown(pixels[index], name), options, "image"))
+        layers.append((shown(lost[index], name), lost_options(options), "labels"))
+    return layers

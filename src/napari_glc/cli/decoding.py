@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._base.progress import no_progress
 from ..codecs.registry import all_codecs
 from ..errors import GlcError, OptionError
 from .options import add_codec_options, add_quiet, add_threads, codec_options
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["add_verbs"]
 
 _PIECE = 1 << 20
+_TIFF = (".tif", ".tiff")
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -137,14 +139,14 @@ def _decode_file(file: GlcFile, output: Path, options: argparse.Namespace) -> st
     from ..imaging.files import write_picture
     from ..imaging.tiff import write_ome_tiff
 
-    lossy = file.entry.capabilities.lossy_packets and file.layout.planes == 1
+    lossy = file.entry.capabilities.lossy_packets
     if lossy and not options.preview and file.lost_packets():
         return _recover(file, output, options)
     region = region_of(options.planes, file.axes)
     if options.samples is not None:
         return _decode_samples(file, region, output, options)
     with bar("decoding", options) as progress:
-        if output.suffix.lower() in (".tif", ".tiff") and not options.preview:
+        if output.suffix.lower() in _TIFF and not options.preview:
             source = LazyLevel(file, options.level)
             shape = write_ome_tiff(output, source, file.layout.axes, region, file.metadata, progress)
         else:
@@ -187,17 +189,31 @@ def _recover(file: GlcFile, output: Path, options: argparse.Namespace) -> str:
 
     from ..imaging.extras import stored_extras
     from ..imaging.files import write_picture
+    from ..imaging.tiff import write_ome_tiff
     from ..recovery import Sampling
 
+    if options.level:
+        raise OptionError("a damaged file is recovered at full resolution; leave out --level")
+    axes, region = file.layout.axes, region_of(options.planes, file.axes)
+    left, spatial = axes_left(file, region), axes.replace("S", "")
+    if output.suffix.lower() not in _TIFF:
+        # before the work, not after it
+        as_picture(np.empty((1,) * len(left), file.dtype), left, output)
     sampling = Sampling(options.temperature, options.top_k, options.seed)
     with bar("recovering", options) as progress:
         found = file.recover(options.recover, sampling=sampling, progress=progress)
-    write_picture(output, found.pixels, stored_extras(file.metadata))
-    if options.mask is not None:
-        write_picture(options.mask, found.lost.astype(np.uint8) * 255)
+    lost = found.lost.astype(np.uint8) * 255
+    if output.suffix.lower() in _TIFF:
+        write_ome_tiff(output, found.pixels, axes, region, file.metadata, no_progress)
+    else:
+        write_picture(output, as_picture(found.pixels[region], left, output), stored_extras(file.metadata))
+    if options.mask is not None and options.mask.suffix.lower() in _TIFF:
+        write_ome_tiff(options.mask, lost, spatial, region, file.metadata, no_progress)
+    elif options.mask is not None:
+        write_picture(options.mask, as_picture(lost[region], left.replace("S", ""), options.mask))
     tell(
         options,
         f"{found.lost_packets} of {found.packets} packets were lost, {100 * found.lost_share:.1f} % of the indices; "
         f"filled by {found.method}",
     )
-    return f"{' x '.join(map(str, found.pixels.shape))} {found.pixels.dtype}"
+    return f"{' x '.join(map(str, found.pixels[region].shape))} {found.pixels.dtype}"

@@ -39,7 +39,13 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def facts_of(file: GlcFile, name: Path) -> tuple[dict[str, Any], str]:
     """What a file says of itself, as JSON values; and why its streams are not known, if they are not."""
-    from ..errors import MissingDependencyError, MissingModelError, UnsupportedVersionError
+    from ..errors import (
+        DamagedFileError,
+        MissingDependencyError,
+        MissingModelError,
+        TruncatedFileError,
+        UnsupportedVersionError,
+    )
 
     facts: dict[str, Any] = {
         "file": str(name),
@@ -61,7 +67,13 @@ def facts_of(file: GlcFile, name: Path) -> tuple[dict[str, Any], str]:
         file.check_decodable()
         facts["model_name"] = file.model.name
         facts["streams"] = file.streams()
-    except (MissingModelError, MissingDependencyError, UnsupportedVersionError) as error:
+    except (
+        DamagedFileError,
+        MissingDependencyError,
+        MissingModelError,
+        TruncatedFileError,
+        UnsupportedVersionError,
+    ) as error:
         # what the header says is worth showing all the same
         return facts, str(error)
     return facts, ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import io
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..codecs.base import Codec, PlaneCoding
     from ..codecs.entry import CodecEntry
-    from ..codecs.index_mapped import IndexMapped
+    from ..codecs.index_mapped import DamagedMap, IndexMapped
     from ..codecs.options import CodecOptions, OptionSet
     from ..imaging.layout import Layout
     from ..models import ModelFile
@@ -45,10 +46,10 @@ class Recovered:
     Attributes
     ----------
     pixels
-        ``(Y, X)`` or ``(Y, X, 3)`` uint8.
+        Of the shape and type that were encoded.
     lost
-        Boolean ``(Y, X)``: pixels whose own index was lost. Their surroundings are affected, too, by as much as
-        the generator spreads an index.
+        Boolean, of that shape but for the samples of RGB: pixels whose own index was lost. Their surroundings are
+        affected, too, by as much as the generator spreads an index.
     lost_packets, packets
         Packets that were lost, and packets there should be.
     lost_share
@@ -57,7 +58,7 @@ class Recovered:
         How lost indices were filled.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[Any]
     lost: NDArray[np.bool_]
     lost_packets: int
     packets: int
@@ -326,6 +327,17 @@ class GlcFile:
         with self._named_errors():
             self.entry.check_libraries()
             self.decoding.check_model(self.model)
+
+    def check_plane(self, plane: int) -> None:
+        """Refuse the number of a plane that the file does not have.
+
+        Raises
+        ------
+        OptionError
+            If it has no such plane.
+        """
+        if not 0 <= plane < self.layout.planes:
+            raise OptionError(f"the file has {self.layout.planes} plane(s), numbered from 0; there is no plane {plane}")
 
     def coding(self, plane: int = 0, level: int = 0) -> PlaneCoding:
         """How a plane is coded at a level of resolution, for :attr:`decoder`.
@@ -599,7 +611,7 @@ class GlcFile:
         sampling: Sampling | None = None,
         progress: Progress | None = None,
     ) -> Recovered:
-        """Decode a file some of whose packets are lost or damaged.
+        """Decode a file some of whose packets are lost or damaged, plane by plane at full resolution.
 
         Parameters
         ----------
@@ -615,7 +627,8 @@ class GlcFile:
         Returns
         -------
         Recovered
-            The picture, and which of its pixels were lost. An intact file gives what :meth:`read` gives.
+            The array, and which of its pixels were lost. An intact file gives what :meth:`read` gives. Of a stack, a
+            plane without a single packet left is mid-grey.
 
         Raises
         ------
@@ -631,27 +644,43 @@ class GlcFile:
 
         from ..imaging.assembly import Region, assembled
 
-        header, grid = self.container.header, self.container.grid
+        layout, grid = self.layout, self.container.grid
         if not self.entry.capabilities.lossy_packets:
             raise OptionError(f"files of codec {self.codec!r} have no packets to recover from")
-        if header.planes > 1:
-            raise OptionError(f"the file has {header.planes} planes; what is lost can be recovered in files of one")
-        if grid.plane.height * grid.plane.width > get_limits().pixels:
-            raise beyond(f"{header.height} x {header.width} pixels in one read are", "pixels")
+        whole = Region.of(layout, self.shape, None)
+        if whole.pixels > get_limits().pixels:
+            raise beyond(f"{' x '.join(map(str, self.shape))} pixels in one read are", "pixels")
         codec = cast("IndexMapped", self.decoder)
         report, method = progress or no_progress, method or codec.recovery_methods()[0]
+        maps: dict[int, DamagedMap] = {}
+
+        def plane(number: int, done: int, total: int) -> NDArray[np.uint8]:
+            part = partial(_nth_part, report, done, total)
+            first = self.container.first_chunk(number)
+            coding = self.coding(number)
+            found = codec.read_map(lambda chunk: self.chunk(first + chunk), coding, grid.plane, part, strict=False)
+            maps[number] = found
+            if layout.planes > 1 and found.lost.all():
+                # one plane of many may be gone altogether, and there is nothing to predict it from
+                filled = replace(found, indices=np.full_like(found.indices, codec.grey_index(self.quality)))
+            else:
+                filled = codec.fill(found, self.quality, method, sampling, part)
+            return codec.render(filled, self.quality, grid.plane, grid, part)
+
         with self._named_errors():
-            found = codec.read_map(self.chunk, self.coding(), grid.plane, report, strict=False)
-            filled = codec.fill(found, self.quality, method, sampling, report)
-            plane = codec.render(filled, self.quality, grid.plane, grid, report)
-        factor = codec.factor
-        lost = found.lost.repeat(factor, 0).repeat(factor, 1)[: header.height, : header.width]
+            pixels = assembled(layout, whole, plane)
+            if all(found.lost.all() for found in maps.values()):
+                raise DamagedFileError("no packet is intact, so there is nothing to recover from")
+        height, width = grid.plane.height, grid.plane.width
+        lost = {n: m.lost.repeat(codec.factor, 0).repeat(codec.factor, 1)[:height, :width] for n, m in maps.items()}
+        places = itertools.product(*map(range, layout.leading))
+        stack = np.stack([lost[layout.plane_of(place)[0]] for place in places])
         return Recovered(
-            pixels=assembled(self.layout, Region.of(self.layout, self.shape, None), lambda *_: plane),
-            lost=lost,
-            lost_packets=len(found.lost_packets),
-            packets=found.packets,
-            lost_share=float(np.mean(found.lost)),
+            pixels=pixels,
+            lost=layout.canonical(stack.reshape(*layout.leading, height, width), layout.axes.replace("S", "")),
+            lost_packets=sum(len(found.lost_packets) for found in maps.values()),
+            packets=sum(found.packets for found in maps.values()),
+            lost_share=float(np.mean([found.lost.mean() for found in maps.values()])),
             method=method,
         )
 

@@ -29,6 +29,7 @@ from .work import Found, Kept, inspect_file, inspect_plane
 __all__ = ["IndexWidget"]
 
 _NONE = -1
+_MOST_PLANES = 999_999
 _HINT = "Point at the map to see a codeword; click it, with the map's layer selected, to find all its places."
 
 
@@ -77,6 +78,9 @@ class IndexWidget(GlcWidget):
         self.form.labelForField(self.file_row).setBuddy(self.path)
         self.path.setToolTip(self.file_row.toolTip())
         self.path.setAccessibleName("File")
+        self.plane = QSpinBox()
+        self.plane.setRange(0, _MOST_PLANES)
+        self.add_row("Pla&ne", self.plane, "Of a file that holds a stack: number of the plane, counted from 0")
         self.model = ModelChoice(self._codecs)
         self.add_row("&Model", self.model, "Whose codebooks; a file names its own")
         self.codebook = choice_of({})
@@ -125,8 +129,10 @@ class IndexWidget(GlcWidget):
 
     def _switch_origin(self) -> None:
         of_file = self.of_file
-        for part, wanted in ((self.source, not of_file), (self.file_row, of_file), (self.model, not of_file)):
-            self.form.setRowVisible(part, wanted)
+        for part in (self.file_row, self.plane):
+            self.form.setRowVisible(part, of_file)
+        for part in (self.source, self.model):
+            self.form.setRowVisible(part, not of_file)
         self.codebook.setEnabled(not of_file)
         self.refresh()
 
@@ -168,7 +174,7 @@ class IndexWidget(GlcWidget):
         device = preferred_device()
         work: Callable[[Report], Found]
         if self.of_file:
-            work = partial(inspect_file, Path(self.path.text().strip()), device, self._kept)
+            work = partial(inspect_file, Path(self.path.text().strip()), self.plane.value(), device, self._kept)
         else:
             model, level = self.model.chosen, int(self.codebook.currentData())
             assert model is not None

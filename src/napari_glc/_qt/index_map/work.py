@@ -69,6 +69,8 @@ class Found:
             )
         if found.lost.any():
             lines.append(f"{found.lost.sum()} positions ({found.lost.mean():.1%}) are lost")
+        if "planes" in self.facts:
+            lines.append(f"Plane {self.facts['plane_number']} of {self.facts['planes']}, counted from 0")
         if "bytes" in self.facts:
             lines.append(f"The file has {self.facts['bytes']:,} bytes")
         return ".\n".join(lines) + "."
@@ -130,16 +132,18 @@ def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, 
     return _complete(codec, model.sha256, found, plane, facts, kept, report)
 
 
-def inspect_file(path: Path, device: str, kept: Kept, report: Report) -> Found:
-    """Inspect the map a file holds."""
+def inspect_file(path: Path, plane: int, device: str, kept: Kept, report: Report) -> Found:
+    """Inspect the map of a plane of a file."""
     from ...inspection.index_map.maps import file_map
 
     report(0, _UNITS)
     _prepare_labels()
     file = GlcFile(path, device=device)
-    codec, found = file_map(file, _part(report, 0, 0.3))
+    codec, found = file_map(file, _part(report, 0, 0.3), plane)
     facts = {**file.facts(), "codewords": found.size, "level": found.level, "file": str(path)}
-    return _complete(codec, file.model.sha256, found, place_of_file(file), facts, kept, report)
+    if file.layout.planes > 1:
+        facts |= {"plane_number": plane, "planes": file.layout.planes}
+    return _complete(codec, file.model.sha256, found, place_of_file(file, plane), facts, kept, report)
 
 
 def _complete(

@@ -76,6 +76,7 @@ class RecoveryWidget(RecoveryForm):
         for field, there in (
             (self.layer, not self.from_file or self.compare.isChecked()),
             (self.file_button, self.from_file),
+            (self.plane, self.from_file and self.plane.maximum() > 0),
             (self.compare, self.from_file),
             (self.model, not self.from_file),
             (self.codebook, not self.from_file),
@@ -161,6 +162,7 @@ class RecoveryWidget(RecoveryForm):
         assert file.path is not None
         self._clear()
         self._file = file
+        self.plane.setRange(0, file.layout.planes - 1)
         metrics, width = self.file_button.fontMetrics(), max(120, self.file_button.width() - 16)
         self.file_button.setText(metrics.elidedText(file.path.name, Qt.TextElideMode.ElideMiddle, width))
         self.file_button.setToolTip(str(file.path))
@@ -200,7 +202,7 @@ class RecoveryWidget(RecoveryForm):
         if self.from_file:
             if self._file is None:
                 raise OptionError("choose a .glc file first")
-            return place_of_file(self._file), int(config_of(self._file.model).factor)
+            return place_of_file(self._file, self.plane.value()), int(config_of(self._file.model).factor)
         if self.layer.layer is None or self.model.chosen is None:
             raise OptionError(self.obstacle() or "there is no picture to paint on")
         return plane_of_layer(self.layer.layer, self.viewer.dims), int(config_of(self.model.chosen).factor)
@@ -240,6 +242,7 @@ class RecoveryWidget(RecoveryForm):
             plan=self.plan(),
             plane=plane,
             file=self._file if self.from_file else None,
+            number=self.plane.value(),
             model=self.model.chosen,
             quality=float(self.codebook.currentData() or 0.0),
             packets=self.packets.value(),

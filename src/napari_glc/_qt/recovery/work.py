@@ -40,6 +40,8 @@ class Task:
         The picture to code, or the original to compare a file with; ``None`` for a file alone.
     file
         The file; ``None`` to code `plane`.
+    number
+        Of the file's plane.
     model, quality, packets
         Of a picture.
     painted
@@ -51,6 +53,7 @@ class Task:
     plan: LossPlan
     plane: LayerPlane | None
     file: GlcFile | None
+    number: int
     model: ModelFile | None
     quality: float
     packets: int
@@ -68,7 +71,7 @@ class Task:
     @property
     def place(self) -> PlanePlace:
         """Where results belong."""
-        place = self.plane if self.file is None else place_of_file(self.file)
+        place = self.plane if self.file is None else place_of_file(self.file, self.number)
         assert place is not None
         return place
 
@@ -124,7 +127,7 @@ def _source(task: Task, report: Report) -> MapSource:
         assert task.file.path is not None
         # opened again, since the file may have been replaced meanwhile
         file = GlcFile(task.file.path, device=task.device)
-        source = source_of_file(file, device=task.device, progress=report)
+        source = source_of_file(file, plane=task.number, device=task.device, progress=report)
         return source if task.plane is None else source.compared_with(task.plane.picture())
     assert task.plane is not None
     assert task.model is not None

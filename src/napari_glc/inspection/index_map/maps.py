@@ -178,8 +178,8 @@ def picture_map(codec: IndexMapped, picture: NDArray[np.uint8], level: int, prog
     return map_of_latent(codec, latent, level, picture.shape[:2], progress)
 
 
-def file_map(file: GlcFile, progress: Progress) -> tuple[IndexMapped, IndexMap]:
-    """The index map of a ``.glc`` file, without decoding pixels; lost packets are left out.
+def file_map(file: GlcFile, progress: Progress, plane: int = 0) -> tuple[IndexMapped, IndexMap]:
+    """The index map of a plane of a ``.glc`` file, without decoding pixels; lost packets are left out.
 
     Parameters
     ----------
@@ -187,6 +187,9 @@ def file_map(file: GlcFile, progress: Progress) -> tuple[IndexMapped, IndexMap]:
         The file.
     progress
         See :data:`~napari_glc.codecs.base.Progress`.
+
+    plane
+        Its number, counted through all leading axes.
 
     Returns
     -------
@@ -196,14 +199,17 @@ def file_map(file: GlcFile, progress: Progress) -> tuple[IndexMapped, IndexMap]:
     Raises
     ------
     OptionError
-        If the file's codec has no index map.
+        If the file's codec has no index map, or the file no such plane.
     MissingModelError
         If its model is not installed.
     """
     if not file.entry.capabilities.index_map:
         raise OptionError(f"files of codec {file.codec!r} hold no index map")
     codec, header = cast("IndexMapped", file.decoder), file.container.header
-    found = codec.read_map(file.chunk, file.coding(), file.container.grid.plane, progress, strict=False)
+    file.check_plane(plane)
+    first = file.container.first_chunk(plane)
+    area = file.container.grid.plane
+    found = codec.read_map(lambda chunk: file.chunk(first + chunk), file.coding(plane), area, progress, strict=False)
     level = codec.level(header.quality)
     shape, size = (header.height, header.width), codec.codebook_sizes()[level]
     return codec, IndexMap(found.indices, level, size, codec.factor, shape, tile=header.tile, packets=header.packets)

@@ -133,13 +133,17 @@ def source_of_picture(
     )
 
 
-def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = no_progress) -> MapSource:
-    """Read the index map of a file, as far as it is intact.
+def source_of_file(
+    file: GlcFile, *, plane: int = 0, device: str = "auto", progress: Progress = no_progress
+) -> MapSource:
+    """Read the index map of a plane of a file, as far as it is intact.
 
     Parameters
     ----------
     file
         Of a codec with index maps.
+    plane
+        Its number, counted through all leading axes.
     device
         Where to render.
     progress
@@ -148,7 +152,7 @@ def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = 
     Raises
     ------
     OptionError
-        If the file is of another codec.
+        If the file is of another codec, or has no such plane.
     LimitError
         If the picture holds more than 2**29 pixels.
     MissingModelError
@@ -161,7 +165,11 @@ def source_of_file(file: GlcFile, *, device: str = "auto", progress: Progress = 
     if grid.height * grid.width > get_limits().pixels:
         raise beyond(f"{grid.height} x {grid.width} pixels in one read are", "pixels")
     codec = cast("IndexMapped", loaded_codec(file.model, device))
-    found = codec.read_map(file.chunk, file.coding(), grid.plane, progress, strict=False)
+    file.check_plane(plane)
+    first = container.first_chunk(plane)
+    found = codec.read_map(
+        lambda chunk: file.chunk(first + chunk), file.coding(plane), grid.plane, progress, strict=False
+    )
     packet = np.empty(found.indices.shape, np.int64)
     for number, tile in enumerate(grid):
         area = tile.divided(codec.factor)
