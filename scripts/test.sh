@@ -16,9 +16,11 @@ trap 'rm -f "$said"' EXIT
     .venv/bin/sphinx-build -W --keep-going -q -b html docs site
 ) >"$said" 2>&1 &
 checks=$!
+# the bound on coverage in pyproject.toml is one for all tests, not for some of them
+if [ "$#" = 0 ]; then bound=""; else bound="--cov-fail-under=0"; fi
 passed=true
 xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" \
-    .venv/bin/python -m pytest --numprocesses=auto --cov=napari_glc --cov-report=term:skip-covered "$@" || passed=false
+    .venv/bin/python -m pytest --numprocesses=auto --cov=napari_glc --cov-report=term:skip-covered $bound "$@" || passed=false
 if ! wait "$checks"; then
     cat "$said"
     exit 1

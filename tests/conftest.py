@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # read once when torch is loaded, which is after this: here, in pytest-xdist's processes, in those the tests start
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+# a window or widget that outlives its test is an error
+os.environ["NAPARI_STRICT_QT"] = "1"
 
 HERE = Path(__file__).parent
 DATA = HERE / "data"

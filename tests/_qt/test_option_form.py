@@ -150,6 +150,8 @@ def test_what_it_cannot_do_is_not_offered(toy, viewer, layer, dock, finish):
 def test_its_curve_has_its_style(toy, viewer, qtbot):
     plot = CurvePlot(viewer)
     qtbot.addWidget(plot)
+    # which napari's search for windows that stay would find before qtbot closes it
+    plot.setObjectName("handled_widget")
     for bpp in (0.1, 0.2):
         plot.add(RatePoint("toy", 100 * bpp, 10, bpp, 20 + bpp, 0.5))
     curve = next(line for line in plot.axes.get_lines() if line.get_label() == "toy")

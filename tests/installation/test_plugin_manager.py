@@ -35,10 +35,7 @@ def wheel(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def python(wheel, tmp_path_factory) -> Path:
     """Python of an environment of napari, a Qt binding and the installed wheel with its base dependencies."""
-    with ZipFile(wheel) as archive:
-        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        requires = _requirements(archive.read(metadata).decode())
-    content = needed_distributions([*requires, "napari", qtpy.API_NAME])
+    content = needed_distributions([*_requirements(wheel), "napari", qtpy.API_NAME])
     python = make_environment(tmp_path_factory.mktemp("fresh") / "environment", content.values())
     # pip resolves the wheel's requirements against what is there; without an index it can add nothing
     words = ["--quiet", "--disable-pip-version-check", "install", "--no-index", "--no-compile", wheel]
@@ -46,7 +43,11 @@ def python(wheel, tmp_path_factory) -> Path:
     return python
 
 
-def _requirements(metadata: str) -> list[str]:
+def _requirements(wheel: Path) -> list[str]:
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = archive.read(name).decode()
+
     class Wheel(Distribution):
         def read_text(self, filename: str) -> str | None:
             return metadata if filename == "METADATA" else None
@@ -72,6 +73,19 @@ def run(python, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+def test_the_wheel_holds_what_it_needs_and_brings_no_qt_binding(wheel):
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for needed in ("napari.yaml", "py.typed", "samples/kodim23.png", "models/embedded/glc-small.safetensors"):
+        assert f"napari_glc/{needed}" in names
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert not any("test" in name.split("/")[0] for name in names)
+    # napari, and which binding it uses, are the user's choice
+    brought = needed_distributions(_requirements(wheel))
+    assert not {"napari", "pyqt5", "pyqt6", "pyside2", "pyside6"} & set(brought)
+    assert "qtpy" in brought
 
 
 def test_every_widget_opens_and_a_file_is_saved_and_opened(run, python, tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import skimage
 import tifffile
+import yaml
 from napari.components import ViewerModel
 from napari.layers import Labels
 
@@ -56,6 +57,13 @@ def test_the_manifest_is_the_installed_one():
     manager = npe2.PluginManager.instance()
     manager.discover()
     assert manager.get_manifest("napari-glc").display_name == "GLC codec"
+
+
+def test_the_manifest_has_no_keys_that_napari_ignores():
+    contributions = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))["contributions"]
+    assert "keybindings" not in contributions
+    for widget in contributions["widgets"]:
+        assert set(widget) <= {"command", "display_name", "autogenerate"}
 
 
 def test_the_reader_claims_by_name_alone(tmp_path):

@@ -225,7 +225,7 @@ class OwnLayers:
 
 def _can_show(layer: Any, kind: str, data: Any, options: Mapping[str, Any]) -> bool:
     """Whether a layer can take new data in the place of its own."""
-    if layer._type_string != kind:
+    if type(layer).__name__.lower() != kind:
         return False
     if kind == "shapes":
         return len(layer.data) == len(data) == 1
