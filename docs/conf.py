@@ -15,6 +15,9 @@ autodoc_default_options = {"members": True}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 
+# attributes of several classes are called "name", and a docstring's word for a type may be one of them
+suppress_warnings = ["ref.python"]
+
 html_theme = "furo"
 html_title = "napari-glc"
 exclude_patterns = ["_build"]

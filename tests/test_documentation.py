@@ -70,9 +70,9 @@ def picture_file(desk) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "python")])
 @pytest.mark.usefixtures("picture_file")
 def test_python_examples_run(page):
-    names = {"picture": iio.imread("picture.png")}
+    """From top to bottom in a fresh Python, with nothing but the files the page speaks of."""
+    names: dict[str, object] = {}
     for block in _blocks(page, "python"):
-        names.setdefault("napari_glc", importlib.import_module("napari_glc"))
         exec(compile(block, page, "exec"), names)
 
 
@@ -107,6 +107,21 @@ def test_the_readme_has_absolute_addresses_of_what_is_here():
             assert (ROOT / place).is_file(), place
             here += 1
     assert here > 10
+
+
+def test_each_of_the_forty_points_names_what_is_there():
+    text = (ROOT / "docs/reference/forty-points.md").read_text(encoding="utf-8")
+    points = re.findall(r"^([✓◐✗]) \*\*(\d+)\. ", text, re.MULTILINE)
+    assert [int(number) for _, number in points] == list(range(1, 41))
+    sources = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/*.py")
+    }
+    for name in re.findall(r"`(?:[\w./]+::)?(test_\w+)`", text):
+        assert any(f"def {name}(" in source for source in sources.values()), name
+    for file, name in re.findall(r"`([\w./]+\.py)::(test_\w+)`", text):
+        assert any(path.endswith(file) and f"def {name}(" in source for path, source in sources.items()), (file, name)
+    for place in re.findall(r"`((?:tests|docs|benchmarks|scripts|\.github)/[\w./-]+)(?:::\w+)?`", text):
+        assert (ROOT / place).exists(), place
 
 
 def test_the_extra_for_all_names_every_extra_that_users_want():

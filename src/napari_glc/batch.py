@@ -85,7 +85,7 @@ def encode_folder(
     Raises
     ------
     OptionError
-        If the source is no folder, or a number or option is out of its range.
+        If the source is not a folder, or a number or option is out of its range.
     MissingModelError, ModelError
         If the model is not at hand.
     MissingDependencyError

@@ -213,7 +213,7 @@ def test_a_rate_out_of_reach_is_said_so(viewer, layer, dock, finish):
     finish(widget)
     assert widget.table.value("Quality") == "100"
     assert widget.table.value("Search")
-    assert "no nearer to 2 bpp" in widget.notes.text()
+    assert "2 bpp is beyond" in widget.notes.text()
 
 
 def test_the_saved_file_is_the_last_result(viewer, layer, dock, finish, tmp_path, monkeypatch):

@@ -123,7 +123,7 @@ def _exit_code(words: list[str]) -> int:
         (["batch", "DIR", "OUT", "-q", "400"], "within 0 to 100"),
         (["batch", "DIR", "OUT", "-e", "99"], "within 0 to 9"),
         (["batch", "DIR", "OUT", "--codec", "vqgan", "--packets", "99"], "within 1 to 64"),
-        (["decode", "DIR", "OUT", "--format", "xyz"], "no picture format"),
+        (["decode", "DIR", "OUT", "--format", "xyz"], "not a picture format"),
         (["damage", "FILE.glc", "OUT.glc", "--loss", "2"], "within 0 to 1"),
         (["train", "nothing", "--data", "DIR", "--out", "OUT"], "no training configuration"),
     ],

@@ -50,7 +50,7 @@ def test_the_range_of_the_file_is_the_peak(worms, dtype, tmp_path, capsys):
     assert _figures(capsys, tmp_path / "a.tif", tmp_path / "b.tif") == expected
     wide = _figures(capsys, tmp_path / "a.tif", tmp_path / "b.tif", "--range", f"{limits[0]},{2 * limits[1]}")
     assert wide[0] > expected[0].expected + 3
-    assert main(["compare", str(tmp_path / "a.tif"), str(tmp_path / "a.glc"), "--range", "0,9"]) == 1
+    assert main(["compare", str(tmp_path / "a.tif"), str(tmp_path / "a.glc"), "--range", "0,9"]) == 2
 
 
 def test_every_plane_of_a_stack_has_its_range(worms, tmp_path, capsys):

@@ -46,9 +46,9 @@ def test_masks_that_do_not_fit_are_refused_in_one_line(picture, tmp_path, capsys
     mask = tmp_path / "mask.png"
     iio.imwrite(mask, np.full((64, 95), 255, np.uint8))
     out = str(tmp_path / "a.glc")
-    assert main(["encode", str(picture), out, "--effort", "2", "--roi", str(mask)]) == 1
+    assert main(["encode", str(picture), out, "--effort", "2", "--roi", str(mask)]) == 2
     assert "importance has a weight for each of 64 x 96 pixels; this is 64 x 95" in capsys.readouterr().err
-    assert main(["encode", str(picture), out, "--roi-weight", "3"]) == 1
+    assert main(["encode", str(picture), out, "--roi-weight", "3"]) == 2
     assert "--roi-weight needs --roi" in capsys.readouterr().err
-    assert main(["encode", str(picture), out, "--effort", "2", "--roi", str(mask), "--roi-weight", "nan"]) == 1
+    assert main(["encode", str(picture), out, "--effort", "2", "--roi", str(mask), "--roi-weight", "nan"]) == 2
     assert "the weight of a region is a number from 0 on" in capsys.readouterr().err

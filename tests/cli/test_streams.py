@@ -137,6 +137,7 @@ def test_folders_are_named_for_what_they_are(tmp_path, picture, capsys):
         (["encode", text, tmp_path / "a.glc"], 1, "text.png cannot be read as a picture: it is text"),
         (["batch", folder, tmp_path / "out"], 1, "folder holds no pictures"),
         (["decode", folder, tmp_path / "out"], 1, "folder holds no .glc files"),
+        (["evaluate", folder], 2, "folder holds no picture"),
         (["batch", picture, tmp_path / "out"], 2, "is not a folder"),
     ]:
         assert main(list(map(str, words))) == code, words

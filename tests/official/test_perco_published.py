@@ -247,7 +247,7 @@ def test_a_folder_of_something_else_is_refused(imported, tmp_path, change, words
 
 def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path, capsys):
     assert main(["models", "import", str(tmp_path)]) == 1
-    assert "is no folder of networks" in capsys.readouterr().err
+    assert "holds no networks" in capsys.readouterr().err
     assert main(["models", "import", str(tmp_path / "nowhere")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 

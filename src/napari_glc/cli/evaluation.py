@@ -32,6 +32,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     evaluate.add_argument("folder", type=Path, metavar="FOLDER", help="8-bit pictures; sub-folders are not entered")
     evaluate.add_argument(
+        "-q",
         "--quality",
         type=float,
         nargs="+",
@@ -67,7 +68,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help=f"any of {', '.join(m.name for m in MEASURES if m.of == 'pair')}, or all whose networks are at hand; "
         f"default squeezenet ms_ssim psnr",
     )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine, default 1")
+    parser.add_argument(
+        "-j", "--workers", type=int, default=1, metavar="N", help="processes on this machine, default 1"
+    )
     parser.add_argument(
         "--resume",
         type=Path,
@@ -133,7 +136,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from ..evaluation.running import evaluate
 
     coders, others, journal = _asked(options)
-    with bar("evaluating") as progress:
+    with bar("evaluating", options) as progress:
         evaluation = evaluate(
             options.folder,
             coders,
@@ -223,7 +226,7 @@ def _write_report(options: argparse.Namespace, evaluation: Evaluation, journal: 
 
     shown = []
     if options.sheets > 0:
-        with bar("equal bytes") as progress:
+        with bar("equal bytes", options) as progress:
             shown = sheets(
                 evaluation,
                 options.at,
@@ -248,7 +251,7 @@ def _evaluate_losses(options: argparse.Namespace) -> int:
 
     if options.codec is not None and len(options.codec) > 1:
         raise OptionError("with --loss there is one codec at a time")
-    with bar("evaluating") as progress:
+    with bar("evaluating", options) as progress:
         rows = evaluate_losses(
             options.folder,
             options.quality or _QUALITIES_OF_LOSSES,

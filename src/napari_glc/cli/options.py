@@ -142,7 +142,9 @@ def codec_options(options: argparse.Namespace) -> dict[str, Any]:
 def add_array_options(parser: argparse.ArgumentParser) -> None:
     """Add what concerns arrays beyond one 8-bit picture."""
     parser.add_argument("--axes", metavar="A", help="a letter for each dimension, if the file does not say: TCZYX")
-    parser.add_argument("--range", metavar="R", help="minmax (default), robust, dtype, or LOW,HIGH: what 8 bits span")
+    parser.add_argument(
+        "--range", metavar="R", help="what becomes 0 and 255: minmax (default), robust, dtype, or LOW,HIGH"
+    )
     parser.add_argument(
         "--channels",
         default="separate",

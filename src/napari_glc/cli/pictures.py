@@ -31,7 +31,7 @@ def checked_format(name: str | None) -> str:
         return ""
     suffix = "." + name.lower().lstrip(".")
     if suffix not in READABLE and suffix != ".ome.tif":
-        raise OptionError(f"--format {name} is no picture format this program writes: {', '.join(READABLE)}")
+        raise OptionError(f"--format {name} is not a picture format this program writes: {', '.join(READABLE)}")
     return suffix
 
 

@@ -543,12 +543,12 @@ class GlcFile:
         Raises
         ------
         OptionError, LimitError, DamagedFileError, MissingModelError
-            As for :meth:`read`; if `count` is no number of pictures, or beyond one where there is only one.
+            As for :meth:`read`; if `count` is not at least 1, or beyond one where there is only one.
         """
         import numpy as np
 
         if count < 1:
-            raise OptionError(f"{count} is no number of pictures")
+            raise OptionError(f"the number of pictures must be at least 1, not {count}")
         report = progress or no_progress
         return np.stack(
             [

@@ -72,7 +72,7 @@ class _Run:
         words = []
         bpp = self.options.bpp
         if bpp is not None and abs(result.bpp - bpp) > _MISSED * bpp:
-            words.append(f"The model comes no nearer to {bpp:g} bpp with this picture.")
+            words.append(f"{bpp:g} bpp is beyond what the model can do with this picture; this is the nearest rate.")
         if self.plane is not None and self.plane.numbers:
             words.append(f"{self.plane.words} of the stack was coded.")
         if self.plane is None:

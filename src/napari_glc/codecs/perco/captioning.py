@@ -41,7 +41,7 @@ def check_captioner(folder: str) -> None:
         raise MissingDependencyError(f"captioning models need {_LIBRARY}: pip install 'napari-glc[perco]'")
     path = Path(folder)
     if not (path / "config.json").is_file():
-        raise ModelError(f"{folder} is no folder of a captioning model: it holds no config.json")
+        raise ModelError(f"{folder} is not the folder of a captioning model: it holds no config.json")
     if not any(path.glob("*.safetensors")):
         raise ModelError(f"{folder} holds no weights in safetensors, and pickles are not read")
 

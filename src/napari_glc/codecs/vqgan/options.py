@@ -27,7 +27,7 @@ class VqganOptions(CodecOptions):
     index_coder
         How the index map is coded without loss.
     packets
-        Parts of each tile that can be lost one without the other.
+        Parts of each tile, any of which can be lost while the others are still decoded.
     effort
         See :mod:`napari_glc.codecs.vqgan.effort`.
     fast
@@ -39,7 +39,10 @@ class VqganOptions(CodecOptions):
         Knob("lossless coding of the index map, which its pixels do not depend on; auto takes the smallest"),
     ] = "auto"
     packets: Annotated[
-        int, Knob("parts of each tile that can be lost one without the other", least=1, most=MAX_PACKETS)
+        int,
+        Knob(
+            "parts of each tile, any of which can be lost while the others are still decoded", least=1, most=MAX_PACKETS
+        ),
     ] = 1
     effort: Annotated[int, EFFORT] = 0
     fast: Annotated[bool, FAST_ENCODING] = False

@@ -188,7 +188,7 @@ def weights_of_folder(folder: Path) -> dict[str, Path]:
         elif any(path.suffix in _PICKLES for path in inner.iterdir()):
             raise ModelError(f"{inner} holds pickled weights; of folders, only safetensors are read")
     if not found:
-        raise ModelError(f"{folder} is no folder of networks: none of its folders holds safetensors")
+        raise ModelError(f"{folder} holds no networks: none of its folders holds safetensors")
     return found
 
 
