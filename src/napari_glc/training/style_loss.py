@@ -157,5 +157,5 @@ def _relative(got: Tensor, wanted: Tensor) -> Tensor:
 def _grid(painted: Tensor) -> Tensor:
     """Variance of the phases' local means."""
     phases = F.avg_pool2d(F.pixel_unshuffle(painted, _PHASES), _WINDOW, _WINDOW // 2)
-    by_colour = phases.unflatten(1, (painted.shape[1], _PHASES**2))
+    by_colour: Tensor = phases.unflatten(1, (painted.shape[1], _PHASES**2))
     return by_colour.var(2, correction=0).mean()
