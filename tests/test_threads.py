@@ -23,7 +23,7 @@ from napari_glc.errors import Cancelled
 def _two_threads(monkeypatch) -> Iterator[None]:
     """As on a machine with two cores, whatever there are."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(module, "_cores", lambda: 2)
+    monkeypatch.setattr(module, "cores", lambda: 2)
     monkeypatch.setattr(module, "_workers", None)
     torch.set_num_threads(2)
     yield

@@ -190,7 +190,7 @@ def test_two_threads_make_the_same_file_and_the_same_picture(
     mosaic, mosaic_file, mosaic_decoded, two_threads, monkeypatch
 ):
     """Six tiles and bands of blocks, side by side."""
-    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    monkeypatch.setattr(threads, "cores", lambda: 2)
     told = []
     with two_threads():
         data = napari_glc.encode(mosaic, quality=40, tile=384, progress=lambda done, total: told.append((done, total)))

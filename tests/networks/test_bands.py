@@ -12,7 +12,7 @@ from napari_glc.networks.bands import BandLayer, in_bands
 
 @pytest.fixture(autouse=True)
 def _many_cores(monkeypatch) -> None:
-    monkeypatch.setattr(threads, "_cores", lambda: 4)
+    monkeypatch.setattr(threads, "cores", lambda: 4)
     monkeypatch.setattr(threads, "_workers", None)
 
 

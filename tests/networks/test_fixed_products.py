@@ -172,7 +172,7 @@ def test_the_whole_prior(form):
 
 
 def test_bands_side_by_side_are_the_whole(monkeypatch):
-    monkeypatch.setattr(threads, "_cores", lambda: 3)
+    monkeypatch.setattr(threads, "cores", lambda: 3)
     for form, kind, blocks in ((EIGHT_BITS, "int8", 2), (SIXTEEN_BITS, "int8", 3), (SIXTEEN_BITS, "float64", 2)):
         torch.manual_seed(8)
         prior = FixedPrior(GlcNetwork(SMALL.replaced(prior_blocks=blocks)), form)
