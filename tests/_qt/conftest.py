@@ -60,6 +60,17 @@ def dock(viewer) -> Callable[[type], Any]:
 
 
 @pytest.fixture
+def lone_window(qtbot) -> Callable[[Any], None]:
+    """See that a widget outside the viewer is closed, and tell napari, which looks for windows that stay earlier."""
+
+    def handle(widget: Any) -> None:
+        qtbot.addWidget(widget)
+        widget.setObjectName("handled_widget")
+
+    return handle
+
+
+@pytest.fixture
 def finish(qtbot) -> Callable[..., None]:
     """Wait until a widget's job has ended and everything is shown; on a busy machine that takes its time."""
 

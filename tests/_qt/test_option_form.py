@@ -147,11 +147,9 @@ def test_what_it_cannot_do_is_not_offered(toy, viewer, layer, dock, finish):
     assert explorer.hallucination.model().item(beyond).isEnabled()
 
 
-def test_its_curve_has_its_style(toy, viewer, qtbot):
+def test_its_curve_has_its_style(toy, viewer, lone_window):
     plot = CurvePlot(viewer)
-    qtbot.addWidget(plot)
-    # which napari's search for windows that stay would find before qtbot closes it
-    plot.setObjectName("handled_widget")
+    lone_window(plot)
     for bpp in (0.1, 0.2):
         plot.add(RatePoint("toy", 100 * bpp, 10, bpp, 20 + bpp, 0.5))
     curve = next(line for line in plot.axes.get_lines() if line.get_label() == "toy")

@@ -283,9 +283,9 @@ def test_curves_points_and_files(explore, viewer, finish, layer, tmp_path, monke
     assert imread(tmp_path / "c.png").shape[0] > 300
 
 
-def test_a_click_near_a_point_picks_it(viewer, qtbot):
+def test_a_click_near_a_point_picks_it(viewer, lone_window):
     plot = CurvePlot(viewer)
-    qtbot.addWidget(plot)
+    lone_window(plot)
     plot.resize(300, 260)
     for quality in (0, 50, 100):
         plot.add(RatePoint("glc", quality, 100, 0.01 * (1 + quality), 20 + quality / 10, 0.9))
