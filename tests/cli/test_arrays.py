@@ -83,7 +83,7 @@ def test_a_folder_is_encoded_once_and_failures_are_named(stack, tmp_path, capsys
 
 def test_what_failed_once_is_tried_again(stack, tmp_path, monkeypatch):
     # in this process: others encode a folder above
-    monkeypatch.setattr(batch, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
+    monkeypatch.setattr(batch, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers))
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.tif").write_bytes(b"still being copied")
