@@ -23,15 +23,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rate_distortion import MEASURES, at_equal_quality, bd_rate
 
 import napari_glc
 from napari_glc.evaluation.measuring import feature_distances
 from napari_glc.evaluation.running import pictures_in
 from napari_glc.imaging.files import read_picture
-from napari_glc.metrics import compare
+from napari_glc.metrics import bd_rate, compare, measure_named, rate_at
 
 ANCHOR = (0, 15, 30, 45, 60, 80, 100)
+MEASURES = ("psnr", "ms_ssim", "squeezenet", "darknet")
 COLUMNS = ("image", "effort", "quality", "region", "bytes", "bpp", "seconds", *MEASURES, "inside")
 
 Row = dict[str, float | str]
@@ -114,6 +114,17 @@ def curve(rows: list[Row], effort: int, images: set[str | float]) -> list[dict[s
     return points
 
 
+def bytes_against(anchor: list[dict[str, float]], found: list[dict[str, float]], measure: str) -> float:
+    """Change of the bytes in percent: on average over a curve, or of a single point."""
+    known = measure_named(measure)
+    curve = [(point["bpp"], point[measure]) for point in anchor]
+    if len(found) > 1:
+        mine = [(point["bpp"], point[measure]) for point in found]
+        return bd_rate(curve, mine, higher_is_better=known.higher_is_better)
+    rate = rate_at(curve, found[0][measure], higher_is_better=known.higher_is_better)
+    return 100 * (found[0]["bpp"] / rate - 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
@@ -136,11 +147,11 @@ def main() -> None:
         print(f"\neffort {effort}, {len(images)} pictures\n\n| | bytes | seconds | " + " | ".join(MEASURES) + " |")
         print("|" + " --- |" * (3 + len(MEASURES)))
         if len(found) > 2:
-            cells = [f"{bd_rate(anchor, found, measure):+.1f} %" for measure in MEASURES]
+            cells = [f"{bytes_against(anchor, found, measure):+.1f} %" for measure in MEASURES]
             seconds = np.mean([point["seconds"] for point in found])
             print(f"| BD-rate | | {seconds:.1f} | " + " | ".join(cells) + " |")
         for point in found:
-            cells = [f"{at_equal_quality(anchor, point, measure):+.1f} %" for measure in MEASURES]
+            cells = [f"{bytes_against(anchor, [point], measure):+.1f} %" for measure in MEASURES]
             head = f"| quality {point['quality']:g} | {point['bytes']:.0f} | {point['seconds']:.1f} | "
             print(head + " | ".join(cells) + " |")
         pairs = [

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from make_contact_sheets import labelled
+from make_quality import labelled
 from PIL import Image
 
 import napari_glc

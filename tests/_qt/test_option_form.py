@@ -21,7 +21,7 @@ from napari_glc._qt.recovery.widget import RecoveryWidget
 from napari_glc.codecs import registry
 from napari_glc.codecs.entry import CodecEntry
 from napari_glc.codecs.options import CodecOptions, Knob
-from napari_glc.inspection.rate.curves import RatePoint
+from napari_glc.evaluation.rows import Result
 
 
 @pytest.fixture
@@ -151,7 +151,8 @@ def test_its_curve_has_its_style(toy, viewer, lone_window):
     plot = CurvePlot(viewer)
     lone_window(plot)
     for bpp in (0.1, 0.2):
-        plot.add(RatePoint("toy", 100 * bpp, 10, bpp, 20 + bpp, 0.5))
+        measures = {"squeezenet": 1 - bpp}
+        plot.add(Result(image="", codec="toy", quality=100 * bpp, size=10, bpp=bpp, measures=measures))
     curve = next(line for line in plot.axes.get_lines() if line.get_label() == "toy")
     assert (curve.get_color(), curve.get_marker()) == (toy.plot.colour, toy.plot.marker)
     plot.detach()

@@ -6,6 +6,7 @@ import csv
 import threading
 import time
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from napari_glc._qt.rate import widget as rate_widget
 from napari_glc._qt.rate.comparison import wiped
 from napari_glc._qt.rate.curve_plot import CurvePlot
 from napari_glc._qt.rate.widget import RateWidget
-from napari_glc.inspection.rate.curves import RatePoint
+from napari_glc.evaluation.measures import pair_measure
+from napari_glc.evaluation.rows import Result
 from napari_glc.metrics.fidelity import psnr
 
 
@@ -76,6 +78,8 @@ def test_figures_and_pixels_are_those_of_the_library(explore, viewer, small_parr
     assert explored.table.value("Rate") == f"{napari_glc.GlcFile(data).bpp:.4f} bpp"
     assert explored.table.value("PSNR") == f"{psnr(small_parrots, pixels):.2f} dB"
     assert explored.table.value("MS-SSIM") == "picture too small"
+    distance = pair_measure("squeezenet")(small_parrots, pixels)
+    assert explored.table.value("Feature distance") == f"{distance:.3f}"
     assert tuple(decoded.scale) == tuple(layer.scale)
     assert tuple(decoded.translate) == tuple(layer.translate)
     assert decoded.units == layer.units
@@ -261,7 +265,9 @@ def test_curves_points_and_files(explore, viewer, finish, layer, tmp_path, monke
     finish(explored)
     assert explored.quality.value == 100
     assert explored._step.size == points[8].size
-    assert explored.curves.plot.here[:2] == (points[8].bpp, points[8].psnr)
+    bpp, measures = explored.curves.plot.here
+    assert (bpp, measures["psnr"]) == (points[8].bpp, points[8].measures["psnr"])
+    assert explored.curves.look.text().startswith("At this feature distance (SqueezeNet): JPEG")
     explored.curves.choose(10)
     finish(explored)
     assert explored.codec.currentData() == "vqgan"
@@ -271,9 +277,9 @@ def test_curves_points_and_files(explore, viewer, finish, layer, tmp_path, monke
     assert explored.status.text().startswith("JPEG at setting 5")
     jpeg = viewer.layers["parrots JPEG"]
     assert jpeg.metadata["glc"]["bytes"] == points[29].size
-    assert psnr(picture, jpeg.data) == points[29].psnr
+    assert psnr(picture, jpeg.data) == points[29].measures["psnr"]
 
-    targets = iter((tmp_path / "c.csv", tmp_path / "c.png", None))
+    targets = iter((tmp_path / "c.csv", tmp_path / "c.png", None, tmp_path / "c.svg", tmp_path / "c.html"))
     monkeypatch.setattr(curve_panel, "path_to_save", lambda *words: next(targets))
     explored.curves.csv_button.click()
     explored.curves.png_button.click()
@@ -281,6 +287,15 @@ def test_curves_points_and_files(explore, viewer, finish, layer, tmp_path, monke
     with open(tmp_path / "c.csv", newline="") as lines:
         assert [float(row["bpp"]) for row in csv.DictReader(lines)] == [p.bpp for p in points]
     assert imread(tmp_path / "c.png").shape[0] > 300
+    explored.curves.svg_button.click()
+    assert ElementTree.parse(tmp_path / "c.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"
+    assert explored.curves.report_button.isEnabled()
+    explored.curves.report_button.click()
+    finish(explored)
+    assert explored.status.text() == "Saved c.html."
+    page = (tmp_path / "c.html").read_text()
+    assert "Codecs on parrots" in page
+    assert f"{explored._step.size} bytes" in page
 
 
 def test_a_click_near_a_point_picks_it(viewer, lone_window):
@@ -288,12 +303,13 @@ def test_a_click_near_a_point_picks_it(viewer, lone_window):
     lone_window(plot)
     plot.resize(300, 260)
     for quality in (0, 50, 100):
-        plot.add(RatePoint("glc", quality, 100, 0.01 * (1 + quality), 20 + quality / 10, 0.9))
-    plot.mark(0.02, 22, 0.8)
+        measures = {"squeezenet": 3 - quality / 50, "ms_ssim": 0.9}
+        plot.add(Result(image="", codec="glc", quality=quality, size=100, bpp=0.01 * (1 + quality), measures=measures))
+    plot.mark(0.02, {"squeezenet": 2.5})
     plot.draw()
     picked = []
     plot.picked.connect(picked.append)
-    x, y = plot.axes.transData.transform((plot.points[1].bpp, plot.points[1].psnr))
+    x, y = plot.axes.transData.transform((plot.points[1].bpp, plot.points[1].measures["squeezenet"]))
     from matplotlib.backend_bases import MouseEvent
 
     for dx in (3, 40):

@@ -57,6 +57,11 @@ class Measure:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
     @property
+    def within(self) -> str:
+        """The label within a sentence."""
+        return self.label[0].lower() + self.label[1:] if self.label[1:2].islower() else self.label
+
+    @property
     def better(self) -> str:
         """In words which direction is better."""
         return "higher is better" if self.higher_is_better else "lower is better"

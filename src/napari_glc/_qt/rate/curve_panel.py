@@ -12,14 +12,18 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
+    QGridLayout,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from ...inspection.rate.curves import RatePoint, available_baselines, write_curve
+from ...evaluation.rows import Result, in_words
+from ...inspection.rate.curves import available_baselines, looks, write_curve
+from ...metrics.measures import measure_named
 from ..common.choices import choice_of
 from ..common.paths import path_to_save, suggested_name
 from .curve_plot import METRICS, CurvePlot
@@ -45,6 +49,8 @@ class CurvePanel(QWidget):
         Signal when curves are asked for.
     picked
         Signal with the point that was clicked or chosen.
+    report_wanted
+        Signal with the path of a report to be written.
     saved
         Signal with the name of a file that was written.
     failed
@@ -53,6 +59,7 @@ class CurvePanel(QWidget):
 
     wanted = Signal()
     picked = Signal(object)
+    report_wanted = Signal(object)
     saved = Signal(str)
     failed = Signal(object)
 
@@ -72,13 +79,23 @@ class CurvePanel(QWidget):
         self.metric.currentIndexChanged.connect(self._draw_metric)
         self.points = choice_of({})
         self.points.activated.connect(self.choose)
-        self.csv_button, self.png_button = QPushButton("Save C&SV ..."), QPushButton("Save &PNG ...")
+        self.look = QLabel()
+        self.look.setWordWrap(True)
+        self.look.setAccessibleName("Bytes of classical codecs at an equal look")
+        self.look.setToolTip("What other codecs need to come as near to the original as the picture does at this rate")
+        self._here: Result | None = None
+        self.csv_button, self.report_button = QPushButton("Save C&SV ..."), QPushButton("Save &report ...")
+        self.png_button, self.svg_button = QPushButton("Save &PNG ..."), QPushButton("Save S&VG ...")
         self.csv_button.clicked.connect(self.save_csv)
         self.png_button.clicked.connect(self.save_png)
+        self.svg_button.clicked.connect(self.save_svg)
+        self.report_button.clicked.connect(self.save_report)
         for button, tip in (
             (self.draw_button, "Measure this picture at several rates with all codecs; sliding stays possible"),
             (self.csv_button, "Save all points of the curves as a table"),
             (self.png_button, "Save the plot as a picture"),
+            (self.svg_button, "Save the plot as a drawing that can be enlarged and edited"),
+            (self.report_button, "Save a page with curves, BD-rates and the picture by all codecs at equal bytes"),
         ):
             button.setToolTip(tip)
             button.setAccessibleName(button.text().replace("&", ""))
@@ -90,38 +107,64 @@ class CurvePanel(QWidget):
         drawing.addWidget(self.baselines, 1)
         layout.addLayout(drawing)
         layout.addWidget(self.plot)
+        layout.addWidget(self.look)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         add_row("M&etric", self.metric, "What the curves show over the bits per pixel", form)
         add_row("Poin&t", self.points, "Points of the curves; choosing one shows the picture at that rate", form)
         layout.addLayout(form)
-        saving = QHBoxLayout()
-        saving.addWidget(self.csv_button)
-        saving.addWidget(self.png_button)
+        saving = QGridLayout()
+        for place, button in enumerate(self._saving):
+            saving.addWidget(button, place // 2, place % 2)
         layout.addLayout(saving)
-        controls = (self.draw_button, self.baselines, self.metric, self.points, self.csv_button, self.png_button)
+        controls = (self.draw_button, self.baselines, self.metric, self.points, *self._saving)
         for before, after in pairwise(controls):
             self.setTabOrder(before, after)
         self.enable(False)
 
-    def enable(self, drawing: bool) -> None:
-        """Enable what is possible; `drawing` tells whether curves can be measured."""
+    @property
+    def here(self) -> Result | None:
+        """The present picture, once it is measured."""
+        return self._here
+
+    @property
+    def _saving(self) -> tuple[QPushButton, ...]:
+        return self.csv_button, self.png_button, self.svg_button, self.report_button
+
+    def enable(self, drawing: bool, busy: bool = False) -> None:
+        """Enable what is possible; `drawing` tells whether curves can be measured, `busy` whether work is under way."""
         self.draw_button.setEnabled(drawing)
-        for part in (self.csv_button, self.png_button, self.points):
+        for part in (*self._saving, self.points):
             part.setEnabled(bool(self.plot.points))
+        if busy or self._here is None:
+            self.report_button.setEnabled(False)
 
     def clear(self, name: str) -> None:
         """Begin anew with another picture."""
         self.name = name
         self.plot.clear_points()
         self.points.clear()
+        self.show_here(None)
+
+    def show_here(self, here: Result | None) -> None:
+        """Mark the present picture, and say what others need to look as near; ``None`` where that is not known."""
+        self._here = here
+        if here is not None:
+            self.plot.mark(here.bpp, here.measures)
+        self._tell_looks()
+
+    def _tell_looks(self) -> None:
+        metric = self.plot.metric
+        said = [] if self._here is None else looks(self.plot.points, self._here, metric)
+        self.look.setText(f"At this {measure_named(metric).within}: {'; '.join(said)}." if said else "")
+        self.look.setVisible(bool(said))
 
     def forget(self, codec: str) -> None:
         """Drop the points of a codec."""
         self.plot.forget(codec)
         self._list_points()
 
-    def add(self, point: RatePoint) -> None:
+    def add(self, point: Result) -> None:
         """One more point."""
         self.plot.add(point)
         self._list_points()
@@ -129,7 +172,9 @@ class CurvePanel(QWidget):
     def _list_points(self) -> None:
         self.points.clear()
         for each in self.plot.points:
-            self.points.addItem(f"{each.codec} {each.quality:g}: {each.bpp:.4f} bpp, {each.psnr:.2f} dB", each)
+            value = in_words(self.plot.metric, self.plot.value(each))
+            self.points.addItem(f"{each.codec} {each.quality:g}: {each.bpp:.4f} bpp, {value}", each)
+        self._tell_looks()
 
     def choose(self, place: int) -> None:
         """Pick a point by its place in the list."""
@@ -138,12 +183,15 @@ class CurvePanel(QWidget):
     def _want(self) -> None:
         self.wanted.emit()
 
-    def _pick(self, point: RatePoint) -> None:
+    def _pick(self, point: Result) -> None:
         self.points.setCurrentIndex(self.plot.points.index(point))
         self.picked.emit(point)
 
     def _draw_metric(self) -> None:
         self.plot.show_metric(str(self.metric.currentData()))
+        chosen = self.points.currentIndex()
+        self._list_points()
+        self.points.setCurrentIndex(chosen)
 
     def save_csv(self) -> None:
         """Save the points as a table."""
@@ -154,6 +202,17 @@ class CurvePanel(QWidget):
         """Save the plot as a picture."""
         write = partial(self.plot.figure.savefig, format="png", dpi=200)
         self._save("Save the plot", " rate.png", "Pictures (*.png)", write)
+
+    def save_svg(self) -> None:
+        """Save the plot as a drawing."""
+        write = partial(self.plot.figure.savefig, format="svg")
+        self._save("Save the plot", " rate.svg", "Drawings (*.svg)", write)
+
+    def save_report(self) -> None:
+        """Ask where a report is to be written, and for it."""
+        path = path_to_save(self, "Save the report", suggested_name(self.name, " report.html"), "Pages (*.html)")
+        if path is not None:
+            self.report_wanted.emit(path)
 
     def _save(self, title: str, ending: str, kinds: str, write: Callable[[Path], Any]) -> None:
         path = path_to_save(self, title, suggested_name(self.name, ending), kinds)

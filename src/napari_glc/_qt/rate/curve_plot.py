@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,27 +12,16 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QSizePolicy
 
-from ...codecs.registry import all_codecs
-from ...inspection.rate.curves import RatePoint
+from ...evaluation.measuring import ALWAYS
+from ...evaluation.rows import Result
+from ...evaluation.styles import styles_of
+from ...metrics.measures import measure_named
 from ..common.plot import Plot
 
 __all__ = ["METRICS", "CurvePlot"]
 
-METRICS = {"psnr": "PSNR (dB)", "ms_ssim": "MS-SSIM"}
-"""Fields of a point that can be drawn, and the words at the axis."""
-
-# lines and markers differ as well as colours, so that no curve is told by its colour alone
-_CLASSICAL = {
-    "jpeg": ("#8d7bd1", "^", ":"),
-    "webp": ("#c45a86", "v", "-."),
-    "avif": ("#5a91c4", "D", (0, (5, 1, 1, 1, 1, 1))),
-}
-
-
-def _styles() -> dict[str, tuple[str, str, Any]]:
-    """Colour, marker and line of every curve, ours first."""
-    ours = {entry.name: entry.plot for entry in all_codecs()}
-    return {name: (style.colour, style.marker, style.line) for name, style in ours.items()} | _CLASSICAL
+METRICS = {name: measure_named(name).axis for name in ALWAYS}
+"""Measures that can be drawn, and the words at the axis; first what our codecs are judged by."""
 
 
 _NEAR = 12
@@ -44,16 +34,16 @@ class CurvePlot(Plot):
     Attributes
     ----------
     picked
-        Signal with the :class:`~napari_glc.inspection.rate.curves.RatePoint` that was clicked.
+        Signal with the :class:`~napari_glc.evaluation.rows.Result` that was clicked.
     """
 
     picked = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer, 260)
-        self.points: list[RatePoint] = []
-        self.here: tuple[float, float, float] | None = None
-        self.metric = "psnr"
+        self.points: list[Result] = []
+        self.here: tuple[float, Mapping[str, float]] | None = None
+        self.metric = next(iter(METRICS))
         self._spans_now = False
         self._drawn: Any = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -62,11 +52,12 @@ class CurvePlot(Plot):
         self.mpl_connect("button_press_event", self._on_click)
         self.redraw()
 
-    def add(self, point: RatePoint) -> None:
+    def add(self, point: Result) -> None:
         """One more point; an earlier one of the same codec and quality is replaced."""
         key = (point.codec, point.quality)
         self.points = [p for p in self.points if (p.codec, p.quality) != key] + [point]
-        self.points.sort(key=lambda p: (list(_styles()).index(p.codec), p.bpp))
+        codecs = list(dict.fromkeys(p.codec for p in self.points))
+        self.points.sort(key=lambda p: (codecs.index(p.codec), p.bpp))
         self.redraw()
 
     def forget(self, codec: str) -> None:
@@ -79,9 +70,9 @@ class CurvePlot(Plot):
         self.points, self.here = [], None
         self.redraw()
 
-    def mark(self, bpp: float, psnr: float, ms_ssim: float) -> None:
-        """Show where the picture is now; NaN for a measure that is not known yet."""
-        self.here = (bpp, psnr, ms_ssim)
+    def mark(self, bpp: float, measures: Mapping[str, float]) -> None:
+        """Show where the picture is now; a measure that is not known yet is left out."""
+        self.here = (bpp, measures)
         low, high = self.axes.get_xlim()
         if not (self._spans_now and low < bpp < high and self._inside(self._height_now())):
             self.redraw()
@@ -93,12 +84,12 @@ class CurvePlot(Plot):
         self.metric = metric
         self.redraw()
 
-    def value(self, point: RatePoint) -> float:
+    def value(self, point: Result) -> float:
         """What of a point is drawn."""
-        return float(getattr(point, self.metric))
+        return point.measures.get(self.metric, math.nan)
 
     def _height_now(self) -> float:
-        return math.nan if self.here is None else self.here[1 if self.metric == "psnr" else 2]
+        return math.nan if self.here is None else self.here[1].get(self.metric, math.nan)
 
     def _inside(self, value: float) -> bool:
         low, high = self.axes.get_ylim()
@@ -109,16 +100,16 @@ class CurvePlot(Plot):
         axes = self.axes
         axes.clear()
         axes.set_xscale("log")
-        for codec, (colour, marker, line) in _styles().items():
+        for codec, style in styles_of(dict.fromkeys(p.codec for p in self.points)).items():
             mine = [p for p in self.points if p.codec == codec and math.isfinite(self.value(p))]
             if mine:
                 axes.plot(
                     [p.bpp for p in mine],
                     [self.value(p) for p in mine],
-                    color=colour,
-                    marker=marker,
+                    color=style.colour,
+                    marker=style.marker,
                     markersize=5,
-                    linestyle=line,
+                    linestyle=style.line,
                     linewidth=1.2,
                     label=codec,
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,20 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QSlider
 
+from ..._base.atomic import write_atomically
 from ..._napari.layer_planes import LayerPlane, display_of, index_on_display, plane_of_layer
 from ...codecs.registry import all_codecs, model_of
 from ...errors import MissingModelError, ModelError, UnsupportedArrayError
-from ...inspection.rate.curves import RatePoint, available_baselines
+from ...evaluation.rows import Result, in_words
+from ...inspection.rate.curves import available_baselines
+from ...inspection.rate.reporting import picture_report
 from ...inspection.rate.session import RateSession, RateStep
 from ...models import installed_models
 from ..common.base import GlcWidget
 from ..common.choices import allow, choice_of
 from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, codecs_that, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
+from ..common.jobs import Report
 from ..common.option_form import OptionForm
 from ..common.result_table import ResultTable, Row
 from .comparison import MODES, Comparison
@@ -140,6 +145,7 @@ class RateWidget(GlcWidget):
         self.curves.wanted.connect(self.draw_curves)
         self.curves.picked.connect(self._pick)
         self.curves.saved.connect(self._tell_saved)
+        self.curves.report_wanted.connect(self._write_report)
         self.curves.failed.connect(self.tell_error)
         self.on_release(self.curves.plot.detach)
         self.body.addWidget(self.curves)
@@ -161,7 +167,7 @@ class RateWidget(GlcWidget):
         """Enable what is possible."""
         super().refresh()
         if hasattr(self, "curves"):
-            self.curves.enable(not self.obstacle())
+            self.curves.enable(not self.obstacle(), self.busy)
             # what was asked for while the last job ended, however it ended
             self._work_off()
 
@@ -273,7 +279,8 @@ class RateWidget(GlcWidget):
             self._show_step(value)
         elif isinstance(value, SlowMeasure):
             if self._step is value.step:
-                self._tabulate(value.step, value.ms_ssim)
+                self._tabulate(value.step, value.point)
+                self.refresh()
         elif isinstance(value, NoiseCost):
             if self._step is value.step:
                 self.table.show_rows((*self._rows, _noise_row(value)))
@@ -322,7 +329,7 @@ class RateWidget(GlcWidget):
         figures = {"bytes": step.size, "bpp": step.bpp, "psnr": step.psnr}
         facts = {**_facts(session, step.quality), **figures}
         self.comparison.note(facts)
-        self._tabulate(step, math.nan)
+        self._tabulate(step, None)
         self.table.setEnabled(True)
         if found.bits is not None or found.hallucination is not None:
             self.later(lambda: self._show_maps(found, place, session.factor, facts))
@@ -344,20 +351,28 @@ class RateWidget(GlcWidget):
                 note = {**facts, "shows": shows}
                 self._layers.put_map(place, what, data, float(data.max()), note, factor=factor, opacity=0.7)
 
-    def _tabulate(self, step: RateStep, ms_ssim: float) -> None:
-        picture = step.pixels
-        wait = min(picture.shape[:2]) > 160
-        similarity = f"{ms_ssim:.4f}" if math.isfinite(ms_ssim) else "..." if wait else "picture too small"
+    def _tabulate(self, step: RateStep, point: Result | None) -> None:
+        """Show the figures of a step; `point` has the slow ones, once they are known."""
+        picture, wait = step.pixels, "..." if point is None else "picture too small"
+        slow = {} if point is None else point.measures
+
+        def words(name: str) -> str:
+            value = slow.get(name, math.nan)
+            return in_words(name, value) if math.isfinite(value) else wait
+
         self._rows: tuple[Row, ...] = (
             ("Size", f"{step.size} bytes", "Of the whole file, headers included"),
             ("Rate", f"{step.bpp:.4f} bpp", "Bits of the whole file per pixel"),
             ("Ratio", f"1:{picture.nbytes / step.size:.0f}", "Bytes of the 8-bit pixels to bytes of the file"),
+            ("Feature distance", words("squeezenet"), "How far features of a network are apart; 0 is the original"),
+            ("MS-SSIM", words("ms_ssim"), "Multi-scale structural similarity, 0 to 1"),
             ("PSNR", f"{step.psnr:.2f} dB", "Peak signal-to-noise ratio against the original"),
-            ("MS-SSIM", similarity, "Multi-scale structural similarity, 0 to 1"),
             ("Step", f"{1000 * step.seconds:.0f} ms", "Time from the quality to the decoded picture"),
         )
         self.table.show_rows(self._rows)
-        self.curves.plot.mark(step.bpp, step.psnr, ms_ssim)
+        self.curves.show_here(point)
+        if point is None:
+            self.curves.plot.mark(step.bpp, {"psnr": step.psnr})
 
     def _choose_mode(self) -> None:
         mode = str(self.mode.currentData())
@@ -400,7 +415,7 @@ class RateWidget(GlcWidget):
             self._request_step()
         self._work_off()
 
-    def _pick(self, point: RatePoint) -> None:
+    def _pick(self, point: Result) -> None:
         """Show the picture at a point of a curve."""
         place = self.codec.findData(point.codec)
         if place < 0:
@@ -420,12 +435,37 @@ class RateWidget(GlcWidget):
         place, point, name = self._place, found.point, found.point.codec.upper()
         if place is None or self._source not in self.viewer.layers:
             return
-        facts = {"codec": name, "setting": point.quality, "bytes": point.size, "bpp": point.bpp, "psnr": point.psnr}
+        facts = {"codec": name, "setting": point.quality, "bytes": point.size, "bpp": point.bpp, **point.measures}
         self._layers.put_picture(place, name, found.pixels, facts, display=display_of(self._source))
         self.tell(
-            f"{name} at setting {point.quality:g}: {point.size} bytes, {point.bpp:.4f} bpp, {point.psnr:.2f} dB; "
+            f"{name} at setting {point.quality:g}: {point.size} bytes, {point.bpp:.4f} bpp, "
+            f"feature distance {in_words('squeezenet', point.measures['squeezenet'])}; "
             f"see layer '{place.title} {name}'."
         )
+
+    def _write_report(self, path: Path) -> None:
+        """Write the report of this picture, in a job: other codecs are brought to its bytes."""
+        session, step, exploration, here = self._session, self._step, self._exploration, self.curves.here
+        if self.busy or session is None or step is None or exploration is None or here is None:
+            return
+        name, points = self.curves.name, list(self.curves.plot.points)
+        models = {session.codec: str(session.model.path)}
+
+        def work(report: Report) -> str:
+            page = picture_report(
+                name,
+                session.picture,
+                step.pixels,
+                here,
+                points,
+                models=models,
+                options=exploration.options,
+                progress=report,
+            )
+            write_atomically(path, page.encode())
+            return path.name
+
+        self.start(work, "Writing the report", self._tell_saved)
 
     def _tell_saved(self, name: str) -> None:
         self.tell(f"Saved {name}.")

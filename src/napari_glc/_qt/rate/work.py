@@ -26,18 +26,12 @@ from numpy.typing import NDArray
 from ..._base.interruption import interruptible
 from ..._napari.layer_planes import LayerPlane
 from ...errors import Cancelled, MissingDependencyError, MissingModelError
+from ...evaluation.classical import classical_named
+from ...evaluation.rows import Result
 from ...files.opened import GlcFile
-from ...inspection.rate.curves import (
-    BASELINES,
-    RatePoint,
-    available_baselines,
-    baseline_curve,
-    decoded_baseline,
-    rate_curve,
-)
+from ...inspection.rate.curves import available_baselines, baseline_curve, decoded_baseline, point_of, rate_curve
 from ...inspection.rate.maps import detail_beyond, detail_unlike
 from ...inspection.rate.session import RateSession, RateStep
-from ...metrics.fidelity import ms_ssim
 from ...models import ModelFile
 from ..common.jobs import Report
 
@@ -152,10 +146,10 @@ class StepResult:
 
 @dataclass(frozen=True, eq=False)
 class SlowMeasure:
-    """The slower measure of the step shown last."""
+    """The step shown last, with measures that take a moment."""
 
     step: RateStep
-    ms_ssim: float
+    point: Result
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,14 +164,14 @@ class NoiseCost:
 class CurvePiece:
     """One more point of a curve."""
 
-    point: RatePoint
+    point: Result
 
 
 @dataclass(frozen=True, eq=False)
 class BaselinePicture:
     """What a classical codec makes of the picture at a point of its curve."""
 
-    point: RatePoint
+    point: Result
     pixels: NDArray[np.uint8]
 
 
@@ -188,7 +182,7 @@ class RequestQueue:
         self._lock = threading.Condition()
         self._step: StepRequest | None = None
         self._curves: tuple[str, ...] = ()
-        self._point: RatePoint | None = None
+        self._point: Result | None = None
 
     def put_step(self, request: StepRequest) -> None:
         """Ask for a step; replaces the one that waits."""
@@ -202,7 +196,7 @@ class RequestQueue:
             self._curves = tuple(codecs)
             self._lock.notify_all()
 
-    def put_point(self, point: RatePoint) -> None:
+    def put_point(self, point: Result) -> None:
         """Ask for the picture at a point of a classical codec's curve."""
         with self._lock:
             self._point = point
@@ -220,7 +214,7 @@ class RequestQueue:
             curves, self._curves = self._curves, ()
             return curves
 
-    def take_point(self) -> RatePoint | None:
+    def take_point(self) -> Result | None:
         """The point last asked for."""
         with self._lock:
             point, self._point = self._point, None
@@ -277,7 +271,7 @@ def answer_requests(queue: RequestQueue, exploration: Exploration, session: Rate
         found = exploration.analysed(report)
         session = found.session
         report.show(found)
-    pieces: Iterator[RatePoint] = iter(())
+    pieces: Iterator[Result] = iter(())
     place = _Place()
     unmeasured: RateStep | None = None
     uncounted: RateStep | None = None
@@ -299,16 +293,17 @@ def answer_requests(queue: RequestQueue, exploration: Exploration, session: Rate
             unmeasured = result.step
             uncounted = result.step if session.model.parts else None
         elif (asked := queue.take_point()) is not None:
-            report.show(BaselinePicture(asked, decoded_baseline(session.picture, asked.codec, int(asked.quality))[1]))
+            report.show(BaselinePicture(asked, decoded_baseline(session.picture, asked.codec, asked.quality)[1]))
         elif unmeasured is not None:
             if not queue.rests(_REST):
                 continue
             try:
                 with interruptible(_Way(queue, report, place, patience=0).check):
-                    similarity = ms_ssim(session.picture, unmeasured.pixels)
+                    size, pixels = unmeasured.size, unmeasured.pixels
+                    point = point_of(session.codec, unmeasured.quality, size, session.picture, pixels)
             except _Superseded:
                 continue
-            report.show(SlowMeasure(unmeasured, similarity))
+            report.show(SlowMeasure(unmeasured, point))
             unmeasured = None
         elif uncounted is not None:
             way = _Way(queue, report, place, patience=0)
@@ -321,10 +316,10 @@ def answer_requests(queue: RequestQueue, exploration: Exploration, session: Rate
             report.show(NoiseCost(uncounted, cost))
             uncounted = None
         else:
-            point = next(pieces, None)
-            if point is None:
+            piece = next(pieces, None)
+            if piece is None:
                 return
-            report.show(CurvePiece(point))
+            report.show(CurvePiece(piece))
 
 
 @dataclass
@@ -394,12 +389,13 @@ def _step(session: RateSession, request: StepRequest, way: _Way) -> StepResult:
 
 def _length(session: RateSession, codecs: Sequence[str]) -> int:
     """About how many points the curves have."""
-    return sum(len(BASELINES[codec]) if codec in BASELINES else len(session.qualities) for codec in codecs)
+    classical = available_baselines()
+    return sum(len(classical_named(c).qualities if c in classical else session.qualities) for c in codecs)
 
 
 def _curves(
     exploration: Exploration, session: RateSession, codecs: Sequence[str], report: Report, place: _Place
-) -> Iterator[RatePoint]:
+) -> Iterator[Result]:
     def tick(done: int, total: int) -> None:
         report(place.done, place.total)
 

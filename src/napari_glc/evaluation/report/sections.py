@@ -47,7 +47,7 @@ def header(
         if looks:
             at = f"{labels[first]} at {middle.quality:g} ({middle.size:.0f} bytes, {middle.bpp:.4f} bpp)"
             said = escape("; ".join(looks))
-            lines.append(f"<p>At the {escape(_inside(measure.label))} of {escape(at)}: {said}.</p>")
+            lines.append(f"<p>At the {escape(measure.within)} of {escape(at)}: {said}.</p>")
     if count == 1:
         lines.append("<p>One picture says little: means are its own values.</p>")
     return f"<header><h1>{escape(title)}</h1>{''.join(lines)}</header><main>"
@@ -219,7 +219,7 @@ def extremes(
         )
     if not parts:
         return ""
-    words = f"Of those shown below, by {_inside(measure.label)}."
+    words = f"Of those shown below, by {measure.within}."
     return (
         f"<section><h2>Worst and best pictures</h2><p>{escape(words)}</p>{_choice('ends', 'Codec', labels)}"
         f"{''.join(parts)}</section>"
@@ -331,12 +331,7 @@ def _seconds(row: Mean | Result) -> list[str]:
 
 def _main_words(result: Result) -> str:
     name = next(iter(result.measures))
-    return f"{escape(_inside(measure_named(name).label))} {in_words(name, result.measures[name])}"
-
-
-def _inside(label: str) -> str:
-    """A label within a sentence."""
-    return label[0].lower() + label[1:] if label[1:2].islower() else label
+    return f"{escape(measure_named(name).within)} {in_words(name, result.measures[name])}"
 
 
 def _anchor(name: str) -> str:

@@ -1,89 +1,62 @@
-"""Rate-distortion curves of one picture: ours, and those of classical codecs Pillow can write."""
+"""Rate-distortion curves of one picture: ours, and those of classical codecs Pillow can write.
+
+A point is a :class:`~napari_glc.evaluation.rows.Result`, and what is measured is what ``glc evaluate`` measures with
+the networks that come with the package.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._base.atomic import write_atomically
-from ...errors import OptionError
-from ...metrics.fidelity import ms_ssim, psnr
+from ...evaluation.classical import available_classical, classical_named
+from ...evaluation.equal_look import equal_look
+from ...evaluation.measuring import measured
+from ...evaluation.rows import Result, curves_of, results_csv
 
 if TYPE_CHECKING:
     from ..._base.progress import Progress
     from .session import RateSession
 
 __all__ = [
-    "BASELINES",
-    "RatePoint",
     "available_baselines",
     "baseline_curve",
     "decoded_baseline",
+    "looks",
+    "point_of",
     "rate_curve",
     "write_curve",
 ]
 
-BASELINES: dict[str, tuple[int, ...]] = {
-    "jpeg": (1, 5, 10, 20, 40),
-    "webp": (0, 2, 5, 10, 20, 40, 60),
-    "avif": (1, 5, 10, 20, 30, 40, 50),
-}
-"""Classical codecs and the quality settings of their curves."""
 
-_FORMATS = {"jpeg": ("jpg", "JPEG"), "webp": ("webp", "WEBP"), "avif": ("avif", "AVIF")}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "jpeg": {"optimize": True, "progressive": True},
-    "webp": {"method": 4},
-    "avif": {"speed": 6},
-}
+def point_of(
+    codec: str, quality: float, size: int, original: NDArray[np.uint8], decoded: NDArray[np.uint8], image: str = ""
+) -> Result:
+    """Measure a decoded picture.
 
-
-@dataclass(frozen=True)
-class RatePoint:
-    """One point of a curve.
-
-    Attributes
+    Parameters
     ----------
-    codec
-        Name of one of our codecs, or one of :data:`BASELINES`.
-    quality
-        The codec's own setting, 0 to 100.
+    codec, quality
+        See :class:`~napari_glc.evaluation.rows.Result`.
     size
-        Bytes of the whole file.
-    bpp
-        Bits of the whole file per pixel.
-    psnr
-        In dB.
-    ms_ssim
-        0 to 1; NaN for pictures too small for it.
+        Bytes of the file.
+    original, decoded
+        uint8, ``(Y, X)`` or ``(Y, X, 3)``.
+    image
+        Name of the picture.
     """
-
-    codec: str
-    quality: float
-    size: int
-    bpp: float
-    psnr: float
-    ms_ssim: float
-
-    @classmethod
-    def of(
-        cls, codec: str, quality: float, size: int, original: NDArray[np.uint8], decoded: NDArray[np.uint8]
-    ) -> RatePoint:
-        """Measure a decoded picture."""
-        bpp = 8 * size / (original.shape[0] * original.shape[1])
-        return cls(codec, quality, size, bpp, psnr(original, decoded), ms_ssim(original, decoded))
+    bpp = 8 * size / (original.shape[0] * original.shape[1])
+    return Result(image=image, codec=codec, quality=quality, size=size, bpp=bpp, measures=measured(original, decoded))
 
 
 def rate_curve(
-    session: RateSession, qualities: Sequence[float] | None = None, progress: Progress | None = None
-) -> Iterator[RatePoint]:
+    session: RateSession, qualities: Sequence[float] | None = None, progress: Progress | None = None, image: str = ""
+) -> Iterator[Result]:
     """Points of a session's picture, one after the other.
 
     Parameters
@@ -94,11 +67,13 @@ def rate_curve(
         Where to measure; ``None`` takes :attr:`RateSession.qualities`.
     progress
         Called often with points done and in all; whatever it raises stops the work.
+    image
+        Name of the picture.
     """
     wanted = session.qualities if qualities is None else qualities
     for done, quality in enumerate(wanted):
         step = session.at(quality, None if progress is None else _ticking(progress, done, len(wanted)))
-        yield RatePoint.of(session.codec, step.quality, step.size, session.picture, step.pixels)
+        yield point_of(session.codec, step.quality, step.size, session.picture, step.pixels, image)
 
 
 def _ticking(progress: Progress, done: int, total: int) -> Progress:
@@ -106,13 +81,11 @@ def _ticking(progress: Progress, done: int, total: int) -> Progress:
 
 
 def available_baselines() -> tuple[str, ...]:
-    """Classical codecs this Pillow can write."""
-    from PIL import features
-
-    return tuple(name for name in BASELINES if features.check(_FORMATS[name][0]))
+    """Classical codecs this machine can write."""
+    return tuple(codec.name for codec in available_classical())
 
 
-def decoded_baseline(picture: NDArray[np.uint8], codec: str, quality: int) -> tuple[int, NDArray[np.uint8]]:
+def decoded_baseline(picture: NDArray[np.uint8], codec: str, quality: float) -> tuple[int, NDArray[np.uint8]]:
     """Bytes of a picture in a classical codec, and what comes back.
 
     Parameters
@@ -127,24 +100,17 @@ def decoded_baseline(picture: NDArray[np.uint8], codec: str, quality: int) -> tu
     Raises
     ------
     OptionError
-        If this Pillow cannot write it.
+        If it cannot be written here.
     """
-    from PIL import Image
-
-    if codec not in available_baselines():
-        raise OptionError(f"this Pillow cannot write {codec!r}; it can write {', '.join(available_baselines())}")
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, _FORMATS[codec][1], quality=quality, **_OPTIONS[codec])
-    size = stream.tell()
-    stream.seek(0)
-    with Image.open(stream) as opened:
-        # grey pictures come back as RGB from codecs that know no grey
-        decoded = np.array(opened.convert("L" if picture.ndim == 2 else "RGB"))
-    return size, decoded
+    known = classical_named(codec)
+    data = known.encode(picture, quality)
+    return len(data), known.decode(data, picture)
 
 
-def baseline_curve(picture: NDArray[np.uint8], codec: str, progress: Progress | None = None) -> Iterator[RatePoint]:
-    """Points of a classical codec at Pillow's default effort, chroma subsampled as Pillow does.
+def baseline_curve(
+    picture: NDArray[np.uint8], codec: str, progress: Progress | None = None, image: str = ""
+) -> Iterator[Result]:
+    """Points of a classical codec, chroma subsampled as Pillow does.
 
     Parameters
     ----------
@@ -152,26 +118,44 @@ def baseline_curve(picture: NDArray[np.uint8], codec: str, progress: Progress | 
         See :func:`decoded_baseline`.
     progress
         Called with points done and in all; whatever it raises stops the work.
+    image
+        Name of the picture.
     """
-    settings = BASELINES[codec]
+    settings = classical_named(codec).qualities
     for done, quality in enumerate(settings):
         if progress is not None:
             progress(done, len(settings))
         size, decoded = decoded_baseline(picture, codec, quality)
-        yield RatePoint.of(codec, quality, size, picture, decoded)
+        yield point_of(codec, quality, size, picture, decoded, image)
 
 
-def write_curve(path: str | Path, points: Iterable[RatePoint]) -> None:
-    """Write points as CSV with a header line, whole numbers of digits kept.
+def looks(points: Iterable[Result], here: Result, measure: str) -> list[str]:
+    """What classical codecs need to come as near to the original, a sentence for each that has a curve.
+
+    Parameters
+    ----------
+    points
+        Of curves of the picture.
+    here
+        The present file.
+    measure
+        Name of the measure.
+    """
+    curves = curves_of(points)
+    found = (
+        equal_look(curves[codec.name], here.bpp, here.measures.get(measure, np.nan), measure, codec.label)
+        for codec in available_classical()
+        if codec.name in curves
+    )
+    return [look.sentence for look in found if look is not None]
+
+
+def write_curve(path: str | Path, points: Iterable[Result]) -> None:
+    """Write points as CSV with a header line, every digit kept.
 
     Raises
     ------
     OSError
         If the file cannot be written; an older file is left as it was.
     """
-    names = [field.name for field in fields(RatePoint)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([getattr(point, name) for name in names] for point in points)
-    write_atomically(Path(path), text.getvalue().encode())
+    write_atomically(Path(path), results_csv(points).encode())
