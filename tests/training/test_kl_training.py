@@ -24,7 +24,7 @@ from napari_glc.errors import ModelError
 from napari_glc.models import read_model, write_model
 from napari_glc.networks.kl import KlAutoencoder
 from napari_glc.networks.kl_config import KlConfig
-from napari_glc.training.config import DataConfig, TrainingConfig
+from napari_glc.training.config import DataConfig, FurtherArchive, TrainingConfig
 from napari_glc.training.data import is_held_out, load_pictures
 from napari_glc.training.material import load_material
 
@@ -43,20 +43,15 @@ def config(material) -> TrainingConfig:
     return dataclasses.replace(whole, network=network)
 
 
-def _two(material, **options) -> DataConfig:
-    return DataConfig(
-        archive=material / "train.tar",
-        index=material / "train_index.csv",
-        extra_archive=material / "train_hires.tar",
-        extra_index=material / "train_hires_index.csv",
-        **options,
-    )
+def _two(material, times=1) -> DataConfig:
+    further = FurtherArchive(archive="train_hires.tar", index="train_hires_index.csv", times=times)
+    return DataConfig(further=(further,)).within(material)
 
 
 def test_whole_originals_are_held_out(material):
     """Both crops of an original are on the same side, and no validated collection is in the other archive."""
     data = _two(material)
-    with open(data.extra_index, newline="") as lines:
+    with open(data.further[0].index, newline="") as lines:
         rows = list(csv.DictReader(lines))
     held = [r for r in rows if is_held_out(zlib.crc32(f"{r['repository']}/{r['path']}".encode()) % 25)]
     assert 0 < len(held) < len(rows)
@@ -71,10 +66,10 @@ def test_whole_originals_are_held_out(material):
 
 
 def test_the_second_archive_counts_as_often_as_told(material):
-    once, thrice = (load_material(_two(material, extra_times=n), held_out=False) for n in (1, 3))
+    once, thrice = (load_material(_two(material, times=n), held_out=False) for n in (1, 3))
     first = 9
     assert len(thrice) - first == 3 * (len(once) - first)
-    assert len(load_material(_two(material, extra_times=3), held_out=True)) == len(
+    assert len(load_material(_two(material, times=3), held_out=True)) == len(
         load_material(_two(material), held_out=True)
     )
 

@@ -17,12 +17,32 @@ from msgspec import Meta
 from .._base.config import Config
 from ..errors import OptionError
 
-__all__ = ["DataConfig", "Natural", "Positive", "Share", "StageConfig", "TrainingConfig", "Weight"]
+__all__ = ["DataConfig", "FurtherArchive", "Natural", "Positive", "Share", "StageConfig", "TrainingConfig", "Weight"]
 
 Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
 Weight = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class FurtherArchive(Config, frozen=True, kw_only=True):
+    """A further tar file of pictures, of which whole originals are held out.
+
+    Parameters
+    ----------
+    archive, index
+        Tar file and CSV index (columns ``member``, ``repository`` and ``path``).
+    times
+        How often each picture of it counts.
+    """
+
+    archive: Path
+    index: Path
+    times: Natural = 1
+
+    def within(self, folder: Path) -> FurtherArchive:
+        """The same with paths relative to a folder."""
+        return self.replaced(archive=folder / self.archive, index=folder / self.index)
 
 
 class DataConfig(Config, frozen=True, kw_only=True):
@@ -32,11 +52,8 @@ class DataConfig(Config, frozen=True, kw_only=True):
     ----------
     archive, index
         Tar file of pictures and its CSV index (columns ``member`` and ``kind``).
-    extra_archive, extra_index
-        A second tar file and index (columns ``repository`` and ``path`` as well), by which whole originals are held
-        out; none if empty.
-    extra_times
-        How often each picture of it counts.
+    further
+        More archives beside it.
     micro_times
         How often each picture counts whose kind is ``micro``.
     features
@@ -49,9 +66,7 @@ class DataConfig(Config, frozen=True, kw_only=True):
 
     archive: Path = Path("train.tar")
     index: Path = Path("train_index.csv")
-    extra_archive: Path | None = None
-    extra_index: Path | None = None
-    extra_times: Natural = 1
+    further: tuple[FurtherArchive, ...] = ()
     micro_times: Natural = 1
     features: Path = Path("perceptual")
     zoom: tuple[float, float] = (0.8, 1.6)
@@ -62,8 +77,7 @@ class DataConfig(Config, frozen=True, kw_only=True):
         return self.replaced(
             archive=folder / self.archive,
             index=folder / self.index,
-            extra_archive=None if self.extra_archive is None else folder / self.extra_archive,
-            extra_index=None if self.extra_index is None else folder / self.extra_index,
+            further=tuple(one.within(folder) for one in self.further),
             features=folder / self.features,
         )
 
@@ -82,6 +96,9 @@ class StageConfig(Config, frozen=True, kw_only=True):
     l1, feature, structure, adversarial
         Weights of the absolute error, the SqueezeNet feature distance, one minus MS-SSIM (crops of at least
         161 pixels) and the adversarial loss (times its adaptive factor).
+    views
+        Whether the feature network looks at both pictures in another way each step, so that what pleases it at one
+        phase of its strides alone is worth nothing (:mod:`~napari_glc.metrics.views`).
     texture, sigma
         Weight of the distance of textures (:mod:`.texture_loss`), and over how many pixels they are free.
     adversarial_from
@@ -98,6 +115,7 @@ class StageConfig(Config, frozen=True, kw_only=True):
     l1: Weight = 1.5
     feature: Weight = 1.0
     structure: Weight = 0.0
+    views: bool = False
     texture: Weight = 0.0
     sigma: Weight = 8.0
     adversarial: Weight = 0.0

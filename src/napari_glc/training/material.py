@@ -1,7 +1,7 @@
-"""The pictures of one side of the split, from one archive or two.
+"""The pictures of one side of the split, from one archive or several.
 
-Two archives may show the same original, one of them smaller. The second one names the original of each picture, so
-there whole originals are held out; and validation takes only collections that one of the two has to itself, so that
+Two archives may show the same original, one of them smaller. Further ones name the original of each picture, so
+there whole originals are held out; and validation takes only collections that one archive has to itself, so that
 nothing validated was ever trained on under another size. A folder of pictures does as well.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import zlib
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def load_material(data: DataConfig, *, held_out: bool) -> list[NDArray[np.uint8]
     Returns
     -------
     list of ndarray
-        ``(H, W, 3)`` uint8. Training pictures of the second archive occur `extra_times` times, those of microscopy
+        ``(H, W, 3)`` uint8. Training pictures of a further archive occur `times` times, those of microscopy
         `micro_times` times.
     """
     if not data.archive.exists() and not data.index.exists():
@@ -51,16 +52,16 @@ def load_material(data: DataConfig, *, held_out: bool) -> list[NDArray[np.uint8]
     if data.micro_times != 1 and not held_out:
         micro = [row["member"] for i, row in enumerate(first) if not is_held_out(i) and row["kind"] == "micro"]
         members = [m for m in members if m not in set(micro)] + micro * data.micro_times
-    if data.extra_archive is None or data.extra_index is None:
-        return read_members(data.archive, members)
-    second = _rows(data.extra_index)
-    extra = [row["member"] for row in second if _original_is_held_out(row) == held_out]
+    sides = [(data.archive, members, 1)]
+    collections = Counter({_collection(row["member"]) for row in first})
+    for further in data.further:
+        rows = _rows(further.index)
+        collections.update({_collection(row["member"]) for row in rows})
+        chosen = [row["member"] for row in rows if _original_is_held_out(row) == held_out]
+        sides.append((further.archive, chosen, further.times))
     if held_out:
-        shared = {_collection(row["member"]) for row in first} & {_collection(row["member"]) for row in second}
-        members, extra = ([m for m in side if _collection(m) not in shared] for side in (members, extra))
-    return read_members(data.archive, members) + read_members(data.extra_archive, extra) * (
-        1 if held_out else data.extra_times
-    )
+        sides = [(archive, [m for m in chosen if collections[_collection(m)] == 1], 1) for archive, chosen, _ in sides]
+    return [picture for archive, chosen, times in sides for picture in read_members(archive, chosen) * times]
 
 
 def _from_folder(folder: Path, *, held_out: bool) -> list[NDArray[np.uint8]]:

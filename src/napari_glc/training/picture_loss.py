@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from pytorch_msssim import ms_ssim
 from torch import Tensor, nn
 
-from ..metrics.feature_distance import FeatureDistance, sum_of_layers
+from ..metrics.feature_distance import FeatureDistance
+from ..metrics.layer_distance import Reference, layer_distance
+from ..metrics.views import AS_IT_IS, VIEWS
 from .config import StageConfig
 from .discriminator import FeatureDiscriminator, PatchDiscriminator
 from .texture_loss import texture_distance
@@ -71,11 +73,13 @@ class PictureLoss:
             Over how many pixels the texture of each picture is free, ``(B,)``, if not as the stage says.
         """
         absolute = F.l1_loss(restored, picture)
+        view = VIEWS[step % len(VIEWS)] if stage.views else AS_IT_IS
+        seen, its = view(restored), view(picture)
         with self._autocast():
             with torch.no_grad():
-                wanted = self.distance.features(picture)
-            got = self.distance.features(restored)
-        feature = sum_of_layers(got, wanted).mean() / len(got)
+                wanted = self.distance.features(its)
+            got = self.distance.features(seen)
+        feature = torch.stack([_mean_distance(a, b) for a, b in zip(got, wanted, strict=True)]).mean()
         loss = stage.l1 * absolute + stage.feature * feature
         record = {"l1": float(absolute.detach()), "feature": float(feature.detach())}
         if stage.structure > 0:
@@ -85,7 +89,7 @@ class PictureLoss:
         if stage.texture > 0:
             if sigma is None:
                 sigma = torch.full((len(picture),), stage.sigma, device=self.device)
-            texture = texture_distance([restored, *got], [picture, *wanted], sigma).mean()
+            texture = texture_distance([seen, *got], [its, *wanted], sigma).mean()
             loss = loss + stage.texture * texture
             record["texture"] = float(texture.detach())
         error = float((restored.detach().clamp(-1, 1) - picture).square().mean())
@@ -128,6 +132,11 @@ class PictureLoss:
         (of_adversarial,) = torch.autograd.grad(adversarial, restored)
         factor = (of_loss.norm() / (of_adversarial.norm() + 1e-8)).clamp(0, 1e4)
         return adversarial.detach(), factor, of_loss + weight * factor * of_adversarial
+
+
+def _mean_distance(got: Tensor, wanted: Tensor) -> Tensor:
+    """Mean over a batch and all positions of the distance of a layer."""
+    return layer_distance(got, Reference.of(wanted), got.new_full((1, 1), got.shape[1] / got.numel()).float())
 
 
 def _pulled(picture: Tensor, gradient: Tensor) -> Tensor:

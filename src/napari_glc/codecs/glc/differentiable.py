@@ -59,7 +59,8 @@ def code_latent(net: GlcNetwork, latent: Tensor, position: Tensor, quantise_hype
     """
     y = net.transform(latent, position).float()
     z = net.hyper_analyse(y).float()
-    hyper_indices = net.z_vq.indices(z)
+    with torch.autocast(z.device.type, enabled=False):
+        hyper_indices = net.z_vq.indices(z)
     codewords = net.z_vq.lookup(hyper_indices)
     # the codewords follow by running means, so only the commitment is left of the VQ loss
     hyper_loss = COMMITMENT * (codewords - z).square().mean() if quantise_hyper else z.new_zeros(())

@@ -47,6 +47,8 @@ class GlcStage(StageConfig, frozen=True, kw_only=True):
         stage.
     steer
         Relative step of that adaptation.
+    multipliers
+        What the adaptation begins with in this stage; empty: with what the stage before ended with.
     """
 
     name: Literal["autoencoder", "latent", "joint"]
@@ -57,6 +59,7 @@ class GlcStage(StageConfig, frozen=True, kw_only=True):
     codebook_from: Natural = 600
     target_bpp: tuple[Weight, ...] = ()
     steer: Weight = 0.02
+    multipliers: tuple[Weight, ...] = ()
 
     def shortened(self, steps: int) -> Self:
         """See :meth:`StageConfig.shortened`."""
@@ -84,7 +87,8 @@ class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
         self.codebook.ready = self.hyper_codebook.ready = options.get("start") is not None
         self.steering = RateSteering(network.rate_points)
         self.teacher: nn.Module | None = None
-        self.latent_variance = 1.0
+        # of a model to start from, the first batch tells
+        self.latent_variance = 1.0 if options.get("start") is None else 0.0
 
     def build(self) -> GlcNetwork:
         """The network, its prior giving sensible first answers."""
@@ -123,6 +127,8 @@ class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
         # both codebooks move by running means, not by gradients
         net.vqgan.quantize.requires_grad_(False)
         net.z_vq.requires_grad_(False)
+        if stage.multipliers and self.step == 0:
+            self.steering.multipliers = torch.tensor(stage.multipliers)
         if stage.code > 0 and self.teacher is None:
             self.teacher = copy.deepcopy(self.average.vqgan.encoder).eval()
         parameters = [p for p in net.parameters() if p.requires_grad]
@@ -168,10 +174,13 @@ class GlcTrainer(Trainer[GlcNetwork, GlcStage]):
         with torch.set_grad_enabled(joint), self.autocast():
             latent = net.analyse(x)
         latent = latent.float()
+        if self.latent_variance == 0:
+            self.latent_variance = float(latent.detach().var())
         if not joint:
             self.latent_variance = 0.99 * self.latent_variance + 0.01 * float(latent.var())
         position = self.steering.positions(len(x)).to(x.device)
-        coded = code_latent(net, latent, position, quantise_hyper=self.hyper_codebook.ready)
+        with self.autocast():
+            coded = code_latent(net, latent, position, quantise_hyper=self.hyper_codebook.ready)
         self._follow_hyper_latent(coded)
 
         bpp = coded.bits / (x.shape[2] * x.shape[3]) + math.log2(net.z_vq.size) / net.config.hyper_factor**2

@@ -15,10 +15,10 @@ from torch import Tensor
 from ...container import Box
 from ...imaging.planes import padded_crop
 from ...metrics.feature_distance import FeatureDistance, SqueezeNetFeatures
+from ...metrics.layer_distance import Reference, layer_distance, position_distances
+from ...metrics.views import AS_IT_IS, View
 from ...networks.narrow_floats import bfloat16_is_fast
-from .features import Reference, layer_distance, position_distances
 from .structure import Structure
-from .views import AS_IT_IS, View
 
 if TYPE_CHECKING:
     from ..base import Plane

@@ -18,12 +18,12 @@ from ....container import Box
 from ....entropy.estimate import gaussian_bits
 from ....entropy.gaussian import MAX_SYMBOL
 from ....entropy.scales import LOG_SCALE_MAX, LOG_SCALE_MIN, level_thresholds
+from ....metrics.views import VIEWS
 from ....networks.glc import GlcNetwork
 from ....networks.narrow_floats import bfloat16_is_fast
 from ....networks.prior import MIN_QUANT_STEP, PriorParameters, StepVisitor
 from ....networks.quadtree import STEPS, step_mask
 from ...optimising.loss import Distortion, fast_precision
-from ...optimising.views import VIEWS
 
 __all__ = ["Block", "Rounding", "Slopes", "prior_parameters"]
 

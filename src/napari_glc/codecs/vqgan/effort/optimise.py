@@ -23,13 +23,13 @@ from torch import Tensor
 from ...._base.interruption import checkpoint
 from ...._base.progress import Progress, no_progress
 from ....container import Box, TileGrid
+from ....metrics.views import VIEWS
 from ....networks.config import VqganConfig
 from ....networks.index_map import IndexMapNetwork
 from ...goals import Standing
 from ...index_mapped import DamagedMap, IndexMap
 from ...optimising.aims import Aim, AsNear, Cheapest, Found, Within
 from ...optimising.loss import Distortion, distortion_of, fast_precision
-from ...optimising.views import VIEWS
 from ..index_coders import IndexCoder, TransformerCoder
 from ..packets import packet_map
 from .mixing import Candidates, choose

@@ -1,6 +1,6 @@
 """Distance of feature maps to those of a reference, with its gradient, in a few passes over memory.
 
-The same number as :func:`napari_glc.metrics.feature_distance.sum_of_layers`. Written with plain operations, its maps at
+The same number as :func:`.feature_distance.sum_of_layers`. Written with plain operations, its maps at
 half the resolution would be read and written in single precision thirty times: longer than the network itself takes.
 Where a gradient is wanted, sums over channels are kept in the precision of the features; the number alone is computed
 in single precision.
@@ -38,7 +38,7 @@ class Reference:
 
     @classmethod
     def of(cls, features: Tensor) -> Reference:
-        """The reference of a feature map ``(1, C, H, W)``."""
+        """The reference of feature maps ``(B, C, H, W)``."""
         rows = _rows(features).float()
         unit = rows * torch.rsqrt(rows.square().sum(1, keepdim=True) + _FLOOR)
         return cls(unit.to(features.dtype), unit.square().sum(1, keepdim=True))
@@ -50,11 +50,11 @@ def layer_distance(features: Tensor, reference: Reference, weights: Tensor) -> T
     Parameters
     ----------
     features
-        ``(1, C, H, W)``, of the dtype of the reference.
+        ``(B, C, H, W)``, of the dtype of the reference.
     reference
         What they are compared with.
     weights
-        ``(H * W, 1)`` or ``(1, 1)``.
+        ``(B * H * W, 1)`` or ``(1, 1)``.
     """
     distance: Tensor = _LayerDistance.apply(features, reference, weights)  # type: ignore[no-untyped-call]
     return distance
@@ -96,8 +96,8 @@ class _LayerDistance(torch.autograd.Function):
                 across = -2 * inverse * weight
                 torch.addcmul(a * along.to(a.dtype), b, across.to(a.dtype), out=gradient[part])
         if gradient is not None:
-            height, width = features.shape[2:]
-            ctx.gradient = gradient.view(1, height, width, -1).permute(0, 3, 1, 2)
+            batch, _, height, width = features.shape
+            ctx.gradient = gradient.view(batch, height, width, -1).permute(0, 3, 1, 2)
         return total
 
     @staticmethod

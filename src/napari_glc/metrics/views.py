@@ -42,14 +42,14 @@ class View:
     contrast: float = 1.0
 
     def placed(self, maps: Tensor) -> Tensor:
-        """Values of pixels ``(1, C, H, W)``, moved but not changed."""
+        """Values of pixels ``(B, C, H, W)``, moved but not changed."""
         seen = maps[..., self.top :, self.left :]
         if self.flips:
             seen = seen.flip(self.flips)
         return seen.transpose(2, 3) if self.turned else seen
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """A picture ``(1, 3, H, W)`` in [-1, 1] as it is seen."""
+        """A picture ``(B, 3, H, W)`` in [-1, 1] as it is seen."""
         seen = self.placed(picture)
         if self.channels != (0, 1, 2):
             seen = seen[:, self.channels]
