@@ -14,6 +14,7 @@ from imageio.v3 import imread
 
 import napari_glc
 from napari_glc._base.interruption import checkpoint
+from napari_glc._qt.common import export_row
 from napari_glc._qt.common.jobs import _running
 from napari_glc._qt.rate import curve_panel
 from napari_glc._qt.rate import widget as rate_widget
@@ -280,14 +281,15 @@ def test_curves_points_and_files(explore, viewer, finish, layer, tmp_path, monke
     assert psnr(picture, jpeg.data) == points[29].measures["psnr"]
 
     targets = iter((tmp_path / "c.csv", tmp_path / "c.png", None, tmp_path / "c.svg", tmp_path / "c.html"))
-    monkeypatch.setattr(curve_panel, "path_to_save", lambda *words: next(targets))
-    explored.curves.csv_button.click()
-    explored.curves.png_button.click()
-    explored.curves.png_button.click()
+    for asking in (curve_panel, export_row):
+        monkeypatch.setattr(asking, "path_to_save", lambda *words: next(targets))
+    explored.curves.saving.buttons["CSV"].click()
+    explored.curves.saving.buttons["PNG"].click()
+    explored.curves.saving.buttons["PNG"].click()
     with open(tmp_path / "c.csv", newline="") as lines:
         assert [float(row["bpp"]) for row in csv.DictReader(lines)] == [p.bpp for p in points]
     assert imread(tmp_path / "c.png").shape[0] > 300
-    explored.curves.svg_button.click()
+    explored.curves.saving.buttons["SVG"].click()
     assert ElementTree.parse(tmp_path / "c.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"
     assert explored.curves.report_button.isEnabled()
     explored.curves.report_button.click()

@@ -33,7 +33,7 @@ def test_a_stack_is_judged_by_some_of_its_planes():
     worms = tifffile.imread(DATA / "worms_crop_uint16.tif")
     stack = Watched(np.concatenate([worms] * 4))
     limits = (float(worms.min()), float(worms.max()))
-    found = estimated_size(stack, "ZYX", CodingOptions(quality=60), limits=limits, progress=no_progress)
+    found = estimated_size(stack, "ZYX", CodingOptions(quality=60), value_range=limits, progress=no_progress)
     real = len(napari_glc.encode(stack._array, axes="ZYX", quality=60, value_range=limits))
     assert found.bytes == pytest.approx(real, rel=0.25)
     assert (found.planes, found.share) == (5, 5 / 12)
@@ -43,4 +43,4 @@ def test_a_stack_is_judged_by_some_of_its_planes():
 
 def test_a_codec_that_fits_says_so(embryo):
     with pytest.raises(OptionError, match="fits every picture anew"):
-        estimated_size(embryo[:64, :64], "YX", CodingOptions(codec="clric"), limits=None, progress=no_progress)
+        estimated_size(embryo[:64, :64], "YX", CodingOptions(codec="clric"), value_range=None, progress=no_progress)

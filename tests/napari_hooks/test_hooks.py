@@ -417,7 +417,10 @@ def test_every_menu_is_one_that_napari_shows():
     assert set(contributions.menus) <= shown | submenus
     assert {item.submenu for item in placed if hasattr(item, "submenu")} == submenus
     widgets = {widget.command for widget in contributions.widgets}
-    assert {item.command for item in placed if hasattr(item, "command")} == widgets | {"napari-glc.debug"}
+    assert {item.command for item in placed if hasattr(item, "command")} == widgets | {
+        "napari-glc.debug",
+        "napari-glc.flip",
+    }
 
 
 def test_the_effort_of_the_preferences_is_used_when_saving(motocross, tmp_path, monkeypatch):

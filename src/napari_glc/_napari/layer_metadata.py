@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .plane_place import PlanePlace
 
 __all__ = [
+    "caution_of",
     "decoded_facts",
     "layer_axes",
     "layer_metadata",
@@ -97,8 +98,19 @@ def _turned(options: dict[str, Any], axes: int) -> dict[str, NDArray[np.float64]
     return found
 
 
-def metadata_of_layer(layer: Any, plane: PlanePlace | None = None) -> tuple[dict[str, Any], list[str]]:
+def metadata_of_layer(
+    layer: Any, plane: PlanePlace | None = None, *, coded_as_shown: bool = True
+) -> tuple[dict[str, Any], list[str]]:
     """What of a napari layer goes into the file of all of it, or of one of its planes; see :func:`layer_metadata`.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    plane
+        The plane, if it is one.
+    coded_as_shown
+        Whether the contrast limits are the range of the file.
 
     Returns
     -------
@@ -111,7 +123,7 @@ def metadata_of_layer(layer: Any, plane: PlanePlace | None = None) -> tuple[dict
         placement, whole = reduced(plane.placement, plane.sides)
         tilted = not whole
         options |= {"rotate": None, "shear": None, "affine": None} | placement
-    if str(layer.dtype) != "uint8":
+    if coded_as_shown and str(layer.dtype) != "uint8":
         # they are the darkest and the brightest value of the file already
         options["contrast_limits"] = None
     lost = words_of_loss(metadata=kept_metadata(layer.metadata)[1], tilted=tilted)
@@ -262,9 +274,14 @@ def lost_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def decoded_facts(facts: dict[str, Any], path: Path | None = None) -> dict[str, Any]:
     """What a decoded layer says of its origin: `facts`, the file if there is one, who decoded it, and a warning."""
-    entry = _entry(facts["codec"])
-    caution = CodecEntry.caution if entry is None else entry.caution
-    return facts | {"file": None if path is None else str(path), "version": __version__, "warning": caution}
+    file = None if path is None else str(path)
+    return facts | {"file": file, "version": __version__, "warning": caution_of(facts["codec"])}
+
+
+def caution_of(codec: str) -> str:
+    """What is to be known of everything made with a codec; of one this version lacks, what holds for most."""
+    entry = _entry(codec)
+    return CodecEntry.caution if entry is None else entry.caution
 
 
 def marked(name: str, codec: str) -> str:

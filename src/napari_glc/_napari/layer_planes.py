@@ -12,7 +12,8 @@ Layers may hold lazy arrays, so that reading a plane means reading files or comp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnsupportedArrayError
 from ..imaging.layout import DTYPES
+from ..imaging.ranges import found_range
 from ..imaging.scaling import to_bytes
 from .layer_metadata import layer_options
 from .placements import PLACEMENT, matrix_of, placement_of_layer
@@ -74,9 +76,41 @@ class LayerPlane(PlanePlace):
             samples = samples.astype(np.float32)
         return np.ascontiguousarray(samples)
 
+    def ranged(self, rule: str, samples: NDArray[Any]) -> LayerPlane:
+        """The plane with the values that become 0 and 255 found by a rule.
+
+        Parameters
+        ----------
+        rule
+            A name of :data:`~napari_glc.imaging.range_rules.RANGE_RULES`, or empty to leave them as they are.
+        samples
+            What :meth:`read` gave.
+
+        Raises
+        ------
+        UnsupportedArrayError
+            As for :func:`~napari_glc.imaging.ranges.found_range`.
+        """
+        if not rule:
+            return self
+        dtype = str(samples.dtype)
+        limits = None if (dtype, rule) == ("uint8", "dtype") else found_range(lambda: [samples], dtype, rule)
+        return replace(self, limits=limits)
+
+    def all_planes(self) -> list[LayerPlane]:
+        """Every plane of the layer that has the same rows and columns, in the order of their numbers."""
+        sizes = [range(int(self.data.shape[a])) if place is not None else (None,) for a, place in enumerate(self.index)]
+        return [replace(self, index=index) for index in itertools.product(*sizes)]
+
     def picture(self) -> NDArray[np.uint8]:
         """The plane as networks see it, uint8 ``(Y, X)`` or ``(Y, X, 3)``; raises what :meth:`read` raises."""
         return to_bytes(self.read(), self.limits)[0]
+
+    def picture_by(self, rule: str) -> tuple[LayerPlane, NDArray[np.uint8]]:
+        """The plane with a range found by a rule, see :meth:`ranged`, and as networks see it then."""
+        samples = self.read()
+        plane = self.ranged(rule, samples)
+        return plane, to_bytes(samples, plane.limits)[0]
 
 
 def plane_of_layer(layer: Any, dims: Any = None) -> LayerPlane:

@@ -142,9 +142,7 @@ def codec_options(options: argparse.Namespace) -> dict[str, Any]:
 def add_array_options(parser: argparse.ArgumentParser) -> None:
     """Add what concerns arrays beyond one 8-bit picture."""
     parser.add_argument("--axes", metavar="A", help="a letter for each dimension, if the file does not say: TCZYX")
-    parser.add_argument(
-        "--range", metavar="R", help="what becomes 0 and 255: minmax (default), robust, dtype, or LOW,HIGH"
-    )
+    parser.add_argument("--range", metavar="R", help=f"what becomes 0 and 255: {_rules()}, or LOW,HIGH; default minmax")
     parser.add_argument(
         "--channels",
         default="separate",
@@ -152,6 +150,12 @@ def add_array_options(parser: argparse.ArgumentParser) -> None:
         help="separate (default) or packed: 3 in a plane",
     )
     parser.add_argument("--levels", default="auto", metavar="L", help="levels of resolution in the file, default auto")
+
+
+def _rules() -> str:
+    from ..imaging.range_rules import RANGE_RULES
+
+    return ", ".join(f"{name} ({words.help})" for name, words in RANGE_RULES.items())
 
 
 def array_options(options: argparse.Namespace) -> dict[str, Any]:

@@ -77,11 +77,13 @@ EFFORT = Knob(
 
 FAST_DECODING = Knob(
     "imported models: half the digits, where the processor multiplies those fast; several times as fast, pixels move "
-    "by some grey levels. Embedded models are fast already"
+    "by some grey levels. Embedded models are fast already",
+    label="Fast decoding",
 )
 FAST_ENCODING = Knob(
     "imported models: half the digits, where the processor multiplies those fast; several times as fast, some symbols "
     "differ. Embedded models are fast already",
+    label="Fast encoding",
     stored=False,
 )
 """Declare the option ``fast`` of a codec of imported models, for decoding and for encoding."""

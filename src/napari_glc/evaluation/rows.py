@@ -172,11 +172,17 @@ def results_csv(results: Iterable[Result]) -> str:
     """A table with a header line, every digit kept; a measure that is not known is an empty cell."""
     rows = [result.row() for result in results]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    names.sort(key=lambda name: name.endswith("_seconds"))
+    return table_csv(rows, sorted(names, key=lambda name: name.endswith("_seconds")))
+
+
+def table_csv(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> str:
+    """Any rows as such a table, the columns in the order of `names` or as the rows bring them."""
+    known = list(rows)
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
+    columns = names or list(dict.fromkeys(name for row in known for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: "" if _unknown(value) else value for name, value in row.items()} for row in rows)
+    writer.writerows({name: "" if _unknown(value) else value for name, value in row.items()} for row in known)
     return text.getvalue()
 
 

@@ -13,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError, UnsupportedArrayError
+from .range_rules import RANGE_RULES, ROBUST
 
-__all__ = ["ROBUST", "RangeRule", "explicit_ranges", "found_range", "full_range"]
-
-ROBUST = (0.1, 99.9)
-"""Percentiles of the rule ``"robust"``."""
+__all__ = ["RangeRule", "explicit_ranges", "found_range", "full_range"]
 
 RangeRule = str | Sequence[Any]
-"""``"minmax"``, ``"robust"``, ``"dtype"``, a pair ``(low, high)``, or a pair for each channel."""
+"""A name of :data:`~napari_glc.imaging.range_rules.RANGE_RULES`, a pair ``(low, high)``, or a pair for each channel."""
 
 WIDEST = 1 << 24
 """Greatest span of 32-bit integers: beyond, they are hardly intensities."""
@@ -45,8 +43,8 @@ def explicit_ranges(rule: RangeRule) -> list[tuple[float, float]] | None:
         If they are neither.
     """
     if isinstance(rule, str):
-        if rule not in ("minmax", "robust", "dtype"):
-            raise OptionError(f"range {rule!r} is none of minmax, robust, dtype, or two numbers")
+        if rule not in RANGE_RULES:
+            raise OptionError(f"range {rule!r} is none of {', '.join(RANGE_RULES)}, or two numbers")
         return None
     try:
         pairs = np.asarray(rule, dtype=np.float64)
@@ -73,7 +71,7 @@ def found_range(blocks: Blocks, dtype: str, rule: str) -> tuple[float, float]:
     dtype
         Their type.
     rule
-        ``"minmax"``, ``"robust"`` or ``"dtype"``.
+        A name of :data:`~napari_glc.imaging.range_rules.RANGE_RULES`.
 
     Raises
     ------

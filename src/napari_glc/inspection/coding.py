@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .._base.progress import Progress
     from ..codecs.goals import Watch
     from ..codecs.transform_coded import TransformCoded
+    from ..imaging.ranges import RangeRule
     from ..models import ModelFile
 
 __all__ = ["UNITS", "CodingOptions", "CodingResult", "code_plane", "code_stack"]
@@ -122,6 +123,8 @@ class CodingResult:
         Share of the samples beyond the range of the file.
     not_numbers
         Samples that were NaN and became the least value.
+    ranges
+        The values that became 0 and 255, one pair for all planes or for each channel; empty for uint8 as it is.
     removed
         What the encoder left out of the picture; empty for nothing.
     samples
@@ -146,6 +149,7 @@ class CodingResult:
     planes: int = 1
     clipped: float = 0.0
     not_numbers: int = 0
+    ranges: tuple[tuple[float, float], ...] = ()
     removed: str = ""
     samples: NDArray[Any] | None = None
 
@@ -207,7 +211,7 @@ def code_stack(
     axes: str,
     options: CodingOptions | None = None,
     *,
-    limits: tuple[float, float] | None = None,
+    value_range: RangeRule | None = None,
     metadata: dict[str, Any] | None = None,
     progress: Progress | None = None,
     importance: Any = None,
@@ -224,9 +228,7 @@ def code_stack(
         A letter for each dimension, as there; rows and columns last but for the samples of RGB.
     options, metadata, progress
         See :func:`code_plane`.
-    limits
-        The values that become 0 and 255; ``None`` takes uint8 as it is and of other types the least and the greatest.
-    importance, watch
+    value_range, importance, watch
         See :func:`napari_glc.encode`.
     shown
         See :meth:`napari_glc.GlcFile.read`.
@@ -239,14 +241,14 @@ def code_stack(
         If the result is larger than 256 MiB and dask is not installed.
     """
     chosen = options or CodingOptions()
-    return _there_and_back(data, axes, chosen, limits, metadata, progress, importance, watch, shown)
+    return _there_and_back(data, axes, chosen, value_range, metadata, progress, importance, watch, shown)
 
 
 def _there_and_back(
     image: Any,
     axes: str,
     options: CodingOptions,
-    limits: tuple[float, float] | None,
+    value_range: RangeRule | None,
     metadata: dict[str, Any] | None,
     progress: Progress | None,
     importance: Any = None,
@@ -268,7 +270,7 @@ def _there_and_back(
         quality=options.quality,
         axes=axes,
         metadata=metadata,
-        value_range=limits,
+        value_range=value_range,
         importance=importance,
         watch=watch,
         **options.options,
@@ -318,6 +320,7 @@ def _there_and_back(
         planes=file.layout.planes,
         clipped=file.layout.clipped / math.prod(file.shape),
         not_numbers=file.layout.not_numbers,
+        ranges=tuple((float(low), float(high)) for low, high in file.layout.ranges),
         removed=file.removed,
         samples=samples,
     )

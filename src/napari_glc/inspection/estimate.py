@@ -12,6 +12,7 @@ from .._base.progress import Progress
 from ..errors import OptionError
 from ..files.encoding import encoded_parts, prepared_array
 from ..files.opened import GlcFile
+from ..imaging.ranges import RangeRule, found_range
 from .coding import CodingOptions
 
 __all__ = ["SizeEstimate", "estimated_size"]
@@ -51,7 +52,7 @@ def estimated_size(
     axes: str,
     options: CodingOptions,
     *,
-    limits: tuple[float, float] | None,
+    value_range: RangeRule | None,
     progress: Progress,
 ) -> SizeEstimate:
     """Encode a crop from the middle of up to five planes by a single pass, and extrapolate by pixels.
@@ -64,8 +65,8 @@ def estimated_size(
         A letter for each dimension, ``Y`` and ``X`` among them, ``S`` last for RGB.
     options
         How to code; `quality` is what counts, not what might be wanted instead of it.
-    limits
-        What becomes 0 and 255; ``None`` for uint8 as it is.
+    value_range
+        As for :func:`napari_glc.encode`; what a rule needs to know is taken from the crops alone.
     progress
         Called with crops done and in all; whatever it raises stops the work.
 
@@ -81,18 +82,23 @@ def estimated_size(
     count = math.prod(sides[axis] for axis in leading)
     numbers = sorted({int(count * (step * _GOLDEN % 1)) for step in range(_PLANES)})
     payload = pixels = around = 0
-    for done, number in enumerate(numbers):
-        progress(done, len(numbers))
+    crops = []
+    for number in numbers:
+        progress(0, len(numbers))
         places = dict(zip(leading, np.unravel_index(number, [sides[axis] for axis in leading]), strict=True))
         region = tuple(int(places[axis]) if axis in places else _middle(axis, sides[axis]) for axis in axes)
-        crop = np.asarray(image[region])
+        crops.append(np.asarray(image[region]))
+    if isinstance(value_range, str) and (str(image.dtype), value_range) != ("uint8", "dtype"):
+        value_range = found_range(lambda: crops, str(crops[0].dtype), value_range)
+    for done, crop in enumerate(crops):
+        progress(done, len(crops))
         job = prepared_array(
             crop,
             codec=options.codec,
             model=options.model,
             quality=options.quality,
-            axes="".join(axis for axis in axes if axis not in places),
-            value_range=limits,
+            axes="".join(axis for axis in axes if axis not in leading),
+            value_range=value_range,
             levels=1,
             **options.options,
         ).without_effort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -37,12 +38,12 @@ class Moment:
     standing
         How far it was.
     pixels
-        What would be kept, ``(H, W, 3)`` uint8, now and then.
+        What would be kept, in the values of the layer, now and then.
     """
 
     seconds: float
     standing: Standing
-    pixels: NDArray[np.uint8] | None = None
+    pixels: NDArray[Any] | None = None
 
 
 class Course:
@@ -56,10 +57,18 @@ class Course:
         Rows and columns of the plane, whose pictures are shown; ``None`` to show none.
     keep
         Set when what there is is to be kept.
+    values
+        Makes the values of the layer of pixels of 8 bits; ``None`` if no pictures are shown.
     """
 
-    def __init__(self, report: Report, whole: tuple[int, int] | None, keep: threading.Event) -> None:
-        self._report, self._whole, self._keep = report, whole, keep
+    def __init__(
+        self,
+        report: Report,
+        whole: tuple[int, int] | None,
+        keep: threading.Event,
+        values: Callable[[NDArray[np.uint8]], NDArray[Any]] | None,
+    ) -> None:
+        self._report, self._whole, self._keep, self._values = report, whole, keep, values
         self._began = self._last = time.monotonic()
         self._pictures = list(_PICTURES)
 
@@ -68,11 +77,12 @@ class Course:
         now = time.monotonic()
         seconds = now - self._began
         pixels = None
-        due = standing.improved and self._pictures and seconds >= self._pictures[0]
-        if due and (standing.box.height, standing.box.width) == self._whole and not self._keep.is_set():
+        values = self._values
+        due = standing.improved and self._pictures and seconds >= self._pictures[0] and not self._keep.is_set()
+        if due and values is not None and (standing.box.height, standing.box.width) == self._whole:
             while self._pictures and seconds >= self._pictures[0]:
                 del self._pictures[0]
-            pixels = standing.picture()
+            pixels = values(standing.picture())
         if pixels is not None or standing.iteration == 0 or standing.improved or now - self._last >= _SECONDS:
             self._last = now
             self._report.show(Moment(seconds, standing, pixels))
@@ -109,6 +119,19 @@ class CoursePlot(Plot):
         """Forget the last run."""
         self.moments = []
         self._draw_lines()
+
+    def rows(self) -> list[dict[str, float]]:
+        """The curve as a table."""
+        return [
+            {
+                "seconds": moment.seconds,
+                "bytes": moment.standing.bytes,
+                "distance": moment.standing.distance,
+                "best_bytes": moment.standing.best_bytes,
+                "best_distance": moment.standing.best_distance,
+            }
+            for moment in self.moments
+        ]
 
     def add(self, moment: Moment) -> None:
         """One more point."""

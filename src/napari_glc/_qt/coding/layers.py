@@ -110,8 +110,10 @@ def _placed(original: Any, plane: PlanePlace | None) -> Placement:
     return placement_of_layer(original) if plane is None else plane.placed()
 
 
-def put_bits(layers: OwnLayers, plane: LayerPlane, bits: NDArray[np.float64], factor: int) -> Any:
+def put_bits(
+    layers: OwnLayers, plane: LayerPlane, bits: NDArray[np.float64], factor: int, facts: Mapping[str, Any]
+) -> Any:
     """Show where the bits of a file went: an element for `factor` x `factor` pixels."""
     options = {"rgb": False, "contrast_limits": (0.0, max(float(bits.max()), 1e-6))}
     first = {"colormap": "inferno", "opacity": 0.7}
-    return layers.put_plane("image", plane, "bits", bits, {}, options, factor=factor, first=first)
+    return layers.put_plane("image", plane, "bits", bits, facts, options, factor=factor, first=first)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from ...inspection.coding import CodingOptions
 from ..common.base import GlcWidget
 from ..common.paths import folder_to_use
+from ..common.range_choice import RangeChoice
 from .several import Item, items_of_folder, items_of_layers, write_items
 
 __all__ = ["SeveralPanel"]
@@ -26,6 +27,8 @@ class SeveralPanel:
         The widget.
     options
         What its fields say.
+    values
+        What becomes black and white.
     tell
         Called with what became of it; the status line may have to say that there is no layer.
 
@@ -35,8 +38,14 @@ class SeveralPanel:
         The buttons, for the widget's body.
     """
 
-    def __init__(self, widget: GlcWidget, options: Callable[[], CodingOptions], tell: Callable[[str], None]) -> None:
-        self._widget, self._options, self._tell = widget, options, tell
+    def __init__(
+        self,
+        widget: GlcWidget,
+        options: Callable[[], CodingOptions],
+        values: RangeChoice,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._widget, self._options, self._values, self._tell = widget, options, values, tell
         self.layers_button = QPushButton("Many layers ...")
         self.layers_button.setToolTip("Encode every selected image layer, whole, into a file of a folder you choose")
         self.layers_button.clicked.connect(self.encode_layers)
@@ -74,7 +83,8 @@ class SeveralPanel:
     def _said(self) -> dict[str, Any]:
         said = self._options()
         options = {"codec": said.codec, "model": said.model, "quality": said.quality, "device": said.device}
-        return options | dict(said.options)
+        rule = {"value_range": self._values.rule} if self._values.rule else {}
+        return options | rule | dict(said.options)
 
     def _write(self, items: list[Item]) -> None:
         if not items:

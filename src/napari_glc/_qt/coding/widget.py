@@ -16,26 +16,27 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPush
 
 from ..._base.atomic import write_atomically
 from ..._base.words import percent
-from ..._napari.layer_metadata import decoded_facts, layer_axes, marked, metadata_of_layer, painted_in
-from ..._napari.layer_planes import LayerPlane, coded_range, plane_of_layer, source_of_layer
+from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
+from ..._napari.layer_planes import LayerPlane, plane_of_layer
 from ..._napari.regions import region_mask
 from ...codecs.loading import release_models
 from ...codecs.part_names import NONE
 from ...codecs.registry import all_codecs, codec_named
-from ...container import ArrayKind
 from ...errors import UnsupportedArrayError
 from ...imaging.importance import MASK_WEIGHT, mask_weights
-from ...imaging.planes import from_plane
+from ...imaging.range_rules import RANGE_RULES
 from ...inspection.coding import CodingOptions, CodingResult, bit_map, code_stack
 from ...inspection.estimate import SizeEstimate, estimated_size
 from ..common.base import GlcWidget
 from ..common.choices import allow, choice_of
 from ..common.coding_fields import CodecChoice, HalfStepField, ModelChoice, QualityField, no_model_of, quality_tip
 from ..common.device_choice import DeviceChoice
+from ..common.export_row import ExportRow
 from ..common.jobs import Report
 from ..common.option_form import OptionForm
 from ..common.own_layers import OwnLayers
 from ..common.paths import path_to_save, suggested_name
+from ..common.range_choice import RangeChoice
 from ..common.result_table import ResultTable, Row
 from .course import Course, CoursePlot, Moment
 from .layers import put_bits, put_decoded, put_samples
@@ -57,7 +58,7 @@ class _Run:
     name: str
     dtype: np.dtype[Any]
     plane: LayerPlane | None
-    limits: tuple[float, float] | None
+    rule: str
     options: CodingOptions
     restoring: bool = False
     lost: tuple[str, ...] = ()
@@ -66,6 +67,12 @@ class _Run:
     def searched(self) -> bool:
         """Whether something else than a quality was asked for."""
         return (self.options.bpp, self.options.most_bytes, self.options.distance) != (None, None, None)
+
+    @property
+    def _range_words(self) -> str:
+        if self.rule:
+            return f"{RANGE_RULES[self.rule].label}:"
+        return "The range" if self.layer.rgb else "The contrast limits"
 
     def notes(self, result: CodingResult) -> list[str]:
         """What a user should know of a result."""
@@ -87,14 +94,14 @@ class _Run:
             words.append("The picture is painted; what was measured is the plain one.")
         if not isinstance(result.pixels, list) and result.pixels.dtype != self.dtype:
             words.append(f"Files know no {self.dtype} samples: they are kept as {result.pixels.dtype}.")
-        if self.limits is not None:
-            low, high = self.limits
+        if result.ranges:
+            ranges = " and ".join(f"{low:g} to {high:g}" for low, high in dict.fromkeys(result.ranges))
             words.append(
-                f"{'The range' if self.layer.rgb else 'The contrast limits'} {low:g} to {high:g} became 256 levels; "
+                f"{self._range_words} {ranges} became 256 levels; "
                 f"{percent(result.clipped)} % of the samples lay beyond and were clipped."
             )
             if result.not_numbers:
-                words.append(f"{result.not_numbers} samples are no numbers (NaN) and became {low:g}.")
+                words.append(f"{result.not_numbers} samples are no numbers (NaN) and became {result.ranges[0][0]:g}.")
         return [*words, *self.lost]
 
 
@@ -113,10 +120,13 @@ class CodecWidget(GlcWidget):
         self._optimising = False
         self._layers = OwnLayers(napari_viewer)
         self.on_release(self._layers.restore)
+        self.offer_undo(self._layers)
         self.source = self.add_layer_choice("&Layer", "The image layer to code")
         self.source.changed.connect(self._clear)
         self.part = choice_of({"plane": "Plane on display", "layer": "Whole layer"})
         self.add_row("P&art", self.part, "Of a stack: the plane on display, or all planes in one file")
+        self.range = RangeChoice()
+        self.add_row("&Values", self.range, self.range.tip)
         self.codec = CodecChoice(all_codecs())
         self.add_row("&Codec", self.codec, self.codec.tip)
         self.model = ModelChoice()
@@ -174,9 +184,16 @@ class CodecWidget(GlcWidget):
         self.course = CoursePlot(napari_viewer)
         self.on_release(self.course.detach)
         self.course.setVisible(False)
+        self.flip_button = self.offer_flip(self.source)
+        self.body.addWidget(self.flip_button)
         self.body.addWidget(self.course)
+        self.course_saving = self.add_export(
+            ExportRow("course", table=self.course.rows, figure=lambda: self.course.figure)
+        )
+        self.course_saving.setVisible(False)
         self.body.addWidget(self.table)
         self.body.addWidget(self.notes)
+        self.table_saving = self.add_export(ExportRow("figures", table=self._figures))
         self.save_button = QPushButton("&Save as .glc ...")
         self.save_button.clicked.connect(self.save)
         self.release_button = QPushButton("Rel&ease models")
@@ -202,7 +219,7 @@ class CodecWidget(GlcWidget):
         buttons.addWidget(self.save_button)
         buttons.addWidget(self.release_button)
         self.body.addLayout(buttons)
-        self.several = SeveralPanel(self, self.options, self._note)
+        self.several = SeveralPanel(self, self.options, self.range, self._note)
         self.body.addLayout(self.several.row)
         self.body.addStretch(1)
 
@@ -256,6 +273,7 @@ class CodecWidget(GlcWidget):
         layer = self.source.layer
         self.form.setRowVisible(self.part, layer is not None and layer.ndim > 2)
         self.save_button.setEnabled(self._last is not None and not self.busy)
+        self.table_saving.enable(self._last is not None)
         self.release_button.setEnabled(not self.busy)
         costly = self.codec.chosen.capabilities.encode_cost == "fit"
         sought = self.rate_by.currentData() != "quality"
@@ -308,7 +326,8 @@ class CodecWidget(GlcWidget):
             self._clear()
             self.tell_error(error)
             return
-        limits, (metadata, lost) = coded_range(layer, np.dtype(data.dtype)), metadata_of_layer(layer, plane)
+        value_range, rule = self.range.range_for(layer, np.dtype(data.dtype)), self.range.rule
+        metadata, lost = metadata_of_layer(layer, plane, coded_as_shown=not rule)
         axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb) if plane is None else plane.axes
 
         importance = self._importance(layer, plane)
@@ -319,24 +338,27 @@ class CodecWidget(GlcWidget):
         def work(report: Report) -> CodingResult:
             # here and not before, since reading may take long and fail in any way
             samples = data if plane is None else plane.read()
+            values = None if plane is None else plane.ranged(rule, samples).restored
             return code_stack(
                 samples,
                 axes,
                 options,
-                limits=limits,
+                value_range=value_range,
                 metadata=metadata,
                 progress=report,
                 importance=importance,
-                watch=Course(report, whole, keep) if self._optimising else None,
+                watch=Course(report, whole, keep, values) if self._optimising else None,
                 shown=report.show,
             )
 
         restoring = codec_named(options.codec).options.made(options.codec, options.options).encoder != NONE
-        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, limits, options, restoring, tuple(lost))
+        run = _Run(layer, str(layer.name), np.dtype(data.dtype), plane, rule, options, restoring, tuple(lost))
         self.course.begin()
         self.course.setVisible(self._optimising)
+        self.course_saving.setVisible(self._optimising)
+        self.course_saving.enable(False)
         title = f"Coding {run.name}"
-        self._layers.remember(source_of_layer(layer).key, marked("decoded", options.codec))
+        self._layers.begin()
         job = self.start(
             work, title, lambda result: self._show(result, run), shown=lambda what: self._follow(what, run)
         )
@@ -360,12 +382,12 @@ class CodecWidget(GlcWidget):
         except UnsupportedArrayError as error:
             self.tell_error(error)
             return
-        limits = coded_range(layer, np.dtype(data.dtype))
+        value_range = self.range.range_for(layer, np.dtype(data.dtype))
         axes = layer_axes(layer.as_layer_data_tuple()[1], layer.ndim, layer.rgb) if plane is None else plane.axes
 
         def work(report: Report) -> SizeEstimate:
             return estimated_size(
-                data if plane is None else plane.read(), axes, options, limits=limits, progress=report
+                data if plane is None else plane.read(), axes, options, value_range=value_range, progress=report
             )
 
         self.start(work, f"Estimating the size of {layer.name}", self._tell_estimate)
@@ -399,8 +421,7 @@ class CodecWidget(GlcWidget):
             f"after {moment.seconds:.0f} s ..."
         )
         if moment.pixels is not None and run.plane is not None and run.layer in self.viewer.layers:
-            pixels = moment.pixels if run.plane.rgb else from_plane(moment.pixels, ArrayKind.GREY8)
-            self._show_unfinished(run.plane.restored(pixels), run)
+            self._show_unfinished(moment.pixels, run)
 
     def _show_unfinished(self, pixels: Any, run: _Run) -> None:
         facts = decoded_facts({"codec": run.options.codec, "unfinished": True})
@@ -423,11 +444,15 @@ class CodecWidget(GlcWidget):
             self.notes.clear()
             self.notes.setVisible(False)
             self.course.setVisible(False)
+            self.course_saving.setVisible(False)
             self.refresh()
 
     def _show(self, result: CodingResult, run: _Run) -> None:
         self._last = (result, run.name)
-        self._layers.keep()
+        for row in (self.table_saving, self.course_saving):
+            row.name = run.name
+            row.enable(True)
+        self._layers.finish()
         self.table.show_rows(_rows(result, searched=run.searched))
         words = run.notes(result)
         if run.layer is not self.source.layer:
@@ -439,7 +464,7 @@ class CodecWidget(GlcWidget):
                 put_samples(self._layers, run.layer, result.samples, facts, run.plane)
             bits = bit_map(result) if self.bits.isChecked() and run.plane is not None else None
             if bits is not None and run.plane is not None:
-                put_bits(self._layers, run.plane, *bits)
+                put_bits(self._layers, run.plane, *bits, facts)
         else:
             words.append("Its layer was removed meanwhile, so no layer was added; the result can be saved.")
         # the status line may have to say what hinders the next run
@@ -450,6 +475,17 @@ class CodecWidget(GlcWidget):
             self.watch.results_are_of(run.layer, run.plane)
         else:
             self.watch.forget()
+
+    def undone(self) -> None:
+        """See :meth:`GlcWidget.undone`."""
+        self._clear()
+
+    def _figures(self) -> list[dict[str, Any]]:
+        """The figures of the last run, every digit kept."""
+        if self._last is None:
+            return []
+        result, name = self._last
+        return [{"name": name, **result.facts()}]
 
     # -- what else the buttons do ---------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtGui import QKeyEvent, QShowEvent
+from qtpy.QtGui import QKeyEvent, QKeySequence, QShowEvent
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -21,9 +21,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ..._napari.flipping import flip
 from ..._napari.recoding import recoding_caution
+from .export_row import ExportRow
+from .flip_key import flip_button, follow_flip_key
 from .jobs import SHORT_MILLISECONDS, Job, Report
 from .layer_choice import LayerChoice
+from .own_layers import OwnLayers
 from .plane_watch import PlaneWatch
 from .remembering import recall, remember
 from .wheel import WheelGuard
@@ -41,6 +45,10 @@ def words_for(error: BaseException) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "alloc" in text[:200]:
         return f"Not enough memory: {text.splitlines()[0]} Try a smaller picture, or device cpu."
     return text
+
+
+def _layers(count: int) -> str:
+    return "1 layer" if count == 1 else f"{count} layers"
 
 
 class _Attached:
@@ -80,6 +88,7 @@ class GlcWidget(QWidget):
         self._recalled = False
         self.setMinimumWidth(MINIMUM_WIDTH)
         self._attached = _Attached()
+        self._undoes: OwnLayers | None = None
         self.watch = PlaneWatch(napari_viewer, self._tell_plane)
         self.on_release(self.watch.release)
         self._wheels = WheelGuard(self)
@@ -104,6 +113,10 @@ class GlcWidget(QWidget):
         self.cancel_button.setToolTip("Stop the work under way (Esc)")
         self.cancel_button.clicked.connect(self.cancel)
         self.cancel_button.setEnabled(False)
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setAccessibleName("Undo the last run")
+        self.undo_button.clicked.connect(self.undo)
+        self.undo_button.setVisible(False)
         self.progress = QProgressBar()
         self.progress.setAccessibleName("Progress")
         self.progress.setVisible(False)
@@ -127,6 +140,7 @@ class GlcWidget(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 2)
         buttons.addWidget(self.cancel_button, 1)
+        buttons.addWidget(self.undo_button, 1)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
@@ -155,6 +169,26 @@ class GlcWidget(QWidget):
         # an empty form counts as false
         (self.form if form is None else form).addRow(label, field)
         return field
+
+    def offer_flip(self, choice: LayerChoice) -> QPushButton:
+        """A button, and a key of the viewer, that flip the chosen layer and what was decoded of it."""
+        self.on_release(follow_flip_key(self.viewer))
+
+        def flip_chosen() -> None:
+            self.tell(flip(self.viewer, choice.layer))
+
+        return flip_button(flip_chosen)
+
+    def add_export(self, row: ExportRow) -> ExportRow:
+        """Buttons that save something shown here, in the body."""
+        row.saved.connect(self.tell_saved)
+        row.failed.connect(self.tell_error)
+        self.body.addWidget(row)
+        return row
+
+    def tell_saved(self, name: str) -> None:
+        """Say that a file was written."""
+        self.tell(f"Saved {name}.")
 
     def add_below_run(self, button: QPushButton) -> None:
         """Put a button on a line of its own below Run and Cancel."""
@@ -212,6 +246,7 @@ class GlcWidget(QWidget):
         self.run_button.setEnabled(not why and not busy)
         self.run_button.setToolTip(why or self.run_button.text())
         self.cancel_button.setEnabled(busy)
+        self._refresh_undo()
         if why and not busy:
             self.tell(why, "obstacle")
         elif not why and self.status.property("kind") == "obstacle":
@@ -307,6 +342,8 @@ class GlcWidget(QWidget):
             self.tell_error(error)
         if self._waiting:
             self._turn.start(0)
+        else:
+            self._refresh_undo()
 
     def tell(self, text: str, kind: str = "message") -> None:
         """Put a message on the status line; one of a `kind` that passes may be taken back."""
@@ -324,14 +361,45 @@ class GlcWidget(QWidget):
         self.tell(f"Failed: {text}")
         show_error(text)
 
+    # -- taking back ----------------------------------------------------------------------------------------
+
+    def offer_undo(self, results: OwnLayers) -> None:
+        """Let the user take back what the last run did to the layers of this widget."""
+        self._undoes = results
+        self.undo_button.setVisible(True)
+        self._refresh_undo()
+
+    def _refresh_undo(self) -> None:
+        possible = self._undoes is not None and not self.busy and self._undoes.undoable
+        self.undo_button.setEnabled(possible)
+        self.undo_button.setToolTip(
+            "Remove the layers the last run added and put back those it changed (Ctrl+Z in this dock)"
+            if possible
+            else "There is nothing to undo"
+        )
+
+    def undo(self) -> None:
+        """Take back what the last run did to the layers."""
+        if self._undoes is None or self.busy or not self.settled:
+            return
+        removed, restored = self._undoes.undo()
+        self.undone()
+        self.refresh()
+        self.tell(f"Undone: {_layers(removed)} removed, {_layers(restored)} put back as before the last run.")
+
+    def undone(self) -> None:
+        """The results of the last run are gone: forget what is told of them."""
+
     # -- keys, wheel and closing ----------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt calls it)
-        """Enter runs, Esc cancels."""
+        """Enter runs, Esc cancels, Ctrl+Z undoes."""
         if event.key() == Qt.Key.Key_Escape and self.busy:
             self.cancel()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.run_button.isEnabled():
             self.run_button.click()
+        elif event.matches(QKeySequence.StandardKey.Undo) and self.undo_button.isEnabled():
+            self.undo_button.click()
         else:
             super().keyPressEvent(event)
 

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._napari.placements import Placement, placement_of_layer
+from ..._napari.layer_metadata import caution_of
 from ..._napari.plane_place import PlanePlace, Source
+from .layer_journal import LayerJournal
 
 __all__ = ["OwnLayers"]
-
-
-@dataclass
-class _Kept:
-    layer: Any
-    data: Any
-    metadata: dict[str, Any]
-    name: str
-    placement: Placement
-
-    @classmethod
-    def of(cls, layer: Any) -> _Kept:
-        return cls(layer, layer.data, dict(layer.metadata), str(layer.name), placement_of_layer(layer))
 
 
 class OwnLayers:
     """Results as layers, one for each source and kind of result.
 
     A layer is recognised by its metadata: a widget that is closed and opened again goes on with the layers of the one
-    before, and a user may rename, move or recolour them.
+    before, and a user may rename, move or recolour them. The metadata name the layer itself, so that a duplicate, which
+    has a copy of them, is nobody's: who wants to keep a result duplicates it.
 
     Parameters
     ----------
@@ -42,13 +30,15 @@ class OwnLayers:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
-        self._kept: dict[tuple[str, str], _Kept | None] = {}
+        self._journal = LayerJournal(viewer)
+        self._unfinished = False
 
     def find(self, source: str, what: str) -> Any | None:
         """The layer that shows `what` of the source with this key, unless the user has removed it."""
         for layer in self._viewer.layers:
             facts = layer.metadata.get("glc")
-            if isinstance(facts, dict) and (facts.get("source_key"), facts.get("result")) == (source, what):
+            told = (facts.get("source_key"), facts.get("result")) if isinstance(facts, dict) else ()
+            if told == (source, what) and facts.get("layer") == str(layer.unique_id):
                 return layer
         return None
 
@@ -89,7 +79,8 @@ class OwnLayers:
         data
             Of the layer; a list of arrays for levels of resolution.
         facts
-            For ``metadata["glc"]``.
+            For ``metadata["glc"]``, where a warning is added unless they have one: whatever a generative codec has
+            its hands in is no place to measure.
         options
             Of the layer, set anew each time.
         first
@@ -104,25 +95,39 @@ class OwnLayers:
             The one that was updated, or a new one in the place of one that could not be.
         """
         told = {"source": source.name, "source_key": source.key, "result": what, "title": source.title}
-        metadata = {"glc": {**facts, **told}}
-        old = self.find(source.key, what)
-        if old is not None and _can_show(old, kind, data, options):
-            old.data = data
-            # a layer the user has named keeps its name
-            if old.name == f"{old.metadata['glc'].get('title', source.name)} {what}":
-                old.name = f"{source.title} {what}"
-            for name, value in options.items():
-                if not _equal(getattr(old, name), value):
-                    setattr(old, name, value)
-            old.metadata = metadata
-            return old
-        chosen = {**(first or {}), **options}
+        known = {"warning": caution_of(str(facts.get("codec", ""))), **facts, **told}
+        layer = self.find(source.key, what)
+        if layer is not None and _can_show(layer, kind, data, options):
+            self._update(layer, source, what, data, options)
+        else:
+            chosen = {**(first or {}), **options, "name": f"{source.title} {what}", "metadata": {"glc": known}}
+            layer = self._add(layer, kind, data, chosen, select=select)
+        layer.metadata = {"glc": {**known, "layer": str(layer.unique_id)}}
+        return layer
+
+    def _update(self, layer: Any, source: Source, what: str, data: Any, options: Mapping[str, Any]) -> None:
+        journal = self._journal
+        journal.note_data(layer)
+        layer.data = data
+        # a layer the user has named keeps its name
+        if layer.name == f"{layer.metadata['glc'].get('title', source.name)} {what}":
+            journal.note_attribute(layer, "name")
+            layer.name = f"{source.title} {what}"
+        for name, value in options.items():
+            if not _equal(getattr(layer, name), value):
+                journal.note_attribute(layer, name)
+                setattr(layer, name, value)
+
+    def _add(self, old: Any, kind: str, data: Any, options: dict[str, Any], *, select: bool) -> Any:
+        """A new layer, in the place of an old one if there is one."""
         layers, place = self._viewer.layers, None
         active = layers.selection.active
         if old is not None:
-            place, chosen["visible"] = layers.index(old), old.visible
+            place, options["visible"] = layers.index(old), old.visible
+            self._journal.note_replaced(old, place)
             layers.remove(old)
-        layer = getattr(self._viewer, f"add_{kind}")(data, name=f"{source.title} {what}", metadata=metadata, **chosen)
+        layer = getattr(self._viewer, f"add_{kind}")(data, **options)
+        self._journal.note_added(layer)
         if place is not None:
             layers.move(len(layers) - 1, place)
         if not select:
@@ -196,31 +201,31 @@ class OwnLayers:
         options = {"rgb": source.rgb, **look}
         return self.put_plane("image", source, what, source.restored(pixels), facts, options, first=first)
 
-    # -- partial results -------------------------------------------------------------------------------------
+    # -- runs ------------------------------------------------------------------------------------------------
 
-    def remember(self, source: str, what: str) -> None:
-        """Note what a layer holds before a job shows unfinished pictures in it."""
-        layer = self.find(source, what)
-        self._kept = {(source, what): None if layer is None else _Kept.of(layer)}
+    def begin(self) -> None:
+        """A run begins; until :meth:`finish` what it shows is unfinished."""
+        self._journal.begin()
+        self._unfinished = True
+
+    def finish(self) -> None:
+        """The run has finished: what it showed stays, and what it shows from now on."""
+        self._unfinished = False
 
     def restore(self) -> None:
-        """Undo what was shown since :meth:`remember`: nothing unfinished stays, also when a dock is closed."""
-        unfinished, self._kept = self._kept, {}
-        for key, kept in unfinished.items():
-            layer = self.find(*key)
-            if layer is None:
-                continue
-            if kept is None or kept.layer is not layer:
-                self._viewer.layers.remove(layer)
-            else:
-                layer.data, layer.metadata, layer.name = kept.data, kept.metadata, kept.name
-                # the unfinished picture may have been one of another plane
-                for name, value in kept.placement.items():
-                    setattr(layer, name, value)
+        """Take back what an unfinished run has shown: nothing of it stays, also when a dock is closed."""
+        if self._unfinished and not self._journal.begun_in_vain:
+            self._journal.take_back()
+        self._unfinished = False
 
-    def keep(self) -> None:
-        """The job has finished: what it showed stays."""
-        self._kept = {}
+    @property
+    def undoable(self) -> bool:
+        """Whether the last run has left anything."""
+        return self._journal.anything
+
+    def undo(self) -> tuple[int, int]:
+        """Take back what the last run has shown; the numbers of layers removed, and of those put back."""
+        return self._journal.take_back()
 
 
 def _can_show(layer: Any, kind: str, data: Any, options: Mapping[str, Any]) -> bool:

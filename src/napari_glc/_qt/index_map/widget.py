@@ -19,6 +19,7 @@ from ...errors import UnsupportedArrayError
 from ..common.base import GlcWidget
 from ..common.choices import choice_of
 from ..common.coding_fields import ModelChoice, codecs_that, no_model_of
+from ..common.export_row import ExportRow
 from ..common.jobs import Report
 from ..common.paths import path_to_open
 from ..common.picking import Picked, picks
@@ -46,6 +47,7 @@ class IndexWidget(GlcWidget):
         super().__init__(napari_viewer, "Show index map")
         self._kept = Kept()
         self._layers = IndexLayers(napari_viewer)
+        self.offer_undo(self._layers)
         self._codecs = codecs_that(lambda entry: entry.capabilities.index_map)
         self._found: Found | None = None
         self._layer: Any = None
@@ -105,6 +107,7 @@ class IndexWidget(GlcWidget):
         self.on_release(self.plot.detach)
         for part in (self.panel, self.summary, self.plot):
             self.body.addWidget(part)
+        self.saving = self.add_export(ExportRow("codewords", table=self._usage, figure=lambda: self.plot.figure))
         self.body.addStretch(1)
         self.panel.show_codeword(_HINT, None)
 
@@ -185,6 +188,7 @@ class IndexWidget(GlcWidget):
                 self.tell_error(error)
                 return
             work = partial(inspect_plane, plane, model, level, device, self._kept)
+        self._layers.begin()
         job = self.start(work, "Index map", self._on_done, shown=self._present)
         job.ended.connect(self._run_again)
 
@@ -198,6 +202,10 @@ class IndexWidget(GlcWidget):
         self._present(found)
         self.tell("" if self._found is found else "Another layer was chosen meanwhile; nothing was added.")
 
+    def undone(self) -> None:
+        """See :meth:`GlcWidget.undone`."""
+        self._clear()
+
     def _clear(self) -> None:
         """Another picture is chosen: what is told of the last map is not about it."""
         self._found = self._pointed = None
@@ -206,6 +214,7 @@ class IndexWidget(GlcWidget):
         self.codeword.setRange(_NONE, _NONE)
         self.codeword.blockSignals(blocked)
         self.summary.clear()
+        self.saving.enable(False)
         self.panel.show_codeword(_HINT, None)
         self.plot.clear_usage()
 
@@ -233,6 +242,8 @@ class IndexWidget(GlcWidget):
                 self.codeword.setValue(_NONE)
             self.codeword.blockSignals(blocked)
         self.summary.setText(found.summary())
+        self.saving.name = found.source.title
+        self.saving.enable(True)
         self._show_selection()
 
     def _draw_usage(self) -> None:
@@ -242,6 +253,10 @@ class IndexWidget(GlcWidget):
         self.plot.draw_usage(
             found.map.counts[found.codewords.order], rank_colours(found.map.size, self.colormap.currentText())
         )
+
+    def _usage(self) -> list[dict[str, Any]]:
+        """How often each codeword occurs, and what it costs there."""
+        return [] if self._found is None else self._found.usage()
 
     def _recolour(self) -> None:
         layer, found = self._map_layer(), self._found

@@ -75,6 +75,17 @@ class Found:
             lines.append(f"The file has {self.facts['bytes']:,} bytes")
         return ".\n".join(lines) + "."
 
+    def usage(self) -> list[dict[str, Any]]:
+        """A row for each codeword, in the order of the indices: rank, positions, and their bits once they are known."""
+        found, ranks = self.map, np.argsort(self.codewords.order)
+        rows: list[dict[str, Any]] = []
+        for index, count in enumerate(found.counts.tolist()):
+            row: dict[str, Any] = {"index": index, "rank": int(ranks[index]), "positions": count}
+            if self.bits is not None:
+                row["bits"] = float(self.bits.bits[found.indices == index].sum())
+            rows.append(row)
+        return rows
+
     def about(self, index: int, cell: tuple[int, int] | None) -> str:
         """What is known of a codeword and, if one is pointed at, of a position."""
         found = self.map
@@ -128,7 +139,7 @@ def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, 
         kept.picture, kept.model, kept.latent = picture, model.key, latent
     assert kept.latent is not None
     found = map_of_latent(codec, kept.latent, level, plane.shape, _part(report, 0.2, 0.3))
-    facts = {"model": model.name, "codewords": found.size, "level": level}
+    facts = {"codec": model.codec, "model": model.name, "codewords": found.size, "level": level}
     return _complete(codec, model.sha256, found, plane, facts, kept, report)
 
 

@@ -32,11 +32,12 @@ class AgainPanel:
         Whose form; its rows come next.
     source
         Its choice of a layer.
+    layers
+        Its layers.
     """
 
-    def __init__(self, widget: GlcWidget, source: LayerChoice) -> None:
-        self._widget, self._source = widget, source
-        self._layers = OwnLayers(widget.viewer)
+    def __init__(self, widget: GlcWidget, source: LayerChoice, layers: OwnLayers) -> None:
+        self._widget, self._source, self._layers = widget, source, layers
         self._opened: tuple[Path, int, GlcFile] | None = None
         self.form = OptionForm(widget, [entry for entry in all_codecs() if entry.decoding.fields()], "decoding")
         self.button = QPushButton("Decode again")
@@ -73,6 +74,7 @@ class AgainPanel:
             report(0, 0)
             return self._decoded(path, chosen, channel, report)
 
+        self._layers.begin()
         self._widget.start(work, f"Decoding {path.name}", lambda found: self._show(layer, found))
 
     def _decoded(self, path: Path, chosen: dict[str, Any], channel: int | None, report: Report) -> Any:

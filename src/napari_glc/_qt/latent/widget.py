@@ -18,6 +18,7 @@ from ..common.base import GlcWidget
 from ..common.canvas_picks import follow_picks
 from ..common.choices import allow, choice_of
 from ..common.coding_fields import ModelChoice, QualityField, codecs_that, no_model_of
+from ..common.export_row import ExportRow
 from ..common.picking import Picked, picks
 from ..common.plot import Plot
 from .again_panel import AgainPanel
@@ -43,10 +44,12 @@ class LatentWidget(GlcWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, run_text="Show")
         self._layers = LatentLayers(napari_viewer)
+        self.offer_undo(self._layers)
         self._codecs = codecs_that(_has_maps)
         self._run: LatentRun | None = None
         self._wanted: tuple[float, ...] | None = None
         self._again = False
+        self._channels: list[dict[str, float]] = []
 
         self.source = self.add_layer_choice("&Layer", "Image whose latent to look at; the plane on display is taken")
         self.source.changed.connect(self._clear)
@@ -82,7 +85,7 @@ class LatentWidget(GlcWidget):
             line.addWidget(box)
         self.add_row("&Position", both, "Latent position to look at: row and column, or click on the picture")
         both.setFocusProxy(self.row)
-        self.again = AgainPanel(self, self.source)
+        self.again = AgainPanel(self, self.source, self._layers)
         self.numbers = _wrapped("Numbers of the picked position")
         self.numbers.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.body.addWidget(self.numbers)
@@ -92,6 +95,10 @@ class LatentWidget(GlcWidget):
         self.plot.setVisible(False)
         self.on_release(self.plot.detach)
         self.body.addWidget(self.plot)
+        self.saving = self.add_export(
+            ExportRow("position", table=lambda: self._channels, figure=lambda: self.plot.figure)
+        )
+        self.saving.setVisible(False)
         self.body.addStretch()
 
         self.model.currentIndexChanged.connect(self._on_model)
@@ -161,7 +168,12 @@ class LatentWidget(GlcWidget):
         quality, view = self.quality.value, self.view.currentData()
         stored = StoredPlane.of_layer(layer, plane)
         work = partial(inspect, model, preferred_device(), plane, stored, quality, self._run)
+        self._layers.begin()
         self.start(work, "Analysing", partial(self._shown, layer, view))
+
+    def undone(self) -> None:
+        """See :meth:`GlcWidget.undone`."""
+        self._clear()
 
     def _clear(self) -> None:
         """Another picture is chosen: what is told of the last one is not about it."""
@@ -170,6 +182,7 @@ class LatentWidget(GlcWidget):
         if hasattr(self, "plot"):
             self.numbers.clear()
             self.plot.setVisible(False)
+            self.saving.setVisible(False)
             for box in (self.row, self.column):
                 box.setEnabled(False)
 
@@ -253,24 +266,35 @@ class LatentWidget(GlcWidget):
         row, column, factor = self.row.value(), self.column.value(), run.result.factor
         axes = self.plot.axes
         axes.clear()
+        values: dict[str, Any]
         if isinstance(run.result, CodedLatent):
             coded = coded_position(run.result, row, column)
             words, channels = coded.text, np.arange(len(coded.symbols))
+            values = {"symbol": coded.symbols, "scale": coded.scales}
             axes.bar(channels, coded.symbols, width=1.0, color=self.plot.accent, label="symbol")
             axes.plot(channels, coded.scales, color=self.plot.ink, linewidth=0.8, label="scale")
         elif isinstance(run.result, CodedGrids):
             grids = grid_position(run.result, row, column)
             words, channels = grids.text, np.arange(len(grids.latent))
+            values = {"latent": grids.latent, "decoded": grids.made}
             axes.bar(channels, grids.latent, width=1.0, color=self.plot.accent, label="latent")
             axes.plot(channels, grids.made, ".", color=self.plot.ink, markersize=3, label="decoded")
         else:
             indexed = indexed_position(run.result, row, column)
             words, channels = indexed.text, np.arange(len(indexed.latent))
+            values = {"latent": indexed.latent, "codeword": indexed.codeword}
             axes.bar(channels, indexed.latent, width=1.0, color=self.plot.accent, label="latent")
             axes.plot(channels, indexed.codeword, ".", color=self.plot.ink, markersize=3, label="codeword")
         axes.set_xlabel("channel")
         axes.set_xlim(-1, len(channels))
         axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
+        self._channels = [
+            {"row": row, "column": column, "channel": channel, **dict(zip(values, map(float, both), strict=True))}
+            for channel, both in enumerate(zip(*values.values(), strict=True))
+        ]
+        self.saving.name = run.plane.title
+        self.saving.setVisible(True)
+        self.saving.enable(True)
         self.plot.setVisible(True)
         self.plot.restyle()
         self.numbers.setText(

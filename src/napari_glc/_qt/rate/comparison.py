@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from ..._napari.flipping import held_hidden
 from ..._napari.layer_planes import display_of
 from ..._napari.plane_place import PlanePlace
 from ...metrics import absolute_error
@@ -190,7 +191,8 @@ class Comparison(QObject):
             self._timer.stop()
         elif self._shown is not None:
             decoded = self._layers.find(self._shown.place.key, DECODED)
-            if decoded is not None:
+            # what was flipped away stays away until it is flipped back
+            if decoded is not None and not held_hidden(decoded):
                 decoded.visible = not decoded.visible
 
     # -- dragging the line -------------------------------------------------------------------------------------

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -22,9 +19,10 @@ from qtpy.QtWidgets import (
 )
 
 from ...evaluation.rows import Result, in_words
-from ...inspection.rate.curves import available_baselines, looks, write_curve
+from ...inspection.rate.curves import available_baselines, looks
 from ...metrics.measures import measure_named
 from ..common.choices import choice_of
+from ..common.export_row import ExportRow
 from ..common.paths import path_to_save, suggested_name
 from .curve_plot import METRICS, CurvePlot
 
@@ -84,17 +82,18 @@ class CurvePanel(QWidget):
         self.look.setAccessibleName("Bytes of classical codecs at an equal look")
         self.look.setToolTip("What other codecs need to come as near to the original as the picture does at this rate")
         self._here: Result | None = None
-        self.csv_button, self.report_button = QPushButton("Save C&SV ..."), QPushButton("Save &report ...")
-        self.png_button, self.svg_button = QPushButton("Save &PNG ..."), QPushButton("Save S&VG ...")
-        self.csv_button.clicked.connect(self.save_csv)
-        self.png_button.clicked.connect(self.save_png)
-        self.svg_button.clicked.connect(self.save_svg)
+        self.saving = ExportRow(
+            "curves",
+            table=lambda: [point.row() for point in self.plot.points],
+            figure=lambda: self.plot.figure,
+            keys=("S", "P", "V"),
+        )
+        self.saving.saved.connect(self.saved)
+        self.saving.failed.connect(self.failed)
+        self.report_button = QPushButton("Save &report ...")
         self.report_button.clicked.connect(self.save_report)
         for button, tip in (
             (self.draw_button, "Measure this picture at several rates with all codecs; sliding stays possible"),
-            (self.csv_button, "Save all points of the curves as a table"),
-            (self.png_button, "Save the plot as a picture"),
-            (self.svg_button, "Save the plot as a drawing that can be enlarged and edited"),
             (self.report_button, "Save a page with curves, BD-rates and the picture by all codecs at equal bytes"),
         ):
             button.setToolTip(tip)
@@ -113,11 +112,10 @@ class CurvePanel(QWidget):
         add_row("M&etric", self.metric, "What the curves show over the bits per pixel", form)
         add_row("Poin&t", self.points, "Points of the curves; choosing one shows the picture at that rate", form)
         layout.addLayout(form)
-        saving = QGridLayout()
-        for place, button in enumerate(self._saving):
-            saving.addWidget(button, place // 2, place % 2)
-        layout.addLayout(saving)
-        controls = (self.draw_button, self.baselines, self.metric, self.points, *self._saving)
+        layout.addWidget(self.saving)
+        layout.addWidget(self.report_button)
+        saving = (*self.saving.buttons.values(), self.report_button)
+        controls = (self.draw_button, self.baselines, self.metric, self.points, *saving)
         for before, after in pairwise(controls):
             self.setTabOrder(before, after)
         self.enable(False)
@@ -127,21 +125,18 @@ class CurvePanel(QWidget):
         """The present picture, once it is measured."""
         return self._here
 
-    @property
-    def _saving(self) -> tuple[QPushButton, ...]:
-        return self.csv_button, self.png_button, self.svg_button, self.report_button
-
     def enable(self, drawing: bool, busy: bool = False) -> None:
         """Enable what is possible; `drawing` tells whether curves can be measured, `busy` whether work is under way."""
         self.draw_button.setEnabled(drawing)
-        for part in (*self._saving, self.points):
+        for part in (self.report_button, self.points):
             part.setEnabled(bool(self.plot.points))
+        self.saving.enable(bool(self.plot.points))
         if busy or self._here is None:
             self.report_button.setEnabled(False)
 
     def clear(self, name: str) -> None:
         """Begin anew with another picture."""
-        self.name = name
+        self.name = self.saving.name = name
         self.plot.clear_points()
         self.points.clear()
         self.show_here(None)
@@ -193,34 +188,8 @@ class CurvePanel(QWidget):
         self._list_points()
         self.points.setCurrentIndex(chosen)
 
-    def save_csv(self) -> None:
-        """Save the points as a table."""
-        points = list(self.plot.points)
-        self._save("Save the curves", " rate.csv", "Tables (*.csv)", lambda path: write_curve(path, points))
-
-    def save_png(self) -> None:
-        """Save the plot as a picture."""
-        write = partial(self.plot.figure.savefig, format="png", dpi=200)
-        self._save("Save the plot", " rate.png", "Pictures (*.png)", write)
-
-    def save_svg(self) -> None:
-        """Save the plot as a drawing."""
-        write = partial(self.plot.figure.savefig, format="svg")
-        self._save("Save the plot", " rate.svg", "Drawings (*.svg)", write)
-
     def save_report(self) -> None:
         """Ask where a report is to be written, and for it."""
         path = path_to_save(self, "Save the report", suggested_name(self.name, " report.html"), "Pages (*.html)")
         if path is not None:
             self.report_wanted.emit(path)
-
-    def _save(self, title: str, ending: str, kinds: str, write: Callable[[Path], Any]) -> None:
-        path = path_to_save(self, title, suggested_name(self.name, ending), kinds)
-        if path is None:
-            return
-        try:
-            write(path)
-        except OSError as error:
-            self.failed.emit(error)
-        else:
-            self.saved.emit(path.name)

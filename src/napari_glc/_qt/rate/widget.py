@@ -27,6 +27,7 @@ from ..common.coding_fields import CodecChoice, ModelChoice, QualityField, codec
 from ..common.device_choice import DeviceChoice
 from ..common.jobs import Report
 from ..common.option_form import OptionForm
+from ..common.range_choice import RangeChoice
 from ..common.result_table import ResultTable, Row
 from .comparison import MODES, Comparison
 from .curve_panel import CurvePanel
@@ -69,6 +70,7 @@ class RateWidget(GlcWidget):
         super().__init__(napari_viewer, "Explore")
         self._queue = RequestQueue()
         self._layers = RateLayers(napari_viewer)
+        self.offer_undo(self._layers)
         self._codecs = codecs_that(lambda entry: entry.capabilities.rate_steps)
         self._source: Any = None
         self._place: LayerPlane | None = None
@@ -96,6 +98,9 @@ class RateWidget(GlcWidget):
 
     def _build_choices(self) -> None:
         self.source = self.add_layer_choice("&Layer", "The image layer to explore; of a stack, the plane on display")
+        self.range = RangeChoice()
+        self.range.currentIndexChanged.connect(self._change_options)
+        self.add_row("Val&ues", self.range, self.range.tip)
         self.codec = CodecChoice(self._codecs)
         self.codec.currentIndexChanged.connect(self._choose_codec)
         self.add_row("&Codec", self.codec, self.codec.tip)
@@ -125,6 +130,7 @@ class RateWidget(GlcWidget):
         self.comparison.moved.connect(self._follow_divider)
         self.add_row("Di&vider", self.divider, "Place of the line: original left of it, decoded right of it")
         self.form.setRowVisible(self.divider, False)
+        self.flip_button = self.offer_flip(self.source)
         self.bits = QCheckBox("where the bits are")
         self.bits.toggled.connect(self._toggle_bits)
         self.add_row("&Bit map", self.bits, "Show a layer of the estimated bits spent at each latent position")
@@ -138,13 +144,14 @@ class RateWidget(GlcWidget):
         )
         self.table = ResultTable("The picture at this rate")
         self.table.setToolTip("Select cells and press Ctrl+C to copy them")
+        self.body.addWidget(self.flip_button)
         self.body.addWidget(self.table)
 
     def _build_curves(self) -> None:
         self.curves = CurvePanel(self.viewer, self.add_row)
         self.curves.wanted.connect(self.draw_curves)
         self.curves.picked.connect(self._pick)
-        self.curves.saved.connect(self._tell_saved)
+        self.curves.saved.connect(self.tell_saved)
         self.curves.report_wanted.connect(self._write_report)
         self.curves.failed.connect(self.tell_error)
         self.on_release(self.curves.plot.detach)
@@ -201,6 +208,15 @@ class RateWidget(GlcWidget):
             self._curves_of.clear()
             self.refresh()
 
+    def undone(self) -> None:
+        """See :meth:`GlcWidget.undone`; the curves are of the picture, not of the layers, and stay."""
+        self._queue.clear()
+        self._step = None
+        self.watch.forget()
+        self.comparison.forget()
+        self.table.show_rows(())
+        self.curves.show_here(None)
+
     def _change_options(self) -> None:
         """Show the picture with other options if it is shown already."""
         explored = self._exploration is not None
@@ -232,8 +248,9 @@ class RateWidget(GlcWidget):
             self.tell_error(error)
             return False
         self._source, self._place = layer, plane
+        self._layers.begin()
         self._exploration = Exploration(
-            plane, codec, model, self.device.device, self.options_form.values(codec), before=self._explored
+            plane, codec, model, self.device.device, self.options_form.values(codec), self._explored, self.range.rule
         )
         return True
 
@@ -292,7 +309,7 @@ class RateWidget(GlcWidget):
 
     def _begin(self, found: Analysed, exploration: Exploration) -> None:
         """The picture is read and analysed."""
-        self._session, self._explored = found.session, found.session.picture
+        self._session, self._explored, self._place = found.session, found.session.picture, found.plane
         # points stay true as long as the pixels do, and those of a codec as long as its model and options do
         if found.new:
             self.curves.clear(exploration.plane.title)
@@ -435,7 +452,8 @@ class RateWidget(GlcWidget):
         place, point, name = self._place, found.point, found.point.codec.upper()
         if place is None or self._source not in self.viewer.layers:
             return
-        facts = {"codec": name, "setting": point.quality, "bytes": point.size, "bpp": point.bpp, **point.measures}
+        known = {"codec": name, "setting": point.quality, "bytes": point.size, "bpp": point.bpp}
+        facts = {**known, **point.measures, "warning": f"Decoded from a lossy {name} file: not for measurements."}
         self._layers.put_picture(place, name, found.pixels, facts, display=display_of(self._source))
         self.tell(
             f"{name} at setting {point.quality:g}: {point.size} bytes, {point.bpp:.4f} bpp, "
@@ -465,10 +483,7 @@ class RateWidget(GlcWidget):
             write_atomically(path, page.encode())
             return path.name
 
-        self.start(work, "Writing the report", self._tell_saved)
-
-    def _tell_saved(self, name: str) -> None:
-        self.tell(f"Saved {name}.")
+        self.start(work, "Writing the report", self.tell_saved)
 
 
 def _facts(session: RateSession, quality: float) -> dict[str, Any]:

@@ -77,6 +77,8 @@ class Exploration:
         Of the codec.
     before
         The picture explored before, if there was one.
+    rule
+        Which values become black and white; empty for those of the plane.
     """
 
     plane: LayerPlane
@@ -85,17 +87,18 @@ class Exploration:
     device: str
     options: Mapping[str, Any] = field(default_factory=dict)
     before: NDArray[np.uint8] | None = None
+    rule: str = ""
 
     def analysed(self, report: Report) -> Analysed:
         """Read the plane and analyse it."""
         started = time.perf_counter()
         report(0, 0)
-        picture = self.plane.picture()
+        plane, picture = self.plane.picture_by(self.rule)
         session = RateSession(
             picture, codec=self.codec, model=self.model, device=self.device, progress=report, **self.options
         )
         new = self.before is None or not np.array_equal(self.before, picture)
-        return Analysed(session, time.perf_counter() - started, new)
+        return Analysed(session, time.perf_counter() - started, new, plane)
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,14 @@ class Analysed:
         Time of reading and analysis.
     new
         Whether the pixels are others than those explored before.
+    plane
+        With the values that became black and white.
     """
 
     session: RateSession
     seconds: float
     new: bool
+    plane: LayerPlane
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from ..common.plot import Plot
-
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ...inspection.recovery.simulation import RecoveryResult, SweepPoint
 
-__all__ = ["METHOD_WORDS", "MetricsTable", "draw_sweep"]
+__all__ = ["METHOD_WORDS", "MetricsTable", "PlanesTable", "draw_sweep"]
 
 METHOD_WORDS = {
     "transformer": "Transformer",
@@ -92,7 +93,57 @@ def _number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:.{digits}f}"
 
 
-def draw_sweep(points: Sequence[SweepPoint], accuracy: Plot, fidelity: Plot, reference: str) -> None:
+class PlanesTable(QTableWidget):
+    """What the same loss costs each plane of a stack; as high as a few rows, the others are scrolled to."""
+
+    COLUMNS = ("Plane", "Right, %", "Lost", "Conc.", "Whole")
+    TIP = (
+        "Of each plane: share of the lost indices that came back exactly, and PSNR in dB before recovery, after it and "
+        "of the decode that lost nothing, against the original picture, or else against that decode. Last line: means"
+    )
+    _ROWS = 7
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, len(self.COLUMNS), parent)
+        self.rows: list[dict[str, Any]] = []
+        self.setHorizontalHeaderLabels(self.COLUMNS)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.verticalHeader().setVisible(False)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setMinimumSectionSize(30)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTabKeyNavigation(False)
+        self.setWordWrap(False)
+        self.setToolTip(self.TIP)
+        self.setAccessibleName("What the loss cost each plane")
+        self.setAccessibleDescription(self.TIP)
+        self.setMinimumWidth(100)
+        self.setVisible(False)
+
+    def show_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Show rows of :func:`~napari_glc.inspection.recovery.planes.plane_row`, and their means; none to hide."""
+        self.rows = list(rows)
+        self.setVisible(bool(rows))
+        self.setRowCount(len(rows) + 1 if rows else 0)
+        if not rows:
+            return
+        to = "original" if not math.isnan(rows[0]["concealed_psnr_to_original"]) else "whole"
+        names = ("accuracy", *(f"{picture}_psnr_to_{to}" for picture in ("lost", "concealed", "whole")))
+        table = [[row.get(name, math.nan) for name in names] for row in rows]
+        means = [fmean(column) for column in zip(*table, strict=True)]
+        for place, (words, values) in enumerate(
+            zip([*(row["plane"] for row in rows), "mean"], [*table, means], strict=True)
+        ):
+            cells = [words, _number(100 * values[0], 1), *(_number(value, 2) for value in values[1:])]
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.setItem(place, column, item)
+        shown = min(self._ROWS, self.rowCount())
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + shown * self.rowHeight(0) + 4)
+
+
+def draw_sweep(points: Sequence[SweepPoint], accuracy: Axes, fidelity: Axes, reference: str) -> None:
     """Draw accuracy and PSNR against the loss ratio, a curve for each method.
 
     Parameters
@@ -105,18 +156,16 @@ def draw_sweep(points: Sequence[SweepPoint], accuracy: Plot, fidelity: Plot, ref
         What the PSNR is against.
     """
     methods = list(dict.fromkeys(point.method for point in points))
-    for plot, label in ((accuracy, "right indices, %"), (fidelity, f"PSNR to {reference}, dB")):
-        plot.axes.clear()
+    for axes, label in ((accuracy, "right indices, %"), (fidelity, f"PSNR to {reference}, dB")):
+        axes.clear()
         for method in methods:
             chosen = [point for point in points if point.method == method]
-            values = [100 * p.accuracy if plot is accuracy else p.psnr for p in chosen]
+            values = [100 * p.accuracy if axes is accuracy else p.psnr for p in chosen]
             marker, dashes = _STYLES[method]
             ratios = [point.ratio for point in chosen]
-            plot.axes.plot(ratios, values, marker=marker, ls=dashes, ms=4, lw=1.2, label=METHOD_WORDS[method])
-        plot.axes.set_xlabel("loss ratio α")
-        plot.axes.set_ylabel(label)
-        plot.axes.grid(alpha=0.25)
+            axes.plot(ratios, values, marker=marker, ls=dashes, ms=4, lw=1.2, label=METHOD_WORDS[method])
+        axes.set_xlabel("loss ratio α")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.25)
     # above the curves, where it hides none of them
-    accuracy.axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, columnspacing=1)
-    accuracy.restyle()
-    fidelity.restyle()
+    accuracy.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, columnspacing=1)

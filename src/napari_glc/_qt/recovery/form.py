@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.figure import Figure
 from napari.layers import Labels
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -21,8 +22,10 @@ from ...codecs.entry import CodecEntry
 from ..common.base import GlcWidget
 from ..common.choices import choice_of
 from ..common.coding_fields import ModelChoice, codecs_that
+from ..common.device_choice import DeviceChoice
+from ..common.export_row import ExportRow
 from ..common.plot import Plot
-from .controls import METHOD_WORDS, MetricsTable
+from .controls import METHOD_WORDS, MetricsTable, PlanesTable
 
 __all__ = ["RecoveryForm"]
 
@@ -59,6 +62,14 @@ class RecoveryForm(GlcWidget):
         self._build_method()
         self.table = MetricsTable()
         self.body.addWidget(self.table)
+        self.table_saving = self.add_export(ExportRow("figures", table=self.figures))
+        self.planes_button = QPushButton("Measure all planes")
+        self.planes_button.setAccessibleName("Measure all planes")
+        self.planes_table = PlanesTable()
+        self.body.addWidget(self.planes_button)
+        self.body.addWidget(self.planes_table)
+        self.planes_saving = self.add_export(ExportRow("planes", table=lambda: self.planes_table.rows))
+        self.planes_saving.setVisible(False)
         self._build_sweep()
         self.body.addStretch(1)
 
@@ -77,6 +88,8 @@ class RecoveryForm(GlcWidget):
         self.codecs = codecs_that(lambda entry: entry.capabilities.lossy_packets)
         self.model = ModelChoice(self.codecs)
         self.add_row("Mo&del", self.model, "Whose codebooks and transformer; a file names its own")
+        self.device = DeviceChoice()
+        self.add_row("De&vice", self.device, "Where the networks run: devices that are here")
         self.codebook = choice_of({})
         self.add_row("Code&book", self.codebook, "Codewords an index chooses from: more look better and cost more")
 
@@ -145,6 +158,20 @@ class RecoveryForm(GlcWidget):
         for plot in (self.accuracy_plot, self.psnr_plot):
             self.on_release(plot.detach)
             plot.setVisible(False)
+        self.sweep_saving = self.add_export(ExportRow("sweep", table=self.sweep_rows, figure=self.sweep_figure))
+        self.sweep_saving.setVisible(False)
+
+    def figures(self) -> list[dict[str, Any]]:
+        """What the last run cost, as a table to be saved."""
+        raise NotImplementedError
+
+    def sweep_rows(self) -> list[dict[str, Any]]:
+        """The last sweep as a table to be saved."""
+        raise NotImplementedError
+
+    def sweep_figure(self) -> Figure:
+        """The last sweep as a picture to be saved."""
+        raise NotImplementedError
 
 
 def _most_packets(entry: CodecEntry) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 
 from ..._napari.layer_metadata import decoded_facts
-from ..._napari.layer_planes import is_source, place_of_file, plane_of_layer
+from ..._napari.layer_planes import index_on_display, is_source, place_of_file, plane_of_layer
 from ..._napari.plane_place import PlanePlace
-from ..._napari.settings import preferred_device
 from ...codecs.registry import config_of
 from ...errors import GlcError, OptionError, UnsupportedArrayError
 from ...files.opened import GlcFile
@@ -22,7 +24,7 @@ from ..common.paths import path_to_open
 from .controls import draw_sweep
 from .form import RecoveryForm
 from .layers import RecoveryLayers
-from .work import Recovery, Task, open_task, recover_task, sweep_task
+from .work import Recovery, Task, open_task, planes_task, recover_task, sweep_task
 
 if TYPE_CHECKING:
     from ...inspection.recovery.simulation import LossPlan, SweepPoint
@@ -45,11 +47,17 @@ class RecoveryWidget(RecoveryForm):
         super().__init__(napari_viewer)
         self._file: GlcFile | None = None
         self._results = RecoveryLayers(napari_viewer)
+        self._paintings = RecoveryLayers(napari_viewer)
         self.on_release(self._results.restore)
+        self.offer_undo(self._results)
         self.points: list[SweepPoint] = []
+        self._reference = ""
+        self._found: Recovery | None = None
         self.file_button.clicked.connect(self._choose_file)
         self.paint_button.clicked.connect(self.paint)
         self.sweep_button.clicked.connect(self.sweep)
+        self.planes_button.clicked.connect(self.measure_planes)
+        self.device.tell_when_known(self.tell)
         for box in (self.origin, self.pattern, self.method):
             box.currentIndexChanged.connect(self._adapt)
         self.model.currentIndexChanged.connect(self._list_codebooks)
@@ -123,6 +131,24 @@ class RecoveryWidget(RecoveryForm):
         self.sweep_button.setEnabled(not why and not self.busy)
         self.sweep_button.setToolTip(why or self.SWEEP_TIP)
         self.file_button.setEnabled(not self.busy)
+        self.planes_button.setVisible(self._planes > 1)
+        self.planes_button.setEnabled(not self.obstacle() and not self.busy)
+        self.planes_button.setToolTip(
+            self.obstacle() or "Lose and recover each plane of the stack, and list what that cost; no layers are added"
+        )
+        self.table_saving.enable(self._found is not None)
+
+    @property
+    def _planes(self) -> int:
+        """How many planes there are of what is chosen."""
+        if self.from_file:
+            return 0 if self._file is None else self._file.layout.planes
+        layer = self.layer.layer
+        if layer is None or layer.ndim < 3:
+            return 1
+        index = index_on_display(layer, self.viewer.dims)
+        shape = _finest(layer).shape
+        return math.prod(int(shape[axis]) for axis, place in enumerate(index) if place is not None)
 
     def _sweep_obstacle(self) -> str:
         if why := self.obstacle():
@@ -155,7 +181,7 @@ class RecoveryWidget(RecoveryForm):
 
     def set_file(self, path: str | Path) -> None:
         """Take a file as source; one that cannot serve is refused with the reason."""
-        work = partial(open_task, Path(path), preferred_device())
+        work = partial(open_task, Path(path), self.device.device)
         self.start(work, f"Reading {Path(path).name}", lambda found: self._take_file(*found))
 
     def _take_file(self, file: GlcFile, damaged: int) -> None:
@@ -181,13 +207,13 @@ class RecoveryWidget(RecoveryForm):
         except GlcError as error:
             self.tell_error(error)
             return
-        layer = self._results.find(place.key, _PAINTED)
+        layer = self._paintings.find(place.key, _PAINTED)
         size = tuple(-(-side // factor) for side in place.shape)
         lost = np.zeros(size, np.bool_)
         if layer is not None and layer.data.shape == place.lifted(lost).shape:
             # what was painted on another plane is taken along
             lost = np.reshape(layer.data, size) != 0
-        layer = self._results.put_positions(place, _PAINTED, lost, factor, {"factor": factor})
+        layer = self._paintings.put_positions(place, _PAINTED, lost, factor, {"factor": factor})
         layer.visible = True
         self.painted.layer = layer
         self.viewer.layers.selection.active = layer
@@ -247,16 +273,23 @@ class RecoveryWidget(RecoveryForm):
             quality=float(self.codebook.currentData() or 0.0),
             packets=self.packets.value(),
             painted=(painted.data, str(painted.name)) if self.pattern.currentData() == "painted" else None,
-            device=preferred_device(),
+            device=self.device.device,
         )
 
     def _clear(self) -> None:
         """Another picture is chosen: figures and curves are not of it."""
         self.points = []
         self.watch.forget()
+        self._found = None
         self.table.clearContents()
-        for plot in (self.accuracy_plot, self.psnr_plot):
-            plot.setVisible(False)
+        self.planes_table.show_rows(())
+        for part in (self.accuracy_plot, self.psnr_plot, self.sweep_saving, self.planes_saving):
+            part.setVisible(False)
+        self.refresh()
+
+    def undone(self) -> None:
+        """See :meth:`GlcWidget.undone`."""
+        self._clear()
 
     def run(self) -> None:
         """Lose and recover."""
@@ -267,7 +300,7 @@ class RecoveryWidget(RecoveryForm):
             self.tell_error(error)
             return
         place = task.place
-        self._results.remember(place.key, _AFTER)
+        self._results.begin()
         job = self.start(partial(recover_task, task), "Recovering", self._show, shown=partial(self._show_part, place))
         job.stopped.connect(self._results.restore)
         job.failed.connect(self._results.restore)
@@ -282,7 +315,7 @@ class RecoveryWidget(RecoveryForm):
             self._results.restore()
             self.tell("Another layer was chosen meanwhile; nothing was added.")
             return
-        self._results.keep()
+        self._results.finish()
         place, result, source = found.place, found.result, found.source
         plan, lost = result.plan, result.lost
         facts = decoded_facts(
@@ -309,6 +342,7 @@ class RecoveryWidget(RecoveryForm):
         self.later(lambda: put.put_difference(place, "recovery difference", found.gap, gap_facts))
         self.later(lambda: put.put_positions(place, "lost positions", lost, source.codec.factor, facts))
         self.table.show_result(result)
+        self._found, self.table_saving.name = found, place.title
         share = 100 * float(lost.mean())
         exact = "" if np.isnan(result.accuracy) else f" {100 * result.accuracy:.1f} % of them came back exactly,"
         self.tell(
@@ -334,8 +368,61 @@ class RecoveryWidget(RecoveryForm):
         self.start(work, "Sweeping", self._draw)
 
     def _draw(self, swept: tuple[list[SweepPoint], str]) -> None:
-        self.points, reference = swept
-        for plot in (self.accuracy_plot, self.psnr_plot):
-            plot.setVisible(True)
-        draw_sweep(self.points, self.accuracy_plot, self.psnr_plot, reference)
+        self.points, self._reference = swept
+        for part in (self.accuracy_plot, self.psnr_plot, self.sweep_saving):
+            part.setVisible(True)
+        self.sweep_saving.enable(True)
+        self.sweep_saving.name = self._name
+        draw_sweep(self.points, self.accuracy_plot.axes, self.psnr_plot.axes, self._reference)
+        self.accuracy_plot.restyle()
+        self.psnr_plot.restyle()
         self.tell(f"{len(self.points)} recoveries, {sum(point.seconds for point in self.points):.1f} s of prediction.")
+
+    # -- all planes ----------------------------------------------------------------------------------------
+
+    def measure_planes(self) -> None:
+        """Lose and recover each plane of the stack."""
+        try:
+            tasks = self.task().of_all_planes()
+        except GlcError as error:
+            self.tell_error(error)
+            return
+        self.start(partial(planes_task, tasks), f"Measuring {len(tasks)} planes", self._list_planes)
+
+    def _list_planes(self, rows: list[dict[str, Any]]) -> None:
+        self.planes_table.show_rows(rows)
+        self.planes_saving.setVisible(True)
+        self.planes_saving.enable(True)
+        self.planes_saving.name = self._name
+        self.tell(f"{len(rows)} planes measured, each as a run on it would be.")
+
+    # -- saving --------------------------------------------------------------------------------------------
+
+    @property
+    def _name(self) -> str:
+        """Of what is chosen, for file names."""
+        if self.from_file:
+            return "picture" if self._file is None or self._file.path is None else self._file.path.stem
+        return "picture" if self.layer.layer is None else str(self.layer.layer.name)
+
+    def figures(self) -> list[dict[str, Any]]:
+        """See :class:`RecoveryForm`."""
+        from ...inspection.recovery.planes import plane_row
+
+        return [] if self._found is None else [plane_row(self._found.place.title, self._found.result)]
+
+    def sweep_rows(self) -> list[dict[str, Any]]:
+        """See :class:`RecoveryForm`."""
+        return [{**asdict(point), "psnr_to": self._reference} for point in self.points]
+
+    def sweep_figure(self) -> Figure:
+        """See :class:`RecoveryForm`; both plots in one, dark on white whatever the theme."""
+        figure = Figure(figsize=(5, 6.5), layout="constrained")
+        accuracy, fidelity = figure.subplots(2, 1, sharex=True)
+        draw_sweep(self.points, accuracy, fidelity, self._reference)
+        accuracy.set_xlabel("")
+        return figure
+
+
+def _finest(layer: Any) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._base.progress import Progress
 from ..._napari.layer_planes import LayerPlane, place_of_file
 from ..._napari.plane_place import PlanePlace
 from ...codecs.loading import loaded_codec
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 # what needs PyTorch is imported where it is used, in the thread: opening a widget must not wait for it
 
-__all__ = ["Recovery", "Task", "open_task", "recover_task", "sweep_task"]
+__all__ = ["Recovery", "Task", "open_task", "planes_task", "recover_task", "sweep_task"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,22 @@ class Task:
     packets: int
     painted: tuple[Any, str] | None
     device: str
+
+    def of_all_planes(self) -> list[Task]:
+        """The same for each plane of the layer or file.
+
+        Raises
+        ------
+        OptionError
+            If a layer to compare with has another number of planes than the file.
+        """
+        planes = [] if self.plane is None else self.plane.all_planes()
+        if self.file is None:
+            return [replace(self, plane=plane) for plane in planes]
+        count = self.file.layout.planes
+        if planes and len(planes) != count:
+            raise OptionError(f"the layer to compare with has {len(planes)} planes, the file {count}")
+        return [replace(self, plane=planes[number] if planes else None, number=number) for number in range(count)]
 
     @property
     def codec(self) -> str:
@@ -119,7 +136,7 @@ def open_task(path: Path, device: str, report: Report) -> tuple[GlcFile, int]:
     return file, len(file.lost_packets())
 
 
-def _source(task: Task, report: Report) -> MapSource:
+def _source(task: Task, report: Progress) -> MapSource:
     from ...inspection.recovery.source import source_of_file, source_of_picture
 
     report(0, 0)
@@ -187,6 +204,24 @@ def recover_task(task: Task, report: Report) -> Recovery:
         gap=absolute_error(other, result.after),
         gap_to=words,
     )
+
+
+def planes_task(tasks: Sequence[Task], report: Report) -> list[dict[str, Any]]:
+    """What is measured of each plane, as a run on it would; see :func:`.planes.plane_row`."""
+    from ...inspection.recovery.planes import plane_row
+    from ...inspection.recovery.simulation import simulate
+
+    rows: list[dict[str, Any]] = []
+
+    def tick(done: int, total: int) -> None:
+        report(len(rows), len(tasks))
+
+    for task in tasks:
+        tick(0, 0)
+        painted = _painted(task)
+        result = simulate(_source(task, tick), task.plan, painted, progress=tick)
+        rows.append(plane_row(", ".join(map(str, task.place.numbers)) or "0", result))
+    return rows
 
 
 def sweep_task(

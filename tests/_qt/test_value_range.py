@@ -1,0 +1,95 @@
+"""Which values become black and white, chosen in the widgets by the rules of the library."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_glc
+from napari_glc._qt.coding.widget import CodecWidget
+from napari_glc._qt.common.range_choice import RangeChoice
+from napari_glc._qt.rate.widget import RateWidget
+from napari_glc.codecs.registry import all_codecs
+from napari_glc.imaging.range_rules import RANGE_RULES
+
+RULES = ("minmax", "robust", "dtype")
+
+
+@pytest.fixture
+def worms(viewer, request):
+    """16 bits, with one hot pixel, on display between two values of its own."""
+    from imageio.v3 import imread
+
+    pixels = imread(request.config.rootpath / "tests/data/worms_crop_uint16.tif")
+    pixels = np.ascontiguousarray(np.squeeze(pixels)[..., :64, :96].reshape(-1, 64, 96)[0])
+    pixels[5, 5] = 60_000
+    return viewer.add_image(pixels, name="worms", contrast_limits=(200, 1500))
+
+
+def choose(box, value) -> None:
+    box.setCurrentIndex(box.findData(value))
+
+
+def test_the_list_is_that_of_the_library(qtbot, lone_window):
+    choice = RangeChoice()
+    lone_window(choice)
+    assert [choice.itemData(place) for place in range(choice.count())] == ["", *RANGE_RULES]
+    assert tuple(RANGE_RULES) == RULES
+    for words in RANGE_RULES.values():
+        assert words.help in choice.tip
+
+
+@pytest.mark.parametrize("rule", ["", *RULES])
+def test_files_are_those_of_the_library(dock, worms, finish, rule):
+    widget = dock(CodecWidget)
+    choose(widget.range, rule)
+    widget.run_button.click()
+    finish(widget)
+    file = napari_glc.GlcFile(widget._last[0].data)
+    expected = napari_glc.encode(worms.data, value_range=rule or (200, 1500), quality=50)
+    assert file.layout.ranges == napari_glc.GlcFile(expected).layout.ranges
+    assert np.array_equal(file.read(), napari_glc.decode(expected))
+    low, high = file.layout.ranges[0]
+    assert f"{low:g} to {high:g} became 256 levels" in widget.notes.text()
+    # what it looked like is kept where it is not the range of the file
+    assert file.metadata.get("contrast_limits") == ([200.0, 1500.0] if rule else None)
+    widget.estimate()
+    finish(widget)
+    assert "bytes" in widget.status.text()
+
+
+def test_8_bits_are_stretched_if_somebody_asks_for_it(dock, viewer, finish, small_parrots):
+    dark = (small_parrots[:64, :96, 1] // 8).astype(np.uint8)
+    viewer.add_image(dark, name="dark")
+    widget = dock(CodecWidget)
+    errors = []
+    for rule in ("", "minmax"):
+        choose(widget.range, rule)
+        widget.run_button.click()
+        finish(widget)
+        decoded = viewer.layers["dark decoded"].data
+        assert decoded.dtype == np.uint8
+        errors.append(float(np.abs(decoded.astype(float) - dark).mean()))
+    assert errors[1] < errors[0]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_explorer_shows_what_the_file_gives(dock, viewer, worms, finish, rule):
+    widget = dock(RateWidget)
+    choose(widget.range, rule)
+    widget.run_button.click()
+    finish(widget)
+    shown = viewer.layers["worms at this rate"].data
+    decoded = napari_glc.decode(napari_glc.encode(worms.data, value_range=rule, quality=50))
+    assert shown.dtype == np.uint16
+    assert np.array_equal(shown, decoded)
+    # another rule is shown at once
+    choose(widget.range, "minmax" if rule != "minmax" else "robust")
+    finish(widget)
+    assert (viewer.layers["worms at this rate"].data != shown).any()
+
+
+def test_no_two_fields_of_a_codec_have_one_label():
+    for entry in all_codecs():
+        labels = [field.label for field in (*entry.options.fields(), *entry.decoding.fields())]
+        assert len(set(labels)) == len(labels), entry.name
