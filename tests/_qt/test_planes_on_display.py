@@ -125,3 +125,28 @@ def test_the_rate_slider_follows_the_plane(viewer, dock, finish, worms):
     assert made.metadata["glc"]["plane"] == (2,)
     np.testing.assert_array_equal(widget._session.picture, widget._place.picture())
     assert np.corrcoef(np.ravel(made.data), np.ravel(worms[2]))[0, 1] > 0.3
+
+
+def test_linked_widgets_say_it_when_they_show_a_place_in_different_codebooks(viewer, dock, finish, worms):
+    from napari_glc._qt.index_map.widget import IndexWidget
+    from napari_glc._qt.latent.widget import LatentWidget
+
+    layer = viewer.add_image(worms[0, :64, :96], name="worms")
+    indices, latents = dock(IndexWidget), dock(LatentWidget)
+    names = [latents.model.itemText(place) for place in range(latents.model.count())]
+    latents.model.setCurrentIndex(next(place for place, name in enumerate(names) if "vqgan" in name))
+    indices.codebook.setCurrentIndex(0)
+    size = int(indices.codebook.currentText().split()[0])
+    for quality, told in ((0, True), (100, False)):
+        latents.quality.value = quality
+        for widget in (indices, latents):
+            widget.run_button.click()
+            finish(widget)
+        place = tuple(layer.data_to_world((20, 30)))
+        for picking, following in ((indices, latents), (latents, indices)):
+            following.tell("")
+            picking.select_at(place) if picking is indices else picking.pick_world(place)
+            for widget in (indices, latents):
+                finish(widget)
+            assert (f"{size} codewords of vqgan-small" in following.status.text()) == told, following.status.text()
+            assert ("another codeword" in following.status.text()) == told

@@ -36,8 +36,14 @@ def activate(context: Any) -> None:
         If napari is too old.
     """
     check_napari()
-    set_window(QtWindow())
-    context.register_disposable(lambda: set_window(None))
+    window = QtWindow()
+    set_window(window)
+
+    def end() -> None:
+        set_window(None)
+        window.close()
+
+    context.register_disposable(end)
 
 
 class QtWindow:
@@ -45,6 +51,15 @@ class QtWindow:
 
     def __init__(self) -> None:
         self._filler: Filler | None = None
+
+    def close(self) -> None:
+        """Leave nothing running: no job, no timer, no callback."""
+        if self._filler is not None:
+            self._filler.close()
+            self._filler = None
+        base = sys.modules.get("napari_glc._qt.common.base")
+        if base is not None:  # else no widget was ever opened
+            base.retire_widgets()
 
     def waits(self) -> bool:
         """Whether this is the thread of an event loop that runs, or that is about to with what napari opens now.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from napari.utils.notifications import show_error
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QKeySequence, QShowEvent
 from qtpy.QtWidgets import (
@@ -28,11 +30,13 @@ from .flip_key import flip_button, follow_flip_key
 from .jobs import SHORT_MILLISECONDS, Job, Report
 from .layer_choice import LayerChoice
 from .own_layers import OwnLayers
+from .picking import Codebook, Picked
 from .plane_watch import PlaneWatch
 from .remembering import recall, remember
+from .tab_order import order_tabs
 from .wheel import WheelGuard
 
-__all__ = ["GlcWidget", "words_for"]
+__all__ = ["GlcWidget", "retire_widgets", "words_for"]
 
 _T = TypeVar("_T")
 
@@ -45,6 +49,16 @@ def words_for(error: BaseException) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "alloc" in text[:200]:
         return f"Not enough memory: {text.splitlines()[0]} Try a smaller picture, or device cpu."
     return text
+
+
+_open: WeakSet[GlcWidget] = WeakSet()
+
+
+def retire_widgets() -> None:
+    """The plugin is disabled while its docks are open: they let go of the viewer, and nothing in them runs any more."""
+    for widget in list(_open):
+        if isalive(widget):
+            widget.retire()
 
 
 def _layers(count: int) -> str:
@@ -87,6 +101,9 @@ class GlcWidget(QWidget):
         self._labelled: list[tuple[str, QWidget]] = []
         self._recalled = False
         self.setMinimumWidth(MINIMUM_WIDTH)
+        _open.add(self)
+        self._retired = False
+        self._other_codebook = ""
         self._attached = _Attached()
         self._undoes: OwnLayers | None = None
         self.watch = PlaneWatch(napari_viewer, self._tell_plane)
@@ -100,7 +117,7 @@ class GlcWidget(QWidget):
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
         self.body.addLayout(self.form)
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(content)
@@ -242,6 +259,8 @@ class GlcWidget(QWidget):
 
     def refresh(self) -> None:
         """Enable what is possible; call it when anything changed."""
+        if self._retired:
+            return
         why, busy = self.obstacle(), self.busy
         self.run_button.setEnabled(not why and not busy)
         self.run_button.setToolTip(why or self.run_button.text())
@@ -355,6 +374,13 @@ class GlcWidget(QWidget):
         if not self.busy and (text or self.status.property("kind") == "plane"):
             self.tell(text, "plane" if text else "message")
 
+    def tell_picked(self, picked: Picked, codebook: Codebook | None) -> None:
+        """Say it if a place that was picked in another widget is shown in another codebook there."""
+        words, before = picked.words_beside(codebook), self._other_codebook
+        self._other_codebook = words
+        if words or (before and self.status.text() == before):
+            self.tell(words)
+
     def tell_error(self, error: BaseException) -> None:
         """Show what went wrong, here and as a notification."""
         text = words_for(error)
@@ -387,6 +413,16 @@ class GlcWidget(QWidget):
         self.refresh()
         self.tell(f"Undone: {_layers(removed)} removed, {_layers(restored)} put back as before the last run.")
 
+    def retire(self) -> None:
+        """Stop everything for good; what is shown stays, and says why nothing happens any more."""
+        self._retired = True
+        self._attached.release()
+        for timer in self.findChildren(QTimer):
+            timer.stop()
+        for part in (self._scroll, self.run_button, self.cancel_button, self.undo_button):
+            part.setEnabled(False)
+        self.tell("The plugin was disabled. Enable it and open this widget again to go on.", "retired")
+
     def undone(self) -> None:
         """The results of the last run are gone: forget what is told of them."""
 
@@ -404,8 +440,9 @@ class GlcWidget(QWidget):
             super().keyPressEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt calls it)
-        """Every field there is by now keeps its value when the wheel passes over it."""
+        """Every field there is by now keeps its value when the wheel passes over it, and has its turn at Tab."""
         self._wheels.guard(self)
+        order_tabs(self)
         super().showEvent(event)
 
     def event(self, event: QEvent) -> bool:

@@ -125,6 +125,16 @@ class Filler:
         self._drawing.setSingleShot(True)
         self._drawing.timeout.connect(self._draw)
 
+    def close(self) -> None:
+        """Fill in nothing more; what is missing is decoded when napari asks for it."""
+        with self._lock:
+            self._wanted = []
+        self._changed.clear()
+        self._drawing.stop()
+        if self._job is not None:
+            self._job.abandon()
+            self._job = None
+
     def knows(self, family: Family) -> bool:
         """Whether anything of it was asked for before."""
         return family in self._families

@@ -22,7 +22,7 @@ from ..common.coding_fields import ModelChoice, codecs_that, no_model_of
 from ..common.export_row import ExportRow
 from ..common.jobs import Report
 from ..common.paths import path_to_open
-from ..common.picking import Picked, picks
+from ..common.picking import Codebook, Picked, picks
 from .codeword_panel import CodewordPanel, UsagePlot
 from .layers import CODEWORD, COLORMAPS, IndexLayers, rank_colours, weakly
 from .work import Found, Kept, inspect_file, inspect_plane
@@ -304,7 +304,7 @@ class IndexWidget(GlcWidget):
         cell = self._cell(world)
         if cell is not None:
             self._select_cell(cell)
-            picks().picked.emit(Picked(self, tuple(map(float, world))))
+            picks().picked.emit(Picked(self, tuple(map(float, world)), self._codebook))
 
     def _on_pick(self, picked: Picked) -> None:
         """Follow what was picked in another widget of the same viewer."""
@@ -313,6 +313,13 @@ class IndexWidget(GlcWidget):
         cell = self._cell(picked.world)
         if cell is not None:
             self._select_cell(cell)
+            self.tell_picked(picked, self._codebook)
+
+    @property
+    def _codebook(self) -> Codebook | None:
+        """Of the map on display."""
+        found = self._found
+        return None if found is None else Codebook(found.map.size, found.model.sha256, found.model.name)
 
     def _select_cell(self, cell: tuple[int, int]) -> None:
         assert self._found is not None

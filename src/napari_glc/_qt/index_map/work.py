@@ -49,6 +49,7 @@ class Found:
     map: IndexMap
     codewords: Codewords
     facts: dict[str, Any]
+    model: ModelFile
     bits: PositionBits | None = None
 
     def summary(self) -> str:
@@ -140,7 +141,7 @@ def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, 
     assert kept.latent is not None
     found = map_of_latent(codec, kept.latent, level, plane.shape, _part(report, 0.2, 0.3))
     facts = {"codec": model.codec, "model": model.name, "codewords": found.size, "level": level}
-    return _complete(codec, model.sha256, found, plane, facts, kept, report)
+    return _complete(codec, model, found, plane, facts, kept, report)
 
 
 def inspect_file(path: Path, plane: int, device: str, kept: Kept, report: Report) -> Found:
@@ -154,12 +155,12 @@ def inspect_file(path: Path, plane: int, device: str, kept: Kept, report: Report
     facts = {**file.facts(), "codewords": found.size, "level": found.level, "file": str(path)}
     if file.layout.planes > 1:
         facts |= {"plane_number": plane, "planes": file.layout.planes}
-    return _complete(codec, file.model.sha256, found, place_of_file(file, plane), facts, kept, report)
+    return _complete(codec, file.model, found, place_of_file(file, plane), facts, kept, report)
 
 
 def _complete(
     codec: IndexMapped,
-    model: str,
+    model: ModelFile,
     found: IndexMap,
     source: PlanePlace,
     facts: dict[str, Any],
@@ -170,12 +171,12 @@ def _complete(
     from ...inspection.index_map.codewords import codeword_patches, order_codewords
     from ...inspection.index_map.maps import position_bits
 
-    codewords = kept.codewords.get((model, found.level))
+    codewords = kept.codewords.get((model.sha256, found.level))
     if codewords is None:
         order = order_codewords(codec.codewords(found.level).cpu().numpy())
         blank = np.zeros((found.size, found.factor, found.factor, 3), np.uint8)
         codewords = Codewords(order, blank, np.zeros(found.size, np.bool_))
-    result = Found(source, found, codewords, facts)
+    result = Found(source, found, codewords, facts, model)
     report.show(result)
     result = replace(result, bits=position_bits(codec, found, _part(report, 0.3, 0.6)))
     report.show(result)
@@ -185,5 +186,5 @@ def _complete(
         patches[missing] = codeword_patches(codec, found.level, missing, _part(report, 0.6, 1))
         known[missing] = True
         codewords = Codewords(codewords.order, patches, known)
-        kept.codewords[model, found.level] = codewords
+        kept.codewords[model.sha256, found.level] = codewords
     return replace(result, codewords=codewords)

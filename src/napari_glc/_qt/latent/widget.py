@@ -19,7 +19,7 @@ from ..common.canvas_picks import follow_picks
 from ..common.choices import allow, choice_of
 from ..common.coding_fields import ModelChoice, QualityField, codecs_that, no_model_of
 from ..common.export_row import ExportRow
-from ..common.picking import Picked, picks
+from ..common.picking import Codebook, Picked, picks
 from ..common.plot import Plot
 from .again_panel import AgainPanel
 from .layers import OF_GRIDS, OF_LATENT, OVERLAYS, VIEWS, LatentLayers
@@ -225,23 +225,26 @@ class LatentWidget(GlcWidget):
             Whether other widgets are to follow.
         """
         self._wanted = world
-        if self._run is None:
+        position = self._position_at(world)
+        if position is None:
             return False
-        pixel = self._run.plane.pixel_at(world)
-        if pixel is None:
-            return False
-        row, column = (int(np.floor((v + 0.5) / self._run.result.factor)) for v in pixel)
-        rows, columns = self._run.positions
-        if not (0 <= row < rows and 0 <= column < columns):
-            return False
-        for box, value in ((self.row, row), (self.column, column)):
+        for box, value in zip((self.row, self.column), position, strict=True):
             blocked = box.blockSignals(True)
             box.setValue(value)
             box.blockSignals(blocked)
         self._describe()
         if tell:
-            picks().picked.emit(Picked(self, world))
+            picks().picked.emit(Picked(self, world, self._codebook))
         return True
+
+    def _position_at(self, world: tuple[float, ...]) -> tuple[int, int] | None:
+        """Row and column of the latent under world coordinates, if there is one."""
+        pixel = None if self._run is None else self._run.plane.pixel_at(world)
+        if self._run is None or pixel is None:
+            return None
+        row, column = (int(np.floor((v + 0.5) / self._run.result.factor)) for v in pixel)
+        rows, columns = self._run.positions
+        return (row, column) if 0 <= row < rows and 0 <= column < columns else None
 
     def _on_boxes(self) -> None:
         if self._run is None:
@@ -254,7 +257,20 @@ class LatentWidget(GlcWidget):
     def on_picked(self, picked: Picked) -> None:
         """Follow what was picked in another widget."""
         if picked.concerns(self):
+            # before the attention is looked for, which puts back what was told
+            if self._position_at(picked.world) is not None:
+                self.tell_picked(picked, self._codebook)
             self.pick_world(picked.world, tell=False)
+
+    @property
+    def _codebook(self) -> Codebook | None:
+        """Of what is shown; ``None`` for codecs without one."""
+        from ...inspection.latent.latents import IndexedLatent
+
+        run = self._run
+        if run is None or not isinstance(run.result, IndexedLatent):
+            return None
+        return Codebook(run.result.codebook_size, run.model.sha256, run.model.name)
 
     def _describe(self) -> None:
         from ...inspection.latent.latents import CodedGrids, CodedLatent
