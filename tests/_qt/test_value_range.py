@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 import napari_glc
+from napari_glc._napari.layer_planes import plane_of_layer
+from napari_glc._qt.coding import widget as codec_widget
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc._qt.common.range_choice import RangeChoice
 from napari_glc._qt.rate.widget import RateWidget
+from napari_glc.codecs.goals import Standing
 from napari_glc.codecs.registry import all_codecs
+from napari_glc.container import Box
 from napari_glc.imaging.range_rules import RANGE_RULES
 
 RULES = ("minmax", "robust", "dtype")
@@ -56,6 +60,20 @@ def test_files_are_those_of_the_library(dock, worms, finish, rule):
     widget.estimate()
     finish(widget)
     assert "bytes" in widget.status.text()
+
+
+@pytest.mark.parametrize("rule", ["", "robust"])
+def test_what_an_optimisation_has_so_far_is_shown_in_the_values_of_the_layer(dock, viewer, worms, rule):
+    """As the encoder shows it: three channels of a grey picture."""
+    plane = plane_of_layer(worms, viewer.dims)
+    seen = plane.ranged(rule, plane.read()).of_network(np.repeat(plane.picture()[..., np.newaxis], 3, axis=-1))
+    assert (seen.shape, seen.dtype) == ((64, 96), np.uint16)
+    widget = dock(CodecWidget)
+    options = widget.options()
+    run = codec_widget._Run(worms, "worms", np.dtype(np.uint16), plane, rule, options)
+    standing = Standing(1, 9, 1000.0, 0.5, 900, 0.4, True, Box(0, 0, 64, 96), plane.picture)
+    widget._follow(codec_widget.Moment(1.0, standing, seen), run)
+    assert np.array_equal(viewer.layers["worms decoded"].data, seen)
 
 
 def test_8_bits_are_stretched_if_somebody_asks_for_it(dock, viewer, finish, small_parrots):

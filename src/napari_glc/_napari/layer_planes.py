@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..container import ArrayKind
 from ..errors import UnsupportedArrayError
 from ..imaging.layout import DTYPES
+from ..imaging.planes import from_plane
 from ..imaging.ranges import found_range
 from ..imaging.scaling import to_bytes
 from .layer_metadata import layer_options
@@ -96,6 +98,10 @@ class LayerPlane(PlanePlace):
         dtype = str(samples.dtype)
         limits = None if (dtype, rule) == ("uint8", "dtype") else found_range(lambda: [samples], dtype, rule)
         return replace(self, limits=limits)
+
+    def of_network(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+        """What a network puts out, uint8 ``(Y, X, 3)``, in the shape and the values of the layer."""
+        return self.restored(pixels if self.rgb else from_plane(pixels, ArrayKind.GREY8))
 
     def all_planes(self) -> list[LayerPlane]:
         """Every plane of the layer that has the same rows and columns, in the order of their numbers."""

@@ -28,7 +28,7 @@ class RangeWords(NamedTuple):
 RANGE_RULES = {
     "minmax": RangeWords("Least to greatest", "the least and the greatest value there is: nothing is clipped"),
     "robust": RangeWords(
-        f"Percentiles {ROBUST[0]:g} to {ROBUST[1]:g}",
+        f"{ROBUST[0]:g} to {ROBUST[1]:g} %",
         f"percentiles {ROBUST[0]:g} and {ROBUST[1]:g}: outliers are clipped",
     ),
     "dtype": RangeWords("Whole type", "all values of the type, 0 to 1 for floating point"),

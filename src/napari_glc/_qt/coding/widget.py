@@ -338,7 +338,7 @@ class CodecWidget(GlcWidget):
         def work(report: Report) -> CodingResult:
             # here and not before, since reading may take long and fail in any way
             samples = data if plane is None else plane.read()
-            values = None if plane is None else plane.ranged(rule, samples).restored
+            values = None if plane is None else plane.ranged(rule, samples).of_network
             return code_stack(
                 samples,
                 axes,
