@@ -120,6 +120,11 @@ class PlanesTable(QTableWidget):
         self.setMinimumWidth(100)
         self.setVisible(False)
 
+    @property
+    def means(self) -> tuple[str, ...]:
+        """The last line without its name."""
+        return tuple(self.item(self.rowCount() - 1, column).text() for column in range(1, len(self.COLUMNS)))
+
     def show_rows(self, rows: Sequence[dict[str, Any]]) -> None:
         """Show rows of :func:`~napari_glc.inspection.recovery.planes.plane_row`, and their means; none to hide."""
         self.rows = list(rows)
