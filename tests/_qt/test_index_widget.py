@@ -265,12 +265,17 @@ def test_the_planes_of_a_stack_in_a_file_have_maps_of_their_own(viewer, dock, fi
     stack = np.stack([small_parrots[..., 0], small_parrots[::-1, :, 1]])
     data = napari_glc.encode(stack, axes="ZYX", codec="vqgan", quality=0, packets=2, metadata={"scale": [3, 1, 1]})
     (tmp_path / "a.glc").write_bytes(data)
+    viewer.add_image(stack, name="stack", scale=(3, 1, 1))
+    viewer.dims.set_current_step(0, 0)
     widget = dock(IndexWidget)
     widget.origin.setCurrentIndex(widget.origin.findData("file"))
     widget.path.setText(str(tmp_path / "a.glc"))
     widget.plane.setValue(1)
     widget.run()
     finish(widget)
+    # what was asked for by its number is put on display
+    assert viewer.dims.current_step[0] == 1
+    viewer.dims.set_current_step(0, 0)
     made = viewer.layers["a[1] index map"]
     assert made.data.shape == (1, 8, 12)
     assert made.translate[0] == 3
@@ -286,3 +291,4 @@ def test_the_planes_of_a_stack_in_a_file_have_maps_of_their_own(viewer, dock, fi
     after = viewer.layers["a[1] after recovery"]
     assert after.data.shape == (1, 128, 192)
     assert after.translate[0] == 3
+    assert viewer.dims.current_step[0] == 1

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from ..._napari.flipping import flip
+from ..._napari.plane_place import PlanePlace
 from ..._napari.recoding import recoding_caution
 from .export_row import ExportRow
 from .flip_key import flip_button, follow_flip_key
@@ -363,6 +364,13 @@ class GlcWidget(QWidget):
             self._turn.start(0)
         else:
             self._refresh_undo()
+
+    def go_to(self, place: PlanePlace) -> None:
+        """Put a plane that was asked for by its number on display: its results lie beside no other."""
+        dims, world = self.viewer.dims, place.world_at(0, 0)
+        for axis, number in enumerate(place.index):
+            if number is not None and dims.ndim >= len(world):
+                dims.set_point(dims.ndim - len(world) + axis, world[axis])
 
     def tell(self, text: str, kind: str = "message") -> None:
         """Put a message on the status line; one of a `kind` that passes may be taken back."""

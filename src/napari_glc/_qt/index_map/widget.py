@@ -234,6 +234,8 @@ class IndexWidget(GlcWidget):
             if self._clicked not in self._layer.mouse_drag_callbacks:
                 self._layer.mouse_drag_callbacks.append(self._clicked)
             self._pointed = None
+            if self.of_file:
+                self.go_to(found.source)
             self.later(self._draw_usage)
             same = before is not None and before.facts == found.facts and before.source.key == found.source.key
             blocked = self.codeword.blockSignals(True)

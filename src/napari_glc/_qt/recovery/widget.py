@@ -351,6 +351,7 @@ class RecoveryWidget(RecoveryForm):
         )
         if self.from_file or not there:
             self.watch.forget()
+            self.go_to(place)
         else:
             self.watch.results_are_of(self.layer.layer, place)
 
@@ -395,7 +396,9 @@ class RecoveryWidget(RecoveryForm):
         self.planes_saving.enable(True)
         self.planes_saving.name = self._name
         right, _, concealed, _ = self.planes_table.means
-        self.tell(f"{len(rows)} planes measured. On average {right} % of the indices right, {concealed} dB concealed.")
+        average = f"On average {right} % of the indices right, {concealed} dB concealed."
+        unknown = "What this damaged file held is not known; Compare measures against a layer."
+        self.tell(f"{len(rows)} planes measured. {unknown if concealed == '-' else average}")
 
     # -- saving --------------------------------------------------------------------------------------------
 
