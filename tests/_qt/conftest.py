@@ -12,6 +12,7 @@ from npe2 import PluginManifest
 
 from napari_glc._qt.common.jobs import wait_for_jobs
 from napari_glc._qt.common.remembering import forget_settings
+from shared_viewer import SharedViewer
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,12 +40,34 @@ def _as_after_the_start() -> None:
     forget_settings()
 
 
+@pytest.fixture(scope="module")
+def shared_viewer(_modules_stay) -> Iterator[SharedViewer]:
+    """What hands out the viewer that the tests of a module have in common."""
+    shared = SharedViewer()
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def viewer(make_napari_viewer) -> Iterator[Any]:
-    """A viewer; no job outlives it."""
-    viewer = make_napari_viewer()
-    yield viewer
+def viewer(shared_viewer, request) -> Iterator[Any]:
+    """A viewer as after the start; nothing that came into it outlives the test, and no job does."""
+    yield shared_viewer.get()
     assert wait_for_jobs()
+    if request.node.rep_call.passed:
+        shared_viewer.tidy()
+    else:
+        shared_viewer.close(failed=True)
+
+
+@pytest.fixture
+def _no_shared_viewer(shared_viewer) -> None:
+    shared_viewer.close()
+
+
+@pytest.fixture
+def make_napari_viewer(_no_shared_viewer, make_napari_viewer) -> Callable[..., Any]:
+    """Makes a viewer for this test alone, which may be shown or closed; napari's own wants no other beside it."""
+    return make_napari_viewer
 
 
 @pytest.fixture

@@ -287,6 +287,8 @@ def test_sheets_are_of_equal_bytes(crops, evaluation, tmp_path):
             == iio.imread(sheet.copy).shape[:2]
             == (sheet.source.height, sheet.source.width)
         )
+        # a file that was measured is not measured again
+        assert any(ours.result is result for result in evaluation.results)
     again = sheets(evaluation, 90, journal=Journal(tmp_path / "kept"))
     assert [s.shown["webp"].copy for s in again] == [s.shown["webp"].copy for s in found]
     assert len(sheets(evaluation, 90, most=2, journal=journal)) == 2

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from napari_glc.cli import main
+from napari_glc.codecs.registry import all_codecs
 from napari_glc.errors import OptionError
 from napari_glc.evaluation.results import read_curves
+from napari_glc.evaluation.styles import styles_of
 from napari_glc.metrics import measure_named
 
 SETTINGS = {1: (0.05, 24.1, 0.61), 2: (0.11, 26.9, 0.42), 3: (0.2, 29.0, 0.3), 4: (0.4, 31.8, 0.2)}
@@ -125,3 +127,8 @@ def test_one_result_alone_compares_with_nothing(tmp_path, capsys):
     path.write_text(HEADER + _lines("glc"))
     assert main(["bd-rate", str(path)]) == 2
     assert "alone is the only result" in capsys.readouterr().err
+
+
+def test_no_two_curves_have_one_colour():
+    names = [*(entry.name for entry in all_codecs()), "jpeg", "webp", "avif", "jxl", *"abcdef"]
+    assert len({style.colour for style in styles_of(names).values()}) == len(names)

@@ -9,6 +9,7 @@ import pytest
 
 from napari_glc.errors import UnsupportedArrayError
 from napari_glc.metrics import absolute_error, compare, ms_ssim, psnr
+from napari_glc.metrics.feature_distance import FeatureDistance, distance_of_arrays
 
 
 def _noisy(picture: np.ndarray, sigma: float) -> np.ndarray:
@@ -58,3 +59,28 @@ def test_the_absolute_error_is_that_of_the_worst_channel():
     assert absolute_error(original[..., 0], decoded[..., 0]).tolist() == [[5]]
     with pytest.raises(UnsupportedArrayError):
         absolute_error(original, decoded[..., 0])
+
+
+def test_what_was_seen_of_an_original_is_kept_for_that_original_alone(parrots):
+    original, other = parrots[:64, :96].copy(), parrots[64:128, :96]
+    fresh = [distance_of_arrays(FeatureDistance("squeezenet")) for _ in range(3)]
+    first = fresh[0](original, other)
+    assert fresh[0](original, other) == first
+    assert fresh[0](other, original) == pytest.approx(first, rel=1e-6)
+    # the same array with another content
+    original[:32] = 0
+    assert fresh[0](original, other) == fresh[1](original, other) != first
+    # and the same content in another array
+    assert fresh[0](parrots[:64, :96], other) == fresh[2](parrots[:64, :96], other) == first
+
+
+def test_an_original_is_looked_at_once(parrots, monkeypatch):
+    looked = []
+    look = FeatureDistance.look
+    monkeypatch.setattr(
+        FeatureDistance, "look", lambda self, picture: looked.append(picture.shape) or look(self, picture)
+    )
+    distance = distance_of_arrays(FeatureDistance("squeezenet"))
+    for top in (0, 8, 16):
+        distance(parrots[:64, :96], parrots[top : top + 64, :96])
+    assert len(looked) == 1 + 3

@@ -72,7 +72,7 @@ class _Search:
     source: Source
     coder: Coder
     wanted: int
-    known: tuple[tuple[float, int], ...]
+    known: tuple[Result, ...]
     measures: tuple[str, ...]
     features: Path | None
     keep: Path | None
@@ -126,7 +126,7 @@ def sheets(
             source,
             coder,
             there[source.name].size,
-            _known(evaluation, source, coder),
+            tuple(r for r in evaluation.results if r.image == source.name and r.codec == coder.name),
             evaluation.measures,
             evaluation.features,
             save_to,
@@ -247,10 +247,11 @@ def _chosen(sources: Sequence[Source], results: Mapping[str, Result], most: int)
 def _find(task: _Search) -> Shown | None:
     """Runs in a worker; ``None`` if it cannot be done, as when a table lacks the picture."""
     original = original_at(task.source.path)
-    known = dict(task.known)
+    known = {result.quality: result for result in task.known}
+    sizes = {quality: result.size for quality, result in known.items()}
     try:
         quality, coded = nearest_size(
-            lambda quality: task.coder.code(original, quality), task.coder.all_qualities, known, task.wanted
+            lambda quality: task.coder.code(original, quality), task.coder.all_qualities, sizes, task.wanted
         )
         coded = like_original(original, coded)
         if task.keep is not None:
@@ -259,6 +260,8 @@ def _find(task: _Search) -> Shown | None:
             write_picture(folder / f"{original.path.stem}.png", coded.pixels)
     except (GlcError, OSError, MemoryError):
         return None
+    if quality in known and known[quality].size == coded.size:
+        return Shown(known[quality], copy_of(coded.pixels))
     result = Result(
         image=original.name,
         codec=task.coder.name,
@@ -268,11 +271,6 @@ def _find(task: _Search) -> Shown | None:
         measures=measured(original.pixels, coded.pixels, task.measures, task.features),
     )
     return Shown(result, copy_of(coded.pixels))
-
-
-def _known(evaluation: Evaluation, source: Source, coder: Coder) -> tuple[tuple[float, int], ...]:
-    mine = (r for r in evaluation.results if r.image == source.name and r.codec == coder.name)
-    return tuple((r.quality, r.size) for r in mine)
 
 
 def _kept(journal: Journal | None, task: _Search) -> Shown | None:

@@ -16,10 +16,10 @@ _CLASSICAL = {
     "jxl": PlotStyle("#b0893c", "s", ":"),
 }
 _MORE = (
-    PlotStyle("#2f9e8f", "o", "--"),
-    PlotStyle("#a8663a", "s", "-."),
-    PlotStyle("#7f8f2e", "D", ":"),
     PlotStyle("#6b7280", "^", "-"),
+    PlotStyle("#5c3d2e", "o", "--"),
+    PlotStyle("#7f8f2e", "D", ":"),
+    PlotStyle("#a8663a", "s", "-."),
     PlotStyle("#b05fc0", "v", "--"),
     PlotStyle("#3f6fd1", "o", "-."),
 )

@@ -42,6 +42,8 @@ _EMBEDDED = Path(__file__).parent / "weights" / "squeezenet_v1.1.safetensors"
 _MEANS = (104.0, 117.0, 123.0)
 """Of blue, green and red, in the pictures SqueezeNet was trained with."""
 _TAPS = {"squeezenet": 4, "darknet": 5}
+_REMEMBERED = 1 << 19
+"""Pixels of the largest picture of which features are kept: some 60 MB."""
 
 
 class SqueezeNetFeatures(nn.Module):
@@ -157,13 +159,21 @@ class FeatureDistance(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Distance of each pair of pictures ``(B, 3, H, W)`` in [-1, 1]: shape ``(B,)``; 0 is identical."""
-        return sum_of_layers(self.features(a)[: self.taps], self.features(b)[: self.taps])
+        return self.between(self.look(a), self.look(b))
+
+    def look(self, picture: Tensor) -> list[Tensor]:
+        """What :meth:`between` compares of pictures ``(B, 3, H, W)`` in [-1, 1]."""
+        return [unit(layer) for layer in self.features(picture)[: self.taps]]
+
+    @staticmethod
+    def between(first: list[Tensor], second: list[Tensor]) -> Tensor:
+        """Distance ``(B,)`` of what :meth:`look` saw of two batches."""
+        return torch.stack([(f - g).square().sum(1).mean((1, 2)) for f, g in zip(first, second, strict=True)]).sum(0)
 
 
 def sum_of_layers(first: list[Tensor], second: list[Tensor]) -> Tensor:
     """Distance ``(B,)`` of two lists of feature maps."""
-    layers = [(unit(f) - unit(g)).square().sum(1).mean((1, 2)) for f, g in zip(first, second, strict=True)]
-    return torch.stack(layers).sum(0)
+    return FeatureDistance.between([unit(f) for f in first], [unit(g) for g in second])
 
 
 def distance_of_arrays(
@@ -175,7 +185,9 @@ def distance_of_arrays(
     ----------
     distance
         From two batches of pictures ``(B, 3, H, W)`` in [-1, 1] to numbers ``(B,)``: :class:`FeatureDistance`, or one
-        of :mod:`.learned`. Of pictures below its ``smallest_side``, if it has one, the function gives NaN.
+        of :mod:`.learned`. Of pictures below its ``smallest_side``, if it has one, the function gives NaN. Of a
+        :class:`FeatureDistance` the function remembers what it saw of the last first picture, if that is no large
+        one: an original is compared with many.
     device
         Where it is computed.
 
@@ -186,13 +198,26 @@ def distance_of_arrays(
     """
     smallest: int = getattr(distance, "smallest_side", 1)
     watch(distance.to(device))
+    # one entry, replaced as a whole: several threads may ask
+    last: list[tuple[NDArray[np.uint8], list[Tensor]]] = []
+
+    def seen(distance: FeatureDistance, a: NDArray[np.uint8]) -> list[Tensor]:
+        for picture, features in last[:]:
+            if np.array_equal(picture, a):
+                return features
+        features = distance.look(picture_tensor(a).to(device))
+        last[:] = [(a.copy(), features)] if a.shape[0] * a.shape[1] <= _REMEMBERED else []
+        return features
 
     @torch.inference_mode()
     def of_pair(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
         check_shapes(a, b)
         if min(a.shape[:2]) < smallest:
             return math.nan
-        return float(distance(picture_tensor(a).to(device), picture_tensor(b).to(device)))
+        decoded = picture_tensor(b).to(device)
+        if isinstance(distance, FeatureDistance):
+            return float(distance.between(seen(distance, a), distance.look(decoded)))
+        return float(distance(picture_tensor(a).to(device), decoded))
 
     return of_pair
 
