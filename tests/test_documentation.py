@@ -38,12 +38,17 @@ def _blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
+MEASURING = ("docs/tutorial/first-picture.md", "docs/how-to/measure-pictures.md")
+"""Pages that speak of MS-SSIM or of patches, which need pictures of some size."""
+
+
 @pytest.fixture
-def desk(tmp_path, monkeypatch) -> Path:
-    """A folder with the pictures the pages speak of, as small as MS-SSIM allows."""
+def desk(page, tmp_path, monkeypatch) -> Path:
+    """A folder with the pictures a page speaks of, as small as it allows."""
+    height, width = (176, 256) if page in MEASURING else (96, 128)
     sample = Path("src/napari_glc/samples/kodim23.png")
     (tmp_path / sample.parent).mkdir(parents=True)
-    iio.imwrite(tmp_path / "picture.png", iio.imread(ROOT / sample)[160:336, 256:512])
+    iio.imwrite(tmp_path / "picture.png", iio.imread(ROOT / sample)[160 : 160 + height, 256 : 256 + width])
     for copy in (sample, "kodak/part.png", "decoded/part.png"):
         (tmp_path / copy).parent.mkdir(exist_ok=True)
         shutil.copy(tmp_path / "picture.png", tmp_path / copy)

@@ -13,7 +13,7 @@ from napari_glc.codecs.glc.options import GlcOptions
 from napari_glc.codecs.goals import Goal, Standing
 from napari_glc.container import TileGrid
 
-GRID = TileGrid(96, 96, 128)
+GRID = TileGrid(64, 64, 64)
 
 
 def _coding(effort: int, **goal) -> PlaneCoding:
@@ -26,7 +26,7 @@ def _encoded(codec, picture, coding: PlaneCoding) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def picture(motocross: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(motocross[180:276, 300:396])
+    return np.ascontiguousarray(motocross[180:244, 300:364])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_what_it_makes_is_better_by_true_bytes_and_true_loss(course, plain):
     assert first.best_bytes == len(plain[0])
     assert last.iteration == last.total - 1
     assert last.best_bytes == len(worked[0])
-    bit = bit_price(60) / (96 * 96)
+    bit = bit_price(60) / (64 * 64)
     losses = [s.best_distance + 8 * s.best_bytes * bit for s in (first, last)]
     assert losses[1] < losses[0]
     assert [s.improved for s in told].count(True) >= 1

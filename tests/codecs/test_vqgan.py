@@ -26,7 +26,7 @@ def _nothing() -> None:
 @pytest.fixture(scope="module")
 def packets_file(motocross: np.ndarray) -> bytes:
     """Six packets a tile, six tiles."""
-    return napari_glc.encode(motocross[128:384, 200:488], codec="vqgan", quality=75, packets=6, tile=128)
+    return napari_glc.encode(motocross[128:256, 200:384], codec="vqgan", quality=75, packets=6, tile=64)
 
 
 @pytest.mark.parametrize("name", ["parrots", "motocross", "embryo"])
@@ -69,18 +69,18 @@ def test_the_index_map_comes_back_exactly(vqgan, motocross, index_coder, packets
 
 
 def test_the_same_input_gives_the_same_bytes(motocross, packets_file):
-    picture = np.asfortranarray(motocross[128:384, 200:488])
-    assert napari_glc.encode(picture, codec="vqgan", quality=75, packets=6, tile=128) == packets_file
+    picture = np.asfortranarray(motocross[128:256, 200:384])
+    assert napari_glc.encode(picture, codec="vqgan", quality=75, packets=6, tile=64) == packets_file
 
 
 def test_everything_but_payload_is_20_bytes_for_one_picture(parrots):
-    streams = GlcFile(napari_glc.encode(parrots, codec="vqgan", quality=50)).streams()
+    streams = GlcFile(napari_glc.encode(parrots[:128, :192], codec="vqgan", quality=50)).streams()
     assert streams["header"] + streams["checks"] <= 20
 
 
 def test_a_region_equals_the_same_part_of_the_whole(packets_file):
     whole = GlcFile(packets_file).read()
-    for region in [(slice(100, 165), slice(50, 150)), (slice(0, 1), slice(287, 288))]:
+    for region in [(slice(50, 85), slice(30, 90)), (slice(0, 1), slice(183, 184))]:
         part = GlcFile(packets_file).read(region)
         assert np.abs(part.astype(int) - whole[region]).max() <= 1
 
@@ -140,7 +140,7 @@ def test_every_single_lost_packet_is_found_and_recovered(packets_file):
         found = file.recover("nearest")
         assert found.lost_packets == 1
         if chunk < 6:
-            np.testing.assert_array_equal(found.lost[:128:16, :128:16], packet_map(8, 8, 6) == chunk)
+            np.testing.assert_array_equal(found.lost[:64:16, :64:16], packet_map(4, 4, 6) == chunk)
         assert psnr(intact, found.pixels) > 20
 
 
@@ -164,14 +164,14 @@ def test_cutting_the_file_at_every_packet_border(packets_file):
 @pytest.mark.parametrize("pattern", DAMAGES)
 @pytest.mark.parametrize("seed", range(4))
 def test_damage_never_crashes_and_never_passes_unnoticed(packets_file, pattern, seed):
-    damaged = damage(packets_file, 0.002 if pattern == "bits" else 0.3, pattern, seed=seed)
+    damaged = damage(packets_file, 0.005 if pattern == "bits" else 0.3, pattern, seed=seed)
     assert damaged != packets_file
     file = GlcFile(damaged)
     assert file.lost_packets()
     with pytest.raises(GlcError):
         file.read()
     found = file.recover("nearest")
-    assert found.pixels.shape == (256, 288, 3)
+    assert found.pixels.shape == (128, 184, 3)
     assert 0 < found.lost.mean() < 1
 
 
