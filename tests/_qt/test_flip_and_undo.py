@@ -195,3 +195,19 @@ def test_every_result_warns(dock, viewer, layer, finish, kind):
     for result in results:
         assert "not for measurements" in result.metadata["glc"]["warning"], result.name
         assert result.metadata["glc"]["codec"] == ("glc" if kind in (CodecWidget, RateWidget) else "vqgan")
+
+
+def test_a_dock_that_gets_its_settings_back_computes_nothing(dock, viewer, layer, finish):
+    first = dock(RateWidget)
+    first.quality.value = 20
+    first.bits.setChecked(True)
+    first.cancel()
+    finish(first)
+    viewer.window.remove_dock_widget(first)
+    viewer.layers.clear()
+    viewer.add_image(layer.data, rgb=True, name="parrots")
+    second = dock(RateWidget)
+    assert (second.quality.value, second.bits.isChecked()) == (20, True)
+    assert not second.busy
+    finish(second)
+    assert len(viewer.layers) == 1

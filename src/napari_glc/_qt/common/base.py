@@ -100,7 +100,7 @@ class GlcWidget(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self._labelled: list[tuple[str, QWidget]] = []
-        self._recalled = False
+        self._recalled = self.recalling = False
         self.setMinimumWidth(MINIMUM_WIDTH)
         _open.add(self)
         self._retired = False
@@ -462,8 +462,9 @@ class GlcWidget(QWidget):
                 self._attached.release()
             else:
                 if not self._recalled:
-                    self._recalled = True
+                    self._recalled = self.recalling = True
                     recall(type(self).__name__, self._labelled)
+                    self.recalling = False
                 self._docking.start(0)
         return handled
 

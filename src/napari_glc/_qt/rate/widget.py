@@ -256,7 +256,8 @@ class RateWidget(GlcWidget):
 
     def _request_step(self, _: Any = None) -> None:
         """Show the picture at the quality and with the maps chosen now, as soon as possible."""
-        if not self.obstacle() and self._prepare():
+        # fields that get back what they were set to before ask for nothing: nobody has pressed Explore
+        if not self.recalling and not self.obstacle() and self._prepare():
             self._queue.put_step(StepRequest(self.quality.value, self.bits.isChecked(), self._kind))
             self._work_off()
 
