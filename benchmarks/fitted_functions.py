@@ -4,6 +4,12 @@
 
     python benchmarks/fitted_functions.py KODAK FEATURES out.csv
     python benchmarks/fitted_functions.py KODAK FEATURES out.csv --modes shared --efforts 1 5 --quality 0 25 50
+    python benchmarks/fitted_functions.py KODAK FEATURES crops.csv --modes shared shared-picture --efforts 9 \
+        --quality 35 45 60 --crop 256 384
+    python benchmarks/fitted_functions.py KODAK FEATURES crops.csv --modes glc --efforts 9 --quality 60 80 100 --crop 256 384
+
+A mode is what files hold, ``shared`` or ``published``, with ``-picture`` for fits that look at the picture in the end; or
+``glc``, the codec to stand beside.
 
 It goes on where an earlier run of the same file ended.
 """
@@ -40,6 +46,8 @@ def main() -> None:
     parser.add_argument("--quality", type=float, nargs="+", default=[0, 25, 50, 75, 100])
     parser.add_argument("--modes", nargs="+", default=["shared", "published"])
     parser.add_argument("--efforts", type=int, nargs="+", default=[5])
+    parser.add_argument("--crop", type=int, nargs=2, metavar=("SHORT", "LONG"), help="of each picture the middle only")
+    parser.add_argument("--names", nargs="+", help="pictures of the folder, without .png; all by themselves")
     options = parser.parse_args()
     known = set()
     if options.out.exists():
@@ -53,37 +61,57 @@ def main() -> None:
         for mode in options.modes:
             for effort in options.efforts:
                 for path in sorted(options.pictures.glob("*.png")):
+                    if options.names and path.stem not in options.names:
+                        continue
+                    picture = iio.imread(path) if options.crop is None else middle(iio.imread(path), *options.crop)
                     for quality in options.quality:
                         if (path.stem, mode, quality, effort) in known:
                             continue
-                        row = measured(iio.imread(path), mode, quality, effort, distances)
+                        row = measured(picture, mode, quality, effort, distances)
                         table.writerow({"image": path.stem, "mode": mode, "quality": quality, "effort": effort} | row)
                         out.flush()
 
 
+def middle(picture: np.ndarray, short: int, long: int) -> np.ndarray:
+    """The middle of a picture, as high as wide pictures are and as wide as they are, turned with it."""
+    sizes = (short, long) if picture.shape[1] > picture.shape[0] else (long, short)
+    top, left = ((have - want) // 2 for have, want in zip(picture.shape, sizes, strict=False))
+    return np.ascontiguousarray(picture[top : top + sizes[0], left : left + sizes[1]])
+
+
 def measured(picture: np.ndarray, mode: str, quality: float, effort: int, distances: list) -> dict[str, float]:
     """One file: what it takes and what it keeps, of the picture and of the latent (of its first tile)."""
-    codec = loaded_codec(model_of("clric", None), "cpu")
-    assert isinstance(codec, ClricCodec)
+    chosen: dict = {"codec": "glc"}
+    if mode != "glc":
+        held, _, seen = mode.partition("-")
+        chosen = {"codec": "clric", "mode": held, "distortion": seen or "latent"}
     started = time.process_time()
-    data = napari_glc.encode(picture, codec="clric", quality=quality, effort=effort, mode=mode, device="cpu")
+    data = napari_glc.encode(picture, **chosen, quality=quality, effort=effort, device="cpu")
     seconds = time.process_time() - started
     file = GlcFile(data, device="cpu")
     decoded, coding = file.read(), file.coding()
-    latent = codec.latents(picture, coding.grid, lambda *_: None)[0]
-    payload = file.chunk(file.container.first_chunk(0, 0))
-    made = codec.tile_latent(codec.read(payload, coding, codec.area(coding.grid[0])), coding).numpy()
+    error = float("nan") if mode == "glc" else latent_error(picture, file)
     return {
         "bytes": len(data),
         "networks": len(coding.plane_stream),
         "bpp": round(8 * len(data) / (picture.shape[0] * picture.shape[1]), 5),
-        "latent_error": round(float(np.square(made - latent).mean()), 5),
+        "latent_error": round(error, 5),
         "psnr": round(psnr(picture, decoded), 3),
         "ms_ssim": round(ms_ssim(picture, decoded), 5),
         "squeezenet": round(distances[0](picture, decoded), 4),
         "darknet": round(distances[1](picture, decoded), 4),
         "encode_cpu_seconds": round(seconds, 2),
     }
+
+
+def latent_error(picture: np.ndarray, file: GlcFile) -> float:
+    """Of the first tile."""
+    codec, coding = loaded_codec(model_of("clric", None), "cpu"), file.coding()
+    assert isinstance(codec, ClricCodec)
+    latent = codec.latents(picture, coding.grid, lambda *_: None)[0]
+    payload = file.chunk(file.container.first_chunk(0, 0))
+    made = codec.tile_latent(codec.read(payload, coding, codec.area(coding.grid[0])), coding).numpy()
+    return float(np.square(made - latent).mean())
 
 
 if __name__ == "__main__":

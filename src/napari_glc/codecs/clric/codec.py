@@ -6,7 +6,9 @@ file (``published``). Latents of tiles are put together into one plane before th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..._base.interruption import watch
-from ..._base.progress import Progress, shifted
+from ..._base.progress import Progress, no_progress, part_of, shifted
 from ..._base.quality import MAX_STEPS, from_steps, steps
 from ...container import Box, TileGrid
 from ...errors import OptionError
@@ -23,13 +25,17 @@ from ...models import ModelFile
 from ...networks.kl import KlAutoencoder
 from ...networks.kl_config import KlConfig
 from ...networks.kl_network import kl_network
+from ...networks.kl_published import PublishedKlAutoencoder
+from ...networks.narrow_floats import narrow_convolutions, narrow_is_fast
 from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
 from ..grid_coded import CodedGrids
+from ..optimising.loss import fast_precision
 from .encoding import Encoding, networks_of_plane
 from .exploring import ClricAnalysis, explored_step
 from .grid_coder import Symbols
+from .looking import looks_of
 from .published import PublishedFunctions
 from .shared import SharedFunctions
 from .stated import read_parameters
@@ -147,8 +153,11 @@ class ClricCodec:
         analysed: BlockOutputs | None = None,
     ) -> Encoded:
         """Payloads of all tiles in the order of the grid, or of some; see :class:`~napari_glc.codecs.base.Codec`."""
-        fits = Encoding(self, plane, coding, progress, tiles, analysed).run()
-        return Encoded(coding.options, [fit.payload for fit in fits])
+        looks = looks_of(coding.options) > 0
+        first, then = (part_of(progress, 0, 1, 4), part_of(progress, 1, 3, 4)) if looks else (progress, no_progress)
+        encoding = Encoding(self, plane, coding, first, tiles, analysed)
+        encoding.run()
+        return Encoded(coding.options, [fit.payload for fit in encoding.look(then)])
 
     # -- decoding ---------------------------------------------------------------------------------------
 
@@ -211,6 +220,36 @@ class ClricCodec:
             self.net.generate,
             progress,
         )
+
+    # -- the picture while it is fitted -----------------------------------------------------------------
+
+    def around(self, plane: Plane, box: Box) -> Tensor:
+        """The latent ``(1, C, h, w)`` of an aligned part of a plane, as the encoder has it."""
+        with torch.inference_mode(False), torch.no_grad():
+            return self.walk.analyse(plane, self.net.analyse, no_progress, box).float()
+
+    def paint(self, latent: Tensor) -> Tensor:
+        """See :class:`~napari_glc.codecs.clric.picture.Painter`."""
+        picture: Tensor = self.net.generate(latent)
+        return picture
+
+    def paint_fast(self, latent: Tensor) -> Tensor:
+        """See :class:`~napari_glc.codecs.clric.picture.Painter`."""
+        with fast_precision(self.walk.device):
+            picture: Tensor = self._narrow.generate(latent.contiguous(memory_format=torch.channels_last))
+        return picture.float()
+
+    @cached_property
+    def _narrow(self) -> KlAutoencoder | PublishedKlAutoencoder:
+        """The decoder as gradients are taken of it: published ones, which normalise, keep their digits."""
+        if self.walk.synthesis_margin is None or not narrow_is_fast(self.walk.device):
+            return self.net
+        with torch.inference_mode(False):
+            copied = copy.deepcopy(self.net, {id(self.net.encoder): self.net.encoder})
+            narrow_convolutions(copied.generator)
+        return copied
+
+    # -- reading ----------------------------------------------------------------------------------------
 
     def read(self, payload: bytes, coding: PlaneCoding, area: Box) -> Symbols:
         """Grids of a tile of `area` latent positions.

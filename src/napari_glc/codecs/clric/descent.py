@@ -134,6 +134,11 @@ class Descent:
         return self._top.grids
 
     @property
+    def worth(self) -> float:
+        """Error a bit is worth."""
+        return self._worth
+
+    @property
     def error(self) -> float:
         """Squared error of the latent they make."""
         return self._top.error

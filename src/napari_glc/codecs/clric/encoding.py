@@ -1,4 +1,4 @@
-"""Encoding of tiles: latents, networks of a plane, fits, whoever watches, sizes to keep to.
+"""Encoding of tiles: latents, networks of a plane, fits, looks at the picture, whoever watches, sizes to keep to.
 
 Work can end at any moment: every fit has a payload from the beginning on.
 """
@@ -24,6 +24,8 @@ from .budget import keep_to
 from .fit import ITERATIONS, Fit
 from .grid_coder import Symbols
 from .layout import trade_off
+from .looking import Glance, look_at, looks_of
+from .picture import MARGIN, Painter, TilePicture
 from .published import PublishedFunctions
 from .shared import SharedFunctions
 
@@ -37,7 +39,7 @@ _TRUE_EVERY = 20
 """How often in a fit the true bytes are taken for whoever watches."""
 
 
-class Coder(Protocol):
+class Coder(Painter, Protocol):
     """What of the codec is needed; see :class:`~napari_glc.codecs.clric.codec.ClricCodec`."""
 
     config: KlConfig
@@ -71,6 +73,10 @@ class Coder(Protocol):
         """Latents of tiles."""
         ...
 
+    def around(self, plane: Plane, box: Box) -> Tensor:
+        """The latent of an aligned part of a plane, as the encoder has it."""
+        ...
+
     def tile_latent(self, symbols: Symbols, coding: PlaneCoding) -> Tensor:
         """The latent of a tile's grids."""
         ...
@@ -100,12 +106,23 @@ def sampled_tiles(grid: TileGrid) -> list[int]:
 
 @dataclass
 class _Tally:
-    """How far the tiles at hand are."""
+    """How far the tiles at hand are.
+
+    Attributes
+    ----------
+    done, total
+        Iterations.
+    bytes, errors
+        Of each tile, of what would be kept.
+    ended
+        Whether somebody who watches had enough.
+    """
 
     done: int
     total: int
     bytes: list[int]
     errors: list[float]
+    ended: bool = False
 
 
 class Encoding:
@@ -119,6 +136,8 @@ class Encoding:
         Grids to go on from, by tile.
     iterations
         Of the fit of a tile; ``None`` for what the effort says.
+    looks
+        Of them that look at the picture, after those; ``None`` for what the options say.
     """
 
     def __init__(
@@ -131,17 +150,26 @@ class Encoding:
         analysed: BlockOutputs | None,
         starts: Mapping[int, Sequence[Tensor]] | None = None,
         iterations: int | None = None,
+        looks: int | None = None,
     ) -> None:
-        self.codec, self.coding, self.grid = codec, coding, coding.grid
+        self.codec, self.plane, self.coding, self.grid = codec, plane, coding, coding.grid
         self.tiles = list(range(len(self.grid)) if tiles is None else tiles)
         self.box = self.grid.around(tiles)
         self.iterations = ITERATIONS[coding.effort] if iterations is None else iterations
+        self.looks = looks_of(coding.options) if looks is None else looks
         self._starts = codec.sampled(coding.plane_stream) if starts is None else starts
         self._progress, self._total = progress, 1 + _STEPS * len(self.tiles)
         progress(0, self._total)
         latents = codec.latents(plane, self.grid, shifted(progress, 0, self._total), tiles, analysed)
         self.values = sum(latent.size for latent in latents)
         self.fits = [self._begun(index, latent) for index, latent in zip(self.tiles, latents, strict=True)]
+        watched = coding.goal.watch is not None
+        self._tally = _Tally(
+            0,
+            (self.iterations + self.looks) * len(self.fits),
+            [len(fit.payload) if watched else 0 for fit in self.fits],
+            [fit.error for fit in self.fits],
+        )
 
     def _begun(self, index: int, latent: NDArray[np.float32]) -> Fit:
         coding, weights = self.coding, self._weights(index, latent.shape[1:])
@@ -165,51 +193,91 @@ class Encoding:
     # -- running ------------------------------------------------------------------------------------------
 
     def run(self) -> list[Fit]:
-        """Fit all tiles, or those there is time for."""
-        watched = self.coding.goal.watch is not None
-        tally = _Tally(
-            0,
-            self.iterations * len(self.fits),
-            [len(fit.payload) if watched else 0 for fit in self.fits],
-            [fit.error for fit in self.fits],
-        )
-        ended = self._told(tally, 0, False)
+        """Fit all tiles in the latent, or those there is time for."""
+        self._tell(0, False)
         for place in range(len(self.fits)):
-            if ended:
-                break
-            ended = self._improved(place, tally)
-        if self.coding.goal.most_bytes is not None and not ended:
+            if not self._tally.ended:
+                self._improve(place)
+        if self.coding.goal.most_bytes is not None and not self._tally.ended:
             more = max(8, self.iterations // 4)
             keep_to(self.fits, self.coding.goal.most_bytes, trade_off(self.coding.quality), more)
         self._progress(self._total, self._total)
         return self.fits
 
-    def _improved(self, place: int, tally: _Tally) -> bool:
-        fit, ended = self.fits[place], False
+    def _improve(self, place: int) -> None:
+        fit, tally = self.fits[place], self._tally
         every = max(1, self.iterations // _TRUE_EVERY)
 
         def step(done: int, total: int) -> None:
             self._progress(1 + _STEPS * place + _STEPS * done // total, self._total)
 
         def look(done: int, error: float, bits: float, better: bool) -> bool:
-            nonlocal ended
             tally.done += 1
             if self.coding.goal.watch is None:
                 return False
             improved = done % every == 0 and fit.error != tally.errors[place]
             if improved:
                 tally.bytes[place], tally.errors[place] = len(fit.payload), fit.error
-            ended = self._told(tally, place, improved, bits / 8, error)
-            return ended
+            return self._tell(place, improved, bits / 8, error)
 
         fit.run(self.iterations, step, look)
-        return ended
 
-    def _told(
-        self, tally: _Tally, place: int, improved: bool, size: float | None = None, error: float | None = None
-    ) -> bool:
+    def look(self, progress: Progress) -> list[Fit]:
+        """Go on with the fits so that the picture comes nearer, one after the other, those around held fixed."""
+        if not self.looks or self._tally.ended:
+            return self.fits
+        codec, whole = self.codec, self.codec.walk.aligned(self.grid.plane)
+        # a decoder that normalises sees the whole plane
+        margin = codec.walk.synthesis_margin
+        around = whole if margin is None else codec.walk.aligned(self.box).grown(MARGIN * codec.factor, whole)
+        canvas = around.divided(codec.factor)
+        known = codec.around(self.plane, around)
+        areas = [codec.area(self.grid[index]) for index in self.tiles]
+        places = [(..., *area.relative_to(canvas).slices) for area in areas]
+        for fit, place in zip(self.fits, places, strict=True):
+            known[place] = fit.made
+        for number, fit in enumerate(self.fits):
+            picture = TilePicture(codec, self.plane, areas[number], canvas, known, self.coding.goal.importance)
+            self._look(number, picture, progress)
+            known[places[number]] = fit.made
+            if self._tally.ended:
+                break
+        progress(1, 1)
+        return self.fits
+
+    def _look(self, place: int, picture: TilePicture, progress: Progress) -> None:
+        fit, tally = self.fits[place], self._tally
+        first: Glance | None = None
+        begun, done, total = tally.errors[place], place * self.looks, self.looks * len(self.fits)
+
+        def told(glance: Glance) -> bool:
+            nonlocal first, done
+            progress(done, total)
+            if first is None:
+                first = glance
+            else:
+                tally.done += 1
+                done += 1
+            # so that who watches sees one course: nearer by as much as the picture is
+            unit = begun / max(first.best_distance, 1e-12)
+            if glance.improved:
+                tally.bytes[place] = len(fit.payload)
+            tally.errors[place] = glance.best_distance * unit
+            return self._tell(place, glance.improved, glance.bits / 8, glance.distance * unit)
+
+        look_at(fit, picture, self.looks, self._most(place), told)
+
+    def _most(self, place: int) -> float | None:
+        """Bytes that a tile may have: those it has, and its part of what is left over."""
+        most = self.coding.goal.most_bytes
+        if most is None:
+            return None
+        sizes = [len(fit.payload) for fit in self.fits]
+        return sizes[place] * (1 + (most - sum(sizes)) / max(1, sum(sizes[place:])))
+
+    def _tell(self, place: int, improved: bool, size: float | None = None, error: float | None = None) -> bool:
         """Tell who watches; whether that was enough."""
-        watch = self.coding.goal.watch
+        watch, tally = self.coding.goal.watch, self._tally
         if watch is None:
             return False
         rest, others = sum(tally.bytes) - tally.bytes[place], sum(tally.errors) - tally.errors[place]
@@ -224,7 +292,8 @@ class Encoding:
             box=self.box,
             picture=self.picture,
         )
-        return bool(watch(standing))
+        tally.ended = bool(watch(standing))
+        return tally.ended
 
     @torch.inference_mode()
     def picture(self) -> Plane:

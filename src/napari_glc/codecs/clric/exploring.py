@@ -23,6 +23,7 @@ from .encoding import Coder, Encoding, sampled_tiles
 from .fit import ITERATIONS, Fitted
 from .grid_coder import Symbols
 from .layout import trade_off
+from .looking import looks_of
 
 __all__ = ["ClricAnalysis", "explored_step", "grid_bits", "position_bits"]
 
@@ -70,7 +71,11 @@ def explored_step(
     """
     known = analysed.nearest(coding)
     iterations = ITERATIONS[coding.effort] // _PART
-    work = partial(_attempt, codec, plane, coding, analysed)
+    looks = looks_of(coding.options) // _PART
+    looking = part_of(progress, 1, 3, 4)
+    if looks:
+        progress = part_of(progress, 0, 1, 4)
+    work = partial(_attempt, codec, plane, coding, analysed, looks)
     if known is not None and known.quality == coding.quality:
         found = work(known, 0, progress)
     elif known is not None and abs(known.quality - coding.quality) <= _NEAR:
@@ -79,9 +84,15 @@ def explored_step(
         found = min(anew, onwards, key=lambda attempt: attempt.cost)
     else:
         found = work(None, iterations, progress)
-    analysed.keep(coding, found.fitted)
-    coding = replace(coding, plane_stream=found.fitted.networks)
     fits = found.encoding.fits
+    if known is not None and known.quality == coding.quality:
+        for tile, fit in enumerate(fits):
+            fit.take(known.seen[tile])
+    else:
+        found.encoding.look(looking)
+    seen = {tile: fit.grids for tile, fit in enumerate(fits)}
+    analysed.keep(coding, replace(found.fitted, seen=seen))
+    coding = replace(coding, plane_stream=found.fitted.networks)
     bits = partial(position_bits, codec, coding, [fit.symbols for fit in fits])
     encoded = Encoded(coding.options, [fit.payload for fit in fits])
     return CodedStep(encoded, found.encoding.picture(), bits, coding.plane_stream)
@@ -101,6 +112,7 @@ def _attempt(
     plane: Plane,
     coding: PlaneCoding,
     analysed: ClricAnalysis,
+    looks: int,
     known: Fitted | None,
     iterations: int,
     progress: Progress,
@@ -118,9 +130,10 @@ def _attempt(
         first, own = part_of(progress, 0, 1, 2), part_of(progress, 1, 1, 2)
         networks, starts = _networks(codec, plane, coding, analysed, known, iterations, first)
     coding = replace(coding, plane_stream=networks)
-    encoding = Encoding(codec, plane, coding, own, None, analysed, starts, iterations)
+    encoding = Encoding(codec, plane, coding, own, None, analysed, starts, iterations, looks)
     fits = encoding.run()
-    fitted = Fitted(coding.quality, networks, {tile: fit.grids for tile, fit in enumerate(fits)})
+    grids = {tile: fit.grids for tile, fit in enumerate(fits)}
+    fitted = Fitted(coding.quality, networks, grids, grids)
     size = len(networks) + sum(len(fit.payload) for fit in fits)
     return _Attempt(encoding, fitted, sum(fit.error for fit in fits) + trade_off(coding.quality) * 8 * size)
 

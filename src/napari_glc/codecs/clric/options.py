@@ -24,6 +24,9 @@ class ClricOptions(CodecOptions):
     mode
         ``"shared"``: grids, under networks that come with the model; ``"published"``: grids and all networks, as in the
         paper; ``"auto"``: shared, if the model has such networks.
+    distortion
+        ``"latent"``: the latent's squared error alone, as published; ``"picture"``: afterwards, through the decoder,
+        what codec ``glc`` optimises as well (:mod:`napari_glc.codecs.clric.looking`).
     effort
         See :mod:`napari_glc.codecs.clric.descent`.
     """
@@ -35,6 +38,15 @@ class ClricOptions(CodecOptions):
             label="Files &hold",
         ),
     ] = "auto"
+    distortion: Annotated[
+        Literal["latent", "picture"],
+        Knob(
+            "what a fit brings nearer: the latent, or in its last part the decoded picture, its structure and "
+            "features; that takes several times as long and pays from effort 6 on",
+            label="&Bring nearer",
+            stored=False,
+        ),
+    ] = "latent"
     effort: Annotated[
         int,
         Knob("how long the function is fitted: 0 not at all, 9 some minutes", 0, MOST_EFFORT, "E&ffort", stored=False),

@@ -14,7 +14,7 @@ from ...entropy.laplace import LEAST, MOST
 from ...errors import DamagedFileError
 from ...networks.function import doubled
 from .descent import Descent, Distributions, Evaluate
-from .fit import Fit, one_thread, weight_pyramid
+from .fit import Fit, Function, one_thread, weight_pyramid
 from .function import TorchParameters, as_tensors, distributions, laplace_bits, latent_of, upsampled
 from .grid_coder import Symbols, read_grids, write_grids
 from .layout import GRIDS, Parameters, grid_sizes, parts, start_parameters, trade_off
@@ -136,7 +136,9 @@ class PublishedFunctions:
             descent = Descent(starts[0], _curvature(parameters, 1, weight), evaluate, trade_off(quality))
             for other in starts[1:]:
                 descent.offer(other)
-        return Fit(descent, lambda symbols: write_grids(symbols, stated))
+            gain = parameters["gain"].exp2()
+            step = (gain[0] * gain[GRIDS:])[:, None, None]
+        return Fit(descent, lambda symbols: write_grids(symbols, stated), _function(parameters), target[None], step)
 
     @staticmethod
     def _starts(target: Tensor, parameters: TorchParameters) -> list[Sequence[Tensor]]:
@@ -201,18 +203,31 @@ def _from(step: Callable[[int, int], None], done: int, total: int) -> Callable[[
     return lambda part, _: step(done + part, total)
 
 
+def _function(parameters: TorchParameters) -> Function:
+    """What the grids of a tile are under parameters."""
+
+    def function(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
+        own = [grid[0] for grid in grids]
+        told = [(mean[None], rate[None]) for mean, rate in distributions(own, parameters)]
+        return latent_of(own, parameters)[None], told
+
+    return function
+
+
 def _evaluation(
     targets: Sequence[Tensor], parameters: TorchParameters, weight: Tensor | None = None
 ) -> Callable[[Sequence[Tensor]], tuple[Tensor, Distributions]]:
     """Of the grids of some tiles, one tile after the other."""
+    function = _function(parameters)
 
     def evaluate(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
-        error, told = torch.zeros(()), []
+        error = torch.zeros(())
+        told: list[tuple[Tensor, Tensor]] = []
         for tile, target in enumerate(targets):
-            own = [grid[0] for grid in grids[tile * GRIDS : (tile + 1) * GRIDS]]
-            square = (latent_of(own, parameters) - target).square()
+            made, of_tile = function(grids[tile * GRIDS : (tile + 1) * GRIDS])
+            square = (made[0] - target).square()
             error = error + (square if weight is None else square * weight).sum()
-            told += [(mean[None], rate[None]) for mean, rate in distributions(own, parameters)]
+            told += of_tile
         return error, told
 
     return evaluate

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ...networks.function import FunctionNetwork, doubled
 from .descent import Descent, Distributions
-from .fit import Fit, one_thread, weight_pyramid
+from .fit import Fit, Function, one_thread, weight_pyramid
 from .function import LOG_SCALES, laplace_bits
 from .grid_coder import Symbols
 from .layout import GRIDS, PLACES, place_of, trade_off
 from .shared_coder import SharedModel, rounded_weights
 
-__all__ = ["SharedFunctions", "descent_under", "spread"]
+__all__ = ["SharedFunctions", "descent_under", "function_under", "spread"]
 
 
 def spread(net: FunctionNetwork) -> list[float]:
@@ -31,6 +31,16 @@ def spread(net: FunctionNetwork) -> list[float]:
                 x = doubled(x, net.synthesis.kernel[k], 2 * x.shape[2], 2 * x.shape[3])
             found.append(float(x.square().sum()))
     return found
+
+
+def function_under(net: FunctionNetwork, position: Tensor) -> Function:
+    """What grids are under networks, at a position on the range of rates, 0 to 1, ``(1,)``."""
+
+    def function(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
+        told = [(mean, torch.exp2(-scale.clamp(*LOG_SCALES))) for mean, scale in net.model(grids, position)]
+        return net.synthesis(grids, position), told
+
+    return function
 
 
 def descent_under(
@@ -59,11 +69,12 @@ def descent_under(
     weight
         Of the squared errors, ``(h, w)``; ``None`` for ones.
     """
+    function = function_under(net, position)
 
     def evaluate(grids: Sequence[Tensor]) -> tuple[Tensor, Distributions]:
-        square = (net.synthesis(grids, position) - latent).square()
-        error = (square if weight is None else square * weight).sum()
-        return error, [(mean, torch.exp2(-scale.clamp(*LOG_SCALES))) for mean, scale in net.model(grids, position)]
+        made, told = function(grids)
+        square = (made - latent).square()
+        return (square if weight is None else square * weight).sum(), told
 
     with torch.no_grad():
         squares = net.synthesis.steps(position)[0].square()
@@ -116,7 +127,9 @@ class SharedFunctions:
             descent = descent_under(self.net, self._spread, target, position, guess, trade_off(quality), weight)
             if start is not None:
                 descent.offer(start)
-        return Fit(descent, lambda symbols: self._model(quality).write(symbols))
+            step = self.net.synthesis.steps(position)[0, 0].detach()[:, None, None]
+        function = function_under(self.net, position)
+        return Fit(descent, lambda symbols: self._model(quality).write(symbols), function, target, step)
 
     def rescaled(self, grids: Sequence[Tensor], quality: float, wanted: float) -> list[Tensor]:
         """Grids of a quality in the steps of another."""

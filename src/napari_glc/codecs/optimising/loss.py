@@ -17,7 +17,7 @@ from ...imaging.planes import padded_crop
 from ...metrics.feature_distance import FeatureDistance, SqueezeNetFeatures
 from ...metrics.layer_distance import Reference, layer_distance, position_distances
 from ...metrics.views import AS_IT_IS, View
-from ...networks.narrow_floats import bfloat16_is_fast
+from ...networks.narrow_floats import narrow_is_fast
 from .structure import Structure
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ _LOOKED_AT = 4
 
 def fast_precision(device: torch.device) -> torch.autocast:
     """Bfloat16 where the machine computes with it, single precision elsewhere."""
-    if device.type == "cuda":
-        return torch.autocast("cuda", torch.bfloat16)
-    return torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and bfloat16_is_fast())
+    kind = "cuda" if device.type == "cuda" else "cpu"
+    return torch.autocast(kind, torch.bfloat16, enabled=narrow_is_fast(device))
 
 
 @dataclass(frozen=True)

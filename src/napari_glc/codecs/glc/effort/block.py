@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -20,15 +20,13 @@ from ....entropy.gaussian import MAX_SYMBOL
 from ....entropy.scales import LOG_SCALE_MAX, LOG_SCALE_MIN, level_thresholds
 from ....metrics.views import VIEWS
 from ....networks.glc import GlcNetwork
-from ....networks.narrow_floats import bfloat16_is_fast
+from ....networks.narrow_floats import narrow_convolutions, narrow_is_fast
 from ....networks.prior import MIN_QUANT_STEP, PriorParameters, StepVisitor
 from ....networks.quadtree import STEPS, step_mask
+from ...optimising.annealing import Rounding
 from ...optimising.loss import Distortion, fast_precision
 
-__all__ = ["Block", "Rounding", "Slopes", "prior_parameters"]
-
-Rounding = Callable[[Tensor], Tensor]
-"""From residuals ``(n,)`` in quantisation steps to symbols, or to what is between two."""
+__all__ = ["Block", "Slopes", "prior_parameters"]
 
 _CELL = 4
 """Latent positions of a hyper index in each direction."""
@@ -309,22 +307,14 @@ _narrowed: WeakKeyDictionary[GlcNetwork, GlcNetwork] = WeakKeyDictionary()
 
 def _narrow(net: GlcNetwork) -> GlcNetwork:
     """The networks with convolutions in bfloat16 where that is fast, so that weights are not converted every time."""
-    device = net.q_dec.device
-    if not (device.type == "cuda" or (device.type == "cpu" and bfloat16_is_fast())):
+    if not narrow_is_fast(net.q_dec.device):
         return net
     if net not in _narrowed:
         # what only an encoder has is not needed twice
         shared = (net.enc, net.hyper_enc, net.vqgan.encoder, net.vqgan.quantize, net.z_vq)
         copied = copy.deepcopy(net, {id(module): module for module in shared})
-        for part in (
-            copied.dec,
-            copied.vqgan.generator,
-            copied.hyper_dec,
-            *(m for n, m in copied.named_children() if "prior" in n),
-        ):
-            for module in part.modules():
-                if isinstance(module, nn.Conv2d):
-                    module.to(torch.bfloat16)
+        priors = [module for name, module in copied.named_children() if "prior" in name]
+        narrow_convolutions(copied.dec, copied.vqgan.generator, copied.hyper_dec, *priors)
         _narrowed[net] = copied
     return _narrowed[net]
 

@@ -31,10 +31,10 @@ from ....networks.glc import GlcNetwork
 from ....networks.prior import PriorParameters
 from ...goals import Standing
 from ...optimising.aims import Aim, AsNear, Cheapest, Found, Within
+from ...optimising.annealing import Annealing, anneal
 from ...optimising.loss import Distortion, distortion_of
 from ..generators import Generators
 from ..symbols import RATE_STEPS, Rounding, SymbolCoder, TileSymbols, to_nearest
-from .annealing import Annealing, anneal
 from .block import Block, prior_parameters
 from .greedy import lessened
 from .hyper import nearest_words, retried

@@ -1,6 +1,6 @@
-"""Stochastic Gumbel annealing of the coefficients of a block (Yang, Bamler and Mandt 2020, section 3.2).
+"""Stochastic Gumbel annealing of values that are coded as integers (Yang, Bamler and Mandt 2020, section 3.2).
 
-Rounding has no gradient. So every coefficient is rounded at random, up or down, more likely to the nearer integer, and
+Rounding has no gradient. So every value is rounded at random, up or down, more likely to the nearer integer, and
 what enters the loss lies between the two: close to one of them, the closer the lower the temperature. The temperature
 falls until the choice is certain; the last iterations round as the writer does.
 """
@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ...optimising.steering import Step
-from .block import Block
+from .steering import Step
 
-__all__ = ["Annealing", "anneal"]
+__all__ = ["Annealing", "Rounded", "Rounding", "anneal"]
+
+Rounding = Callable[[Tensor], Tensor]
+"""From values ``(...)``, in units of what one integer is worth, to integers, or to what is between two."""
 
 _COLD = 0.012
 """Temperature at the end: nearly every choice is certain."""
@@ -24,6 +27,14 @@ _HARD = 0.1
 """Share of the iterations that round, at the end."""
 _SLOWER_FROM, _SLOWER = 0.8, 0.3
 _EDGE = 1e-5
+
+
+class Rounded(Protocol):
+    """What values are once they are rounded, and what that costs."""
+
+    def evaluate(self, parts: Sequence[Tensor], rounding: Rounding) -> tuple[Tensor, float, Tensor]:
+        """Distortion, distance of features, and bits of what a way of rounding leads to."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,9 +46,9 @@ class Annealing:
     iterations
         Number of steps.
     learning_rate
-        Of Adam, in quantisation steps.
+        Of Adam, in what one integer is worth.
     warmth
-        Temperature at the beginning. At the 0.5 of the paper, which takes 2000 iterations, one coefficient in seven is
+        Temperature at the beginning. At the 0.5 of the paper, which takes 2000 iterations, one value in seven is
         rounded to the farther integer: a few dozen iterations do not make up for that.
     seed
         Of the random roundings.
@@ -50,38 +61,38 @@ class Annealing:
 
 
 def anneal(
-    coefficients: Sequence[Tensor],
+    values: Sequence[Tensor],
     free: Sequence[Tensor] | None,
-    block: Block,
+    rounded: Rounded,
     price: Callable[[], float],
     how: Annealing,
 ) -> Iterator[Step]:
-    """Move coefficients so that the distortion plus the price of the bits falls; yields after each iteration.
+    """Move values so that the distortion plus the price of the bits falls; yields after each iteration.
 
     Parameters
     ----------
-    coefficients
-        Of the four coding steps, in quantisation steps; changed in place.
+    values
+        What is to be rounded; changed in place.
     free
-        1 where coefficients may move, 0 where not, of the same shapes; ``None`` if all may.
-    block
-        What the coefficients cost and what picture they make.
+        1 where values may move, 0 where not, of the same shapes; ``None`` if all may.
+    rounded
+        What they cost and what picture they make.
     price
         Price of a bit, asked for before every iteration.
     how
         Iterations, learning rate, seed.
     """
     generator = torch.Generator().manual_seed(how.seed)
-    variables = [c.requires_grad_() for c in coefficients]
+    variables = [value.requires_grad_() for value in values]
     optimizer = torch.optim.Adam(variables, lr=how.learning_rate)
     try:
         for iteration in range(how.iterations):
             done = iteration / how.iterations
             optimizer.param_groups[0]["lr"] = how.learning_rate * (_SLOWER if done >= _SLOWER_FROM else 1.0)
             temperature = how.warmth * (_COLD / how.warmth) ** done
-            rounding = _Rounding(None if done >= 1 - _HARD else temperature, generator)
+            rounding = _Annealed(None if done >= 1 - _HARD else temperature, generator)
             with torch.enable_grad():
-                distance, look, bits = block.evaluate(variables, rounding)
+                distance, look, bits = rounded.evaluate(variables, rounding)
                 loss = distance + price() * bits
             optimizer.zero_grad()
             loss.backward()
@@ -96,7 +107,7 @@ def anneal(
 
 
 @dataclass(frozen=True)
-class _Rounding:
+class _Annealed:
     """Symbols, or at a temperature random numbers between two symbols."""
 
     temperature: float | None
