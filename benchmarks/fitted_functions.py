@@ -6,10 +6,11 @@
     python benchmarks/fitted_functions.py KODAK FEATURES out.csv --modes shared --efforts 1 5 --quality 0 25 50
     python benchmarks/fitted_functions.py KODAK FEATURES crops.csv --modes shared shared-picture --efforts 9 \
         --quality 35 45 60 --crop 256 384
-    python benchmarks/fitted_functions.py KODAK FEATURES crops.csv --modes glc --efforts 9 --quality 60 80 100 --crop 256 384
+    python benchmarks/fitted_functions.py KODAK FEATURES crops.csv --modes glc --efforts 9 --quality 60 80 100 \
+        --crop 256 384
 
-A mode is what files hold, ``shared`` or ``published``, with ``-picture`` for fits that look at the picture in the end; or
-``glc``, the codec to stand beside.
+A mode is what files hold, ``shared`` or ``published``, with ``-picture`` for fits that look at the picture in the end;
+or ``glc``, the codec to stand beside.
 
 It goes on where an earlier run of the same file ended.
 """

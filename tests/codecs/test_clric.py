@@ -18,6 +18,7 @@ from napari_glc import GlcFile
 from napari_glc.batch import encode_item
 from napari_glc.codecs.base import PlaneCoding
 from napari_glc.codecs.clric import budget, published
+from napari_glc.codecs.clric import picture as picture_of_tile
 from napari_glc.codecs.clric.budget import keep_to
 from napari_glc.codecs.clric.codec import ClricCodec
 from napari_glc.codecs.clric.descent import Descent
@@ -37,15 +38,20 @@ from napari_glc.codecs.clric.layout import (
     start_parameters,
     trade_off,
 )
+from napari_glc.codecs.clric.looking import Glance, look_at
+from napari_glc.codecs.clric.picture import TilePicture
 from napari_glc.codecs.clric.shared_coder import SharedModel
 from napari_glc.codecs.clric.stated import FINEST, Stated, read_parameters
 from napari_glc.codecs.clric.streams import check_size
 from napari_glc.codecs.goals import Goal
 from napari_glc.codecs.loading import loaded_codec
-from napari_glc.container import TileGrid
+from napari_glc.codecs.optimising.views import AS_IT_IS
+from napari_glc.container import Box, TileGrid
 from napari_glc.errors import Cancelled, DamagedFileError, GlcError, OptionError, SymbolMismatchError
 from napari_glc.files.damaging import DAMAGES, damage
 from napari_glc.inspection.rate.session import RateSession
+from napari_glc.metrics.feature_distance import FeatureDistance, distance_of_arrays
+from napari_glc.metrics.fidelity import psnr
 from napari_glc.models import find_model
 
 DATA = Path(__file__).parents[1] / "data"
@@ -321,6 +327,103 @@ def test_a_better_offer_is_taken():
     assert descent.grids[0].tolist() == [[3, 0]]
     descent.run(12, lambda *_: None)
     assert descent.grids[0].tolist() == [[3, -2]]
+
+
+# -- looks at the picture -----------------------------------------------------------------------------------
+
+
+def test_looks_at_the_picture_bring_it_nearer(motocross):
+    """By true bytes and pixels, and the measures that are reported everywhere agree; nothing in the file is new."""
+    picture = motocross[:64, 200:296]
+    data = [_file(picture, quality=40, effort=4, distortion=of) for of in ("latent", "picture")]
+    shown = [napari_glc.decode(each) for each in data]
+    latent, seen = (distance_of_arrays(FeatureDistance("squeezenet"))(picture, each) for each in shown)
+    assert seen < 0.95 * latent
+    assert psnr(picture, shown[1]) > psnr(picture, shown[0])
+    assert abs(len(data[1]) / len(data[0]) - 1) < 0.12
+    assert GlcFile(data[1]).facts().keys() == GlcFile(data[0]).facts().keys()
+    np.testing.assert_array_equal(GlcFile(data[1]).read((slice(8, 60), slice(9, 70))), shown[1][8:60, 9:70])
+
+
+def _picture_of(codec, plane: np.ndarray, tile: Box) -> TilePicture:
+    whole = codec.area(Box(0, 0, *plane.shape[:2]))
+    return TilePicture(codec, plane, codec.area(tile), whole, codec.around(plane, Box(0, 0, *plane.shape[:2])), None)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_not_better_is_not_taken(codec, motocross, mode):
+    plane = motocross[:64, 200:264]
+    (latent,) = codec.latents(plane, TileGrid(64, 64, 512), lambda *_: None)
+    if mode == "shared":
+        fit = codec.shared.begin(latent, 40)
+        fit.run(12, lambda *_: None)
+    else:
+        networks, (grids,) = codec.published.fit_networks([latent], 40, 12, lambda *_: None)
+        fit = codec.published.begin(latent, 40, networks, start=grids)
+    picture = _picture_of(codec, plane, Box(0, 0, 64, 64))
+    before, told = picture.judged(fit.made)[0], []
+
+    def glance(each: Glance) -> bool:
+        told.append(each)
+        return False
+
+    look_at(fit, picture, 8, None, glance)
+    assert len(told) == 9
+    best = [each.best_distance for each in told]
+    assert best[0] == pytest.approx(before)
+    assert best[-1] == pytest.approx(picture.judged(fit.made)[0])
+    assert {best[i] != best[i - 1] for i in range(1, 9) if not told[i].improved} == {False}
+    # a size that is there already is not overdrawn
+    size = len(fit.payload)
+    look_at(fit, picture, 6, size, lambda each: False)
+    assert len(fit.payload) <= size
+
+
+def test_a_large_tile_is_painted_in_blocks(codec, motocross, monkeypatch):
+    """Its gradient is that of the whole, but for what structure is at the borders of blocks."""
+    plane = motocross[:192, 200:328]
+    latent = codec.around(plane, Box(0, 0, 192, 128)).round()
+    whole, look, gradient = _picture_of(codec, plane, Box(0, 0, 192, 128)).with_gradient(latent, AS_IT_IS)
+    monkeypatch.setattr(picture_of_tile, "_LARGEST", 12)
+    monkeypatch.setattr(picture_of_tile, "_BLOCK", 12)
+    tile = _picture_of(codec, plane, Box(0, 0, 192, 128))
+    parts, look_of_parts, gradient_of_parts = tile.with_gradient(latent, AS_IT_IS)
+    assert parts == pytest.approx(whole, rel=0.05)
+    assert look_of_parts == pytest.approx(look, rel=0.05)
+    assert torch.cosine_similarity(gradient.flatten(), gradient_of_parts.flatten(), 0) > 0.9
+    # and it leads downhill
+    downhill = latent - 0.2 * gradient_of_parts / gradient_of_parts.square().mean().sqrt()
+    assert tile.judged(downhill)[0] < tile.judged(latent)[0]
+
+
+def test_looks_give_the_same_bytes_in_two_threads_and_see_the_neighbours(motocross, two_threads):
+    picture, chosen = motocross[:64, 200:331], {"tile": 64, "quality": 40, "effort": 1, "distortion": "picture"}
+    alone = _file(picture, **chosen)
+    with two_threads():
+        assert _file(picture, **chosen) == alone
+    assert napari_glc.decode(alone).shape == picture.shape
+
+
+def test_whoever_watches_looks_can_end_them_and_keeps_a_size(motocross):
+    picture, seen = motocross[:64, 200:264], []
+
+    def watch(standing) -> bool:
+        seen.append(standing)
+        return standing.iteration == ITERATIONS[1] + 3
+
+    data = _file(picture, quality=40, effort=1, distortion="picture", watch=watch)
+    assert seen[-1].iteration == ITERATIONS[1] + 3 < seen[-1].total
+    np.testing.assert_array_less(np.abs(seen[-1].picture().astype(int) - napari_glc.decode(data)), 2)
+    assert seen[-1].best_distance <= seen[ITERATIONS[1]].best_distance
+
+    def enough(done: int, total: int) -> None:
+        if 2 * done > total:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        _file(picture, quality=40, effort=1, distortion="picture", progress=enough)
+    data = napari_glc.encode_to_bytes(picture, 200, codec="clric", effort=1, distortion="picture").data
+    assert min(0.98 * 200, 200 - 4) <= len(data) <= 200
 
 
 # -- whoever watches ----------------------------------------------------------------------------------------
