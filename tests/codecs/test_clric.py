@@ -45,13 +45,13 @@ from napari_glc.codecs.clric.stated import FINEST, Stated, read_parameters
 from napari_glc.codecs.clric.streams import check_size
 from napari_glc.codecs.goals import Goal
 from napari_glc.codecs.loading import loaded_codec
-from napari_glc.codecs.optimising.views import AS_IT_IS
 from napari_glc.container import Box, TileGrid
 from napari_glc.errors import Cancelled, DamagedFileError, GlcError, OptionError, SymbolMismatchError
 from napari_glc.files.damaging import DAMAGES, damage
 from napari_glc.inspection.rate.session import RateSession
 from napari_glc.metrics.feature_distance import FeatureDistance, distance_of_arrays
 from napari_glc.metrics.fidelity import psnr
+from napari_glc.metrics.views import AS_IT_IS
 from napari_glc.models import find_model
 
 DATA = Path(__file__).parents[1] / "data"
@@ -334,7 +334,7 @@ def test_a_better_offer_is_taken():
 
 def test_looks_at_the_picture_bring_it_nearer(motocross):
     """By true bytes and pixels, and the measures that are reported everywhere agree; nothing in the file is new."""
-    picture = motocross[:64, 200:296]
+    picture = motocross[:96, 200:296]
     data = [_file(picture, quality=40, effort=4, distortion=of) for of in ("latent", "picture")]
     shown = [napari_glc.decode(each) for each in data]
     latent, seen = (distance_of_arrays(FeatureDistance("squeezenet"))(picture, each) for each in shown)

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from ...entropy.laplace import LEAST, MOST
+from ...metrics.views import VIEWS
 from ..optimising.aims import Aim, Cheapest, Found, Within
 from ..optimising.annealing import Annealing, Rounding, anneal
 from ..optimising.steering import Step
-from ..optimising.views import VIEWS
 from .fit import Fit, one_thread
 from .function import laplace_bits
 from .options import ClricOptions

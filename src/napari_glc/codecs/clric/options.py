@@ -43,7 +43,7 @@ class ClricOptions(CodecOptions):
         Knob(
             "what a fit brings nearer: the latent, or in its last part the decoded picture, its structure and "
             "features; that takes several times as long and pays from effort 6 on",
-            label="&Bring nearer",
+            label="&Judged by",
             stored=False,
         ),
     ] = "latent"

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from ..._base.interruption import checkpoint
 from ...container import Box
+from ...metrics.views import AS_IT_IS, View
 from ..base import Plane
 from ..blocks import BlockWalk
 from ..optimising.loss import Distortion, distortion_of
-from ..optimising.views import AS_IT_IS, View
 
 __all__ = ["MARGIN", "Painter", "TilePicture"]
 
