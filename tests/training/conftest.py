@@ -46,7 +46,7 @@ def _features(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory, motocross) -> Path:
-    """An archive of ten crops, a second one of 40 pictures of 20 originals, and feature networks."""
+    """An archive of ten crops, a second one of 40 pictures of 20 originals, a third of four, and feature networks."""
     folder = tmp_path_factory.mktemp("material")
     crops = [motocross[20 * i : 20 * i + 160, 40 * i : 40 * i + 160] for i in range(10)]
     rows = [{"member": f"{'shared' if i % 2 else 'crops'}/{i:04}.png", "kind": "photo"} for i in range(10)]
@@ -62,5 +62,11 @@ def material(tmp_path_factory, motocross) -> Path:
         for i in range(40)
     ]
     _archive(folder, "train_hires", rows, crops)
+    crops = [motocross[9 * i : 9 * i + 192, 200 : 200 + 192] for i in range(4)]
+    rows = [
+        {"member": f"screens/{i:04}.png", "kind": "screen", "repository": "somebody/program", "path": f"window{i}.png"}
+        for i in range(4)
+    ]
+    _archive(folder, "screens", rows, crops)
     _features(folder / "perceptual")
     return folder

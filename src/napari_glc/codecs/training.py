@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..training.part_trainer import PartTrainer
     from ..training.trainer import Trainer
 
-__all__ = ["embedded_config", "embedded_configs", "export_model", "make_trainer", "read_config"]
+__all__ = ["embedded_config", "embedded_configs", "export_model", "make_trainer", "read_config", "trainer_of"]
 
 
 def embedded_configs() -> dict[str, Path]:
@@ -78,7 +78,7 @@ def read_config(path: Path, material: Path) -> TrainingConfig:
 
 
 def _stage(codec: str, part: str) -> type[StageConfig]:
-    return _trainer(codec, part).stage_config
+    return trainer_of(codec, part).stage_config
 
 
 def _network(codec: str, base: str, options: dict[str, Any]) -> Config:
@@ -88,7 +88,14 @@ def _network(codec: str, base: str, options: dict[str, Any]) -> Config:
     return made
 
 
-def _trainer(codec: str, part: str = "") -> type[Trainer[Any, Any]]:
+def trainer_of(codec: str, part: str = "") -> type[Trainer[Any, Any]]:
+    """What trains a codec's models, or parts of a kind for them.
+
+    Raises
+    ------
+    OptionError
+        If there is nothing of that to train.
+    """
     entry = codec_named(codec)
     place = entry.part_trainers.get(part, "") if part else entry.trainer
     if not place:
@@ -109,7 +116,7 @@ def make_trainer(
     Parameters, errors
         See :class:`~napari_glc.training.trainer.Trainer`.
     """
-    kind = _trainer(config.codec, config.part)
+    kind = trainer_of(config.codec, config.part)
     if config.part:
         if start is not None:
             raise OptionError("what a part starts from is in its configuration: base and start")
@@ -136,7 +143,7 @@ def export_model(checkpoint: Path, config: TrainingConfig, target: Path, *, name
     """
     from ..training import export
 
-    trainer = _trainer(config.codec, config.part)
+    trainer = trainer_of(config.codec, config.part)
     if config.part:
         export.export_part(
             checkpoint,

@@ -13,7 +13,7 @@ from .._base.config import Config
 from ..models import ModelFile, write_model, write_part
 from ..models.int8 import pack_rows
 
-__all__ = ["export_model", "export_part"]
+__all__ = ["export_model", "export_part", "packed"]
 
 _SMALL = 2048
 """Tensors of fewer elements stay in half precision."""
@@ -55,7 +55,7 @@ def export_model(
         See :class:`~napari_glc.models.ModelFile`.
     """
     weights = _average(checkpoint)
-    tensors = _packed(weights, ("",), eight_bit_parts, exact_tensors(weights, network))
+    tensors = packed(weights, ("",), eight_bit_parts, exact_tensors(weights, network))
     config = network.to_json()
     write_model(target, tensors, name=name, codec=codec, config=config, description=description, encoder=encoder)
 
@@ -86,7 +86,7 @@ def export_part(
     learned_parts
         What the keys of the tensors begin with that were learned.
     """
-    tensors = _packed(_average(checkpoint), learned_parts, eight_bit_parts, {})
+    tensors = packed(_average(checkpoint), learned_parts, eight_bit_parts, {})
     write_part(
         target,
         tensors,
@@ -106,12 +106,23 @@ def _average(checkpoint: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _packed(
+def packed(
     weights: dict[str, Tensor],
     wanted: tuple[str, ...],
     eight_bit_parts: tuple[str, ...],
     exact: dict[str, Tensor],
 ) -> dict[str, Tensor]:
+    """What a file holds of weights.
+
+    Parameters
+    ----------
+    weights
+        Of the network, by their keys.
+    wanted
+        What the keys begin with that are held.
+    eight_bit_parts, exact
+        Which of them get eight bits, and tensors held as they are given here; see :func:`export_model`.
+    """
     tensors = dict(exact)
     for key, value in weights.items():
         if key in tensors or not key.startswith(wanted):
