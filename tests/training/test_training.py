@@ -48,7 +48,7 @@ def test_crops_depend_on_seed_and_step_alone(material):
 
 
 @pytest.mark.parametrize(
-    ("config", "stages", "options"), [("glc-small", 7, {}), ("vqgan-small", 4, {"codec": "vqgan"})]
+    ("config", "stages", "options"), [("glc-small", 6, {}), ("vqgan-small", 4, {"codec": "vqgan"})]
 )
 def test_the_smoke_training_makes_a_model_that_codes(material, tmp_path, parrots, monkeypatch, config, stages, options):
     out = tmp_path / "run"
