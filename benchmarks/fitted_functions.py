@@ -24,6 +24,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
+from effort import middle
 
 import napari_glc
 from napari_glc import GlcFile
@@ -64,20 +65,17 @@ def main() -> None:
                 for path in sorted(options.pictures.glob("*.png")):
                     if options.names and path.stem not in options.names:
                         continue
-                    picture = iio.imread(path) if options.crop is None else middle(iio.imread(path), *options.crop)
+                    picture = iio.imread(path)
+                    if options.crop is not None:
+                        # turned with the picture
+                        wide = picture.shape[1] > picture.shape[0]
+                        picture = middle(picture, *(options.crop if wide else reversed(options.crop)))
                     for quality in options.quality:
                         if (path.stem, mode, quality, effort) in known:
                             continue
                         row = measured(picture, mode, quality, effort, distances)
                         table.writerow({"image": path.stem, "mode": mode, "quality": quality, "effort": effort} | row)
                         out.flush()
-
-
-def middle(picture: np.ndarray, short: int, long: int) -> np.ndarray:
-    """The middle of a picture, as high as wide pictures are and as wide as they are, turned with it."""
-    sizes = (short, long) if picture.shape[1] > picture.shape[0] else (long, short)
-    top, left = ((have - want) // 2 for have, want in zip(picture.shape, sizes, strict=False))
-    return np.ascontiguousarray(picture[top : top + sizes[0], left : left + sizes[1]])
 
 
 def measured(picture: np.ndarray, mode: str, quality: float, effort: int, distances: list) -> dict[str, float]:

@@ -37,6 +37,7 @@ __all__ = [
     "Source",
     "coded_range",
     "display_of",
+    "finest_data",
     "index_on_display",
     "is_source",
     "place_of_file",
@@ -119,6 +120,11 @@ class LayerPlane(PlanePlace):
         return plane, to_bytes(samples, plane.limits)[0]
 
 
+def finest_data(layer: Any) -> Any:
+    """The data of a layer, at their full resolution if it has several."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
 def plane_of_layer(layer: Any, dims: Any = None) -> LayerPlane:
     """The plane of an image layer that is on display.
 
@@ -138,7 +144,7 @@ def plane_of_layer(layer: Any, dims: Any = None) -> LayerPlane:
     UnsupportedArrayError
         If the layer is a mask.
     """
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = finest_data(layer)
     dtype = np.dtype(data.dtype)
     if dtype == np.bool_:
         raise UnsupportedArrayError(f"layer {layer.name!r} is a mask; a generative codec would redraw its borders")
@@ -173,7 +179,7 @@ def index_on_display(layer: Any, dims: Any = None) -> Index:
     # napari slices like this, also where the other axes are tilted against those on display
     back = np.linalg.inv(matrix_of(placement_of_layer(layer)))
     found = back[np.ix_(others, others)] @ point[others] + back[others, -1]
-    sizes = (layer.data[0] if layer.multiscale else layer.data).shape
+    sizes = finest_data(layer).shape
     places = {a: min(max(round(float(place)), 0), int(sizes[a]) - 1) for a, place in zip(others, found, strict=True)}
     return tuple(places.get(axis) for axis in range(axes))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .layer_planes import finest_data
 from .plane_place import Index
 
 __all__ = ["region_mask"]
@@ -35,7 +36,7 @@ def region_mask(region: Any, image: Any, index: Index | None) -> Mask:
         Rows and columns; with ``index=None`` and a region that differs from plane to plane, all leading axes as well.
     """
     leading = int(image.ndim) - 2
-    data = image.data[0] if image.multiscale else image.data
+    data = finest_data(image)
     shape = tuple(int(n) for n in data.shape[: leading + 2])
     plane = partial(_shapes if hasattr(region, "to_masks") else _labels, region, image, shape)
     if index is not None or not leading or region.ndim == 2:
@@ -44,7 +45,7 @@ def region_mask(region: Any, image: Any, index: Index | None) -> Mask:
 
 
 def _labels(labels: Any, image: Any, shape: tuple[int, ...], index: Index) -> Mask:
-    values = np.asarray(labels.data[0] if labels.multiscale else labels.data)
+    values = np.asarray(finest_data(labels))
     sides = [size for size, place in zip(shape, index, strict=True) if place is None]
     rows, columns = (part.ravel() for part in np.indices(sides))
     at = iter((rows, columns))

@@ -82,11 +82,10 @@ def items_of_layers(layers: Sequence[Any], folder: Path, options: Mapping[str, A
         taken.add(name)
         data, meta, _ = layer.as_layer_data_tuple()
         levels = list(data) if layer.multiscale else [data]
-        shown = coded_range(layer, levels[0].dtype)
         given = {
             "axes": layer_axes(meta, layer.ndim, layer.rgb),
             "metadata": layer_metadata(meta, layer.rgb),
-            "value_range": shown,
+            "value_range": coded_range(layer, levels[0].dtype),
         }
         write = partial(_write_layer, folder / name, levels, {**given, **options})
         items.append(Item(str(layer.name), folder / name, write))

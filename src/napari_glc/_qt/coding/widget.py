@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPush
 from ..._base.atomic import write_atomically
 from ..._base.words import percent
 from ..._napari.layer_metadata import decoded_facts, layer_axes, metadata_of_layer, painted_in
-from ..._napari.layer_planes import LayerPlane, plane_of_layer
+from ..._napari.layer_planes import LayerPlane, finest_data, plane_of_layer
 from ..._napari.regions import region_mask
 from ...codecs.loading import release_models
 from ...codecs.part_names import NONE
@@ -319,7 +319,7 @@ class CodecWidget(GlcWidget):
         layer = self.source.layer
         if layer is None or self.busy:
             return
-        options, data = self.options(), layer.data[0] if layer.multiscale else layer.data
+        options, data = self.options(), finest_data(layer)
         try:
             plane = None if self._whole(layer) else plane_of_layer(layer, self.viewer.dims)
         except UnsupportedArrayError as error:
@@ -376,7 +376,7 @@ class CodecWidget(GlcWidget):
         layer = self.source.layer
         if layer is None or self.busy:
             return
-        options, data = self.options(), layer.data[0] if layer.multiscale else layer.data
+        options, data = self.options(), finest_data(layer)
         try:
             plane = None if self._whole(layer) else plane_of_layer(layer, self.viewer.dims)
         except UnsupportedArrayError as error:

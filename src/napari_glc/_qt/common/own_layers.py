@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._napari.layer_metadata import caution_of
+from ..._napari.layer_planes import finest_data
 from ..._napari.plane_place import PlanePlace, Source
 from .layer_journal import LayerJournal
 
@@ -236,12 +237,8 @@ def _can_show(layer: Any, kind: str, data: Any, options: Mapping[str, Any]) -> b
         return len(layer.data) == len(data) == 1
     if kind == "image" and (layer.rgb != options.get("rgb", False) or layer.multiscale != isinstance(data, list)):
         return False
-    finest, shown = (levels[0] if isinstance(levels, list) else levels for levels in (data, _finest(layer)))
+    finest, shown = (levels[0] if isinstance(levels, list) else levels for levels in (data, finest_data(layer)))
     return bool(finest.ndim == shown.ndim and finest.dtype == shown.dtype)
-
-
-def _finest(layer: Any) -> Any:
-    return layer.data[0] if layer.multiscale else layer.data
 
 
 def _equal(old: Any, new: Any) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 
 from ..._napari.layer_metadata import decoded_facts
-from ..._napari.layer_planes import index_on_display, is_source, place_of_file, plane_of_layer
+from ..._napari.layer_planes import finest_data, index_on_display, is_source, place_of_file, plane_of_layer
 from ..._napari.plane_place import PlanePlace
 from ...codecs.registry import config_of
 from ...errors import GlcError, OptionError, UnsupportedArrayError
@@ -147,7 +147,7 @@ class RecoveryWidget(RecoveryForm):
         if layer is None or layer.ndim < 3:
             return 1
         index = index_on_display(layer, self.viewer.dims)
-        shape = _finest(layer).shape
+        shape = finest_data(layer).shape
         return math.prod(int(shape[axis]) for axis, place in enumerate(index) if place is not None)
 
     def _sweep_obstacle(self) -> str:
@@ -426,7 +426,3 @@ class RecoveryWidget(RecoveryForm):
         draw_sweep(self.points, accuracy, fidelity, self._reference)
         accuracy.set_xlabel("")
         return figure
-
-
-def _finest(layer: Any) -> Any:
-    return layer.data[0] if layer.multiscale else layer.data

@@ -19,7 +19,7 @@ from ...container import Box
 from ...metrics.views import AS_IT_IS, View
 from ..base import Plane
 from ..blocks import BlockWalk
-from ..optimising.loss import Distortion, distortion_of
+from ..optimising.loss import Distortion, distortion_of, in_eight_bits
 
 __all__ = ["MARGIN", "Painter", "TilePicture"]
 
@@ -96,8 +96,7 @@ class TilePicture:
         total, look = 0.0, 0.0
         for seen, distortion in self._parts():
             picture = self._painter.paint(self._around(latent, seen))
-            shown = picture.add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
-            distance, features = distortion(shown)
+            distance, features = distortion(in_eight_bits(picture))
             total, look = total + float(distance), look + features
         return total, look
 

@@ -23,7 +23,7 @@ from .structure import Structure
 if TYPE_CHECKING:
     from ..base import Plane
 
-__all__ = ["Distortion", "distortion_of", "fast_precision"]
+__all__ = ["Distortion", "distortion_of", "fast_precision", "in_eight_bits"]
 
 _ABSOLUTE, _FEATURE, _STRUCTURE = 2.0, 1.0, 4.0
 """Weights of the mean absolute error, of the mean feature distance of a layer, and of one minus MS-SSIM."""
@@ -35,6 +35,11 @@ def fast_precision(device: torch.device) -> torch.autocast:
     """Bfloat16 where the machine computes with it, single precision elsewhere."""
     kind = "cuda" if device.type == "cuda" else "cpu"
     return torch.autocast(kind, torch.bfloat16, enabled=narrow_is_fast(device))
+
+
+def in_eight_bits(picture: Tensor) -> Tensor:
+    """What a decoder shows of a picture in [-1, 1]: 256 steps of it, in [-1, 1] again."""
+    return picture.add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
 
 
 @dataclass(frozen=True)

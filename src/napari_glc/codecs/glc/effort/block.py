@@ -24,7 +24,7 @@ from ....networks.narrow_floats import narrow_convolutions, narrow_is_fast
 from ....networks.prior import MIN_QUANT_STEP, PriorParameters, StepVisitor
 from ....networks.quadtree import STEPS, step_mask
 from ...optimising.annealing import Rounding
-from ...optimising.loss import Distortion, fast_precision
+from ...optimising.loss import Distortion, fast_precision, in_eight_bits
 
 __all__ = ["Block", "Slopes", "prior_parameters"]
 
@@ -292,8 +292,7 @@ class Block:
         whole = self.surroundings.clone()
         whole[(..., *self.place.slices)] = y_hat.to(whole.device)
         picture = self.paint(self.net.synthesise_latent(whole, self.position))
-        shown = picture.add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
-        distance, look = self.distortion(shown)
+        distance, look = self.distortion(in_eight_bits(picture))
         return float(distance), look
 
 

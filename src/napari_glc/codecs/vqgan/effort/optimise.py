@@ -29,7 +29,7 @@ from ....networks.index_map import IndexMapNetwork
 from ...goals import Standing
 from ...index_mapped import DamagedMap, IndexMap
 from ...optimising.aims import Aim, AsNear, Cheapest, Found, Within
-from ...optimising.loss import Distortion, distortion_of, fast_precision
+from ...optimising.loss import Distortion, distortion_of, fast_precision, in_eight_bits
 from ..index_coders import IndexCoder, TransformerCoder
 from ..packets import packet_map
 from .mixing import Candidates, choose
@@ -162,8 +162,7 @@ class _Optimisation:
 
         def judged(indices: IndexMap, level: int) -> tuple[float, float]:
             words = self.codec.net.codebook(level).lookup(self._of(indices, seen))
-            shown = self.codec.net.generate(words, level).add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
-            distance, look = distortion(shown)
+            distance, look = distortion(in_eight_bits(self.codec.net.generate(words, level)))
             return float(distance), look
 
         best = Found(self.sizes[number], *judged(self.indices, self.level))
