@@ -136,7 +136,8 @@ class PictureLoss:
 
 def _mean_distance(got: Tensor, wanted: Tensor) -> Tensor:
     """Mean over a batch and all positions of the distance of a layer."""
-    return layer_distance(got, Reference.of(wanted), got.new_full((1, 1), got.shape[1] / got.numel()).float())
+    weights = torch.full((1, 1), got.shape[1] / got.numel(), device=got.device)
+    return layer_distance(got, Reference.of(wanted), weights)
 
 
 def _pulled(picture: Tensor, gradient: Tensor) -> Tensor:
