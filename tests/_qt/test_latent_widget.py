@@ -144,6 +144,36 @@ def test_grids_of_a_file_are_shown_as_stored(dock, viewer, small_parrots, show, 
     assert "As stored" not in show(widget, "grids")
 
 
+def test_the_last_run_is_taken_back_with_all_that_was_picked_on_it(dock, viewer, layer, show, finish):
+    layer.data = layer.data[:64, :96]
+    widget = dock(LatentWidget)
+    choose_model(widget, "vqgan")
+    assert not widget.undo_button.isEnabled()
+    show(widget, "colours")
+    first = viewer.layers["parrots latent colours"].data.copy()
+    # the same view of other pixels, and a position picked on them
+    layer.data = layer.data[:, ::-1]
+    show(widget, "colours")
+    widget.overlay.setCurrentIndex(1)
+    widget.row.setValue(2)
+    finish(widget)
+    added = {"parrots windows", "parrots picked position", "parrots attention"}
+    assert {each.name for each in viewer.layers} == {"parrots", "parrots latent colours", *added}
+    assert (viewer.layers["parrots latent colours"].data != first).any()
+    widget.undo_button.click()
+    assert {each.name for each in viewer.layers} == {"parrots", "parrots latent colours"}
+    assert np.array_equal(viewer.layers["parrots latent colours"].data, first)
+    # nothing tells of what was picked any more
+    assert not widget.numbers.text()
+    assert not any(part.isEnabled() for part in (widget.row, widget.column, widget.undo_button))
+    assert not widget.plot.isVisibleTo(widget)
+    assert widget.status.text() == "Undone: 3 layers removed, 1 layer put back as before the last run."
+    # and it works on
+    show(widget, "latent")
+    widget.undo_button.click()
+    assert {each.name for each in viewer.layers} == {"parrots", "parrots latent colours"}
+
+
 def test_outlines_are_windows_or_tiles(dock, viewer, layer, show):
     widget = dock(LatentWidget)
     widget.overlay.setCurrentIndex(1)

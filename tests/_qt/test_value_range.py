@@ -10,11 +10,15 @@ from napari_glc._napari.layer_planes import plane_of_layer
 from napari_glc._qt.coding import widget as codec_widget
 from napari_glc._qt.coding.widget import CodecWidget
 from napari_glc._qt.common.range_choice import RangeChoice
+from napari_glc._qt.index_map.widget import IndexWidget
+from napari_glc._qt.latent.widget import LatentWidget
 from napari_glc._qt.rate.widget import RateWidget
+from napari_glc._qt.recovery.widget import RecoveryWidget
 from napari_glc.codecs.goals import Standing
 from napari_glc.codecs.registry import all_codecs
 from napari_glc.container import Box
 from napari_glc.imaging.range_rules import RANGE_RULES
+from napari_glc.inspection.index_map.maps import file_map
 
 RULES = ("minmax", "robust", "dtype")
 
@@ -105,6 +109,69 @@ def test_the_explorer_shows_what_the_file_gives(dock, viewer, worms, finish, rul
     choose(widget.range, "minmax" if rule != "minmax" else "robust")
     finish(widget)
     assert (viewer.layers["worms at this rate"].data != shown).any()
+
+
+@pytest.mark.parametrize("rule", ["", "robust"])
+def test_maps_are_those_of_the_file(dock, viewer, worms, finish, rule):
+    """Index map, latent and recovered picture, each of the values that its widget says."""
+    file = napari_glc.GlcFile(napari_glc.encode(worms.data, codec="vqgan", quality=50, value_range=rule or (200, 1500)))
+    indices = file_map(file, lambda *_: None)[1].indices
+    index, latent, recovery = dock(IndexWidget), dock(LatentWidget), dock(RecoveryWidget)
+    index.codebook.setCurrentText("128 codewords")
+    latent.model.setCurrentText(next(name for name in _texts(latent.model) if "vqgan" in name))
+    choose(recovery.codebook, 50)
+    recovery.ratio.setValue(0)
+    for widget in (index, latent, recovery):
+        assert widget.range.rule == ""
+        choose(widget.range, rule)
+        widget.run_button.click()
+        finish(widget)
+        assert widget.form.isRowVisible(widget.range)
+    assert np.array_equal(viewer.layers["worms index map"].data, indices)
+    assert np.array_equal(latent._run.result.indices, indices)
+    after = viewer.layers["worms after recovery"].data
+    assert after.dtype == np.uint16
+    assert np.array_equal(after, file.read())
+
+
+def test_another_range_shows_another_map_at_once(dock, viewer, worms, finish):
+    widget = dock(IndexWidget)
+    widget.run_button.click()
+    finish(widget)
+    before = viewer.layers["worms index map"].data.copy()
+    choose(widget.range, "minmax")
+    finish(widget)
+    assert (viewer.layers["worms index map"].data != before).any()
+    # a file's range is its own
+    widget.origin.setCurrentIndex(widget.origin.findData("file"))
+    assert not widget.form.isRowVisible(widget.range)
+
+
+def test_an_original_is_compared_in_the_values_of_its_file(dock, viewer, worms, finish, tmp_path):
+    """However it is displayed, and whatever was chosen for layers."""
+    napari_glc.imwrite(tmp_path / "worms.glc", worms.data, codec="vqgan", quality=100, value_range="robust")
+    widget = dock(RecoveryWidget)
+    choose(widget.range, "minmax")
+    widget.set_file(tmp_path / "worms.glc")
+    finish(widget)
+    assert not widget.form.isRowVisible(widget.range)
+    widget.compare.setChecked(True)
+    choose(widget.method, "nearest")
+    found = []
+    for limits in ((200, 1500), (0, 65_535)):
+        worms.contrast_limits = limits
+        widget.run_button.click()
+        finish(widget)
+        found.append(widget.table.cell(1, 1))
+    low, high = napari_glc.open(tmp_path / "worms.glc").layout.ranges[0]
+    assert high < 5000
+    assert found[0] == found[1]
+    seen = ((worms.data.clip(low, high) - low) * (255 / (high - low))).round().astype(np.uint8)
+    assert np.array_equal(widget._found.source.original, seen)
+
+
+def _texts(box) -> list[str]:
+    return [box.itemText(place) for place in range(box.count())]
 
 
 def test_no_two_fields_of_a_codec_have_one_label():

@@ -23,6 +23,7 @@ from ..common.export_row import ExportRow
 from ..common.jobs import Report
 from ..common.paths import path_to_open
 from ..common.picking import Codebook, Picked, picks
+from ..common.range_choice import RangeChoice
 from .codeword_panel import CodewordPanel, UsagePlot
 from .layers import CODEWORD, COLORMAPS, IndexLayers, rank_colours, weakly
 from .work import Found, Kept, inspect_file, inspect_plane
@@ -65,6 +66,8 @@ class IndexWidget(GlcWidget):
         self.add_row("&Of", self.origin, "Show the map of a layer, or the one a file holds")
         self.source = self.add_layer_choice("&Layer", "The picture; of a stack, the plane on display")
         self.source.changed.connect(self._clear)
+        self.range = RangeChoice()
+        self.add_row("&Values", self.range, self.range.tip)
         self.path = QLineEdit()
         self.path.setPlaceholderText("a file with an index map")
         browse = QPushButton("...")
@@ -117,7 +120,8 @@ class IndexWidget(GlcWidget):
         self.path.textChanged.connect(self.refresh)
         browse.clicked.connect(self._browse)
         self.model.currentIndexChanged.connect(self._list_codebooks)
-        self.codebook.currentIndexChanged.connect(self._switch_codebook)
+        for box in (self.codebook, self.range):
+            box.currentIndexChanged.connect(self._show_anew)
         self.colormap.currentIndexChanged.connect(self._recolour)
         self.codeword.valueChanged.connect(self._show_selection)
         self.plot.mpl_connect("button_press_event", self._on_plot_click)
@@ -134,7 +138,7 @@ class IndexWidget(GlcWidget):
         of_file = self.of_file
         for part in (self.file_row, self.plane):
             self.form.setRowVisible(part, of_file)
-        for part in (self.source, self.model):
+        for part in (self.source, self.range, self.model):
             self.form.setRowVisible(part, not of_file)
         self.codebook.setEnabled(not of_file)
         self.refresh()
@@ -152,8 +156,8 @@ class IndexWidget(GlcWidget):
                 self.codebook.addItem(f"{size} codewords", level)
         self.codebook.blockSignals(blocked)
 
-    def _switch_codebook(self) -> None:
-        """Show the map in another codebook at once if there is one on display."""
+    def _show_anew(self) -> None:
+        """Show the map in another codebook, or of other values, at once if there is one on display."""
         if self.of_file or self._found is None or self.obstacle():
             return
         if self.busy:
@@ -187,7 +191,7 @@ class IndexWidget(GlcWidget):
                 self._clear()
                 self.tell_error(error)
                 return
-            work = partial(inspect_plane, plane, model, level, device, self._kept)
+            work = partial(inspect_plane, plane, self.range.rule, model, level, device, self._kept)
         self._layers.begin()
         job = self.start(work, "Index map", self._on_done, shown=self._present)
         job.ended.connect(self._run_again)

@@ -126,13 +126,15 @@ def _prepare_labels() -> None:
     Labels(np.zeros((2, 2), np.int32), colormap=direct_colormap({0: (0, 0, 0, 1)}))
 
 
-def inspect_plane(plane: LayerPlane, model: ModelFile, level: int, device: str, kept: Kept, report: Report) -> Found:
-    """Inspect a picture in one codebook; `kept` lends and receives what other runs need."""
+def inspect_plane(
+    plane: LayerPlane, rule: str, model: ModelFile, level: int, device: str, kept: Kept, report: Report
+) -> Found:
+    """Inspect a picture, its range found by a rule, in one codebook; `kept` lends and receives what other runs need."""
     from ...inspection.index_map.maps import map_of_latent, plane_latent
 
     report(0, _UNITS)
     _prepare_labels()
-    picture = plane.picture()
+    plane, picture = plane.picture_by(rule)
     codec = cast("IndexMapped", loaded_codec(model, device))
     same = kept.picture is not None and kept.model == model.key and np.array_equal(kept.picture, picture)
     if not same or kept.latent is None:

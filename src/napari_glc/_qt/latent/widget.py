@@ -21,6 +21,7 @@ from ..common.coding_fields import ModelChoice, QualityField, codecs_that, no_mo
 from ..common.export_row import ExportRow
 from ..common.picking import Codebook, Picked, picks
 from ..common.plot import Plot
+from ..common.range_choice import RangeChoice
 from .again_panel import AgainPanel
 from .layers import OF_GRIDS, OF_LATENT, OVERLAYS, VIEWS, LatentLayers
 from .work import LatentRun, StoredPlane, attend, inspect
@@ -53,6 +54,8 @@ class LatentWidget(GlcWidget):
 
         self.source = self.add_layer_choice("&Layer", "Image whose latent to look at; the plane on display is taken")
         self.source.changed.connect(self._clear)
+        self.range = RangeChoice()
+        self.add_row("&Values", self.range, self.range.tip)
         self.model = ModelChoice(self._codecs)
         self.add_row("&Model", self.model, "Model whose encoder makes the latent")
         self.quality = QualityField()
@@ -167,7 +170,7 @@ class LatentWidget(GlcWidget):
             return
         quality, view = self.quality.value, self.view.currentData()
         stored = StoredPlane.of_layer(layer, plane)
-        work = partial(inspect, model, preferred_device(), plane, stored, quality, self._run)
+        work = partial(inspect, model, preferred_device(), plane, self.range.rule, stored, quality, self._run)
         self._layers.begin()
         self.start(work, "Analysing", partial(self._shown, layer, view))
 

@@ -103,6 +103,7 @@ def inspect(
     model: ModelFile,
     device: str,
     plane: LayerPlane,
+    rule: str,
     stored: StoredPlane | None,
     quality: float,
     before: LatentRun | None,
@@ -114,6 +115,8 @@ def inspect(
     ----------
     model, device, plane, quality
         What to analyse, and with what.
+    rule
+        By which the values are found that become 0 and 255; see :meth:`.LayerPlane.ranged`.
     stored
         The file the layer was read from. If it is one of this model with grids, these are shown, whatever `quality`.
     before
@@ -127,7 +130,7 @@ def inspect(
     from ...inspection.latent.latents import coded_grids, coded_latent, indexed_latent, stored_grids
 
     report(0, 0)
-    pixels = plane.picture()
+    plane, pixels = plane.picture_by(rule)
     can = codec_named(model.codec).capabilities
     file = _file_of(stored, model, device, plane) if can.grids and stored is not None else None
     if file is None:

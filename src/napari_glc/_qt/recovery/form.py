@@ -25,6 +25,7 @@ from ..common.coding_fields import ModelChoice, codecs_that
 from ..common.device_choice import DeviceChoice
 from ..common.export_row import ExportRow
 from ..common.plot import Plot
+from ..common.range_choice import RangeChoice
 from .controls import METHOD_WORDS, MetricsTable, PlanesTable
 
 __all__ = ["RecoveryForm"]
@@ -85,6 +86,8 @@ class RecoveryForm(GlcWidget):
         self.compare = QCheckBox("with the layer below")
         self.add_row("Co&mpare", self.compare, "Take an image layer for the file's original and measure against it")
         self.layer = self.add_layer_choice("&Layer", "The picture to code; of more dimensions the slice on display")
+        self.range = RangeChoice()
+        self.add_row("&Values", self.range, self.range.tip)
         self.codecs = codecs_that(lambda entry: entry.capabilities.lossy_packets)
         self.model = ModelChoice(self.codecs)
         self.add_row("Mo&del", self.model, "Whose codebooks and transformer; a file names its own")

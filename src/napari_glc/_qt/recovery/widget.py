@@ -86,6 +86,7 @@ class RecoveryWidget(RecoveryForm):
             (self.file_button, self.from_file),
             (self.plane, self.from_file and self.plane.maximum() > 0),
             (self.compare, self.from_file),
+            (self.range, not self.from_file),
             (self.model, not self.from_file),
             (self.codebook, not self.from_file),
             (self.ratio, drawn),
@@ -267,6 +268,7 @@ class RecoveryWidget(RecoveryForm):
         return Task(
             plan=self.plan(),
             plane=plane,
+            rule=self.range.rule,
             file=self._file if self.from_file else None,
             number=self.plane.value(),
             model=self.model.chosen,
@@ -299,14 +301,14 @@ class RecoveryWidget(RecoveryForm):
             self._clear()
             self.tell_error(error)
             return
-        place = task.place
         self._results.begin()
-        job = self.start(partial(recover_task, task), "Recovering", self._show, shown=partial(self._show_part, place))
+        job = self.start(partial(recover_task, task), "Recovering", self._show, shown=self._show_part)
         job.stopped.connect(self._results.restore)
         job.failed.connect(self._results.restore)
 
-    def _show_part(self, place: PlanePlace, pixels: NDArray[np.uint8]) -> None:
+    def _show_part(self, part: tuple[PlanePlace, NDArray[np.uint8]]) -> None:
         """The picture as far as it is recovered."""
+        place, pixels = part
         self._results.put_picture(place, _AFTER, pixels, {"unfinished": True})
 
     def _show(self, found: Recovery) -> None:

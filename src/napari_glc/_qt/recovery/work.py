@@ -16,6 +16,7 @@ from ..._napari.plane_place import PlanePlace
 from ...codecs.loading import loaded_codec
 from ...errors import OptionError
 from ...files.opened import GlcFile
+from ...imaging.scaling import to_bytes
 from ...models import ModelFile
 from ..common.jobs import Report
 
@@ -39,6 +40,9 @@ class Task:
         What is lost and how it comes back.
     plane
         The picture to code, or the original to compare a file with; ``None`` for a file alone.
+    rule
+        By which the values of `plane` are found that become 0 and 255; see :meth:`.LayerPlane.ranged`. An original
+        that is compared with a file is seen through the file's.
     file
         The file; ``None`` to code `plane`.
     number
@@ -53,6 +57,7 @@ class Task:
 
     plan: LossPlan
     plane: LayerPlane | None
+    rule: str
     file: GlcFile | None
     number: int
     model: ModelFile | None
@@ -136,7 +141,8 @@ def open_task(path: Path, device: str, report: Report) -> tuple[GlcFile, int]:
     return file, len(file.lost_packets())
 
 
-def _source(task: Task, report: Progress) -> MapSource:
+def _source(task: Task, report: Progress) -> tuple[PlanePlace, MapSource]:
+    """The map, and where its pictures belong."""
     from ...inspection.recovery.source import source_of_file, source_of_picture
 
     report(0, 0)
@@ -145,12 +151,18 @@ def _source(task: Task, report: Progress) -> MapSource:
         # opened again, since the file may have been replaced meanwhile
         file = GlcFile(task.file.path, device=task.device)
         source = source_of_file(file, plane=task.number, device=task.device, progress=report)
-        return source if task.plane is None else source.compared_with(task.plane.picture())
+        return task.place, source if task.plane is None else source.compared_with(_as_in(task.place, task.plane))
     assert task.plane is not None
     assert task.model is not None
-    picture = task.plane.picture()
+    plane, picture = task.plane.picture_by(task.rule)
     codec = cast("IndexMapped", loaded_codec(task.model, task.device))
-    return source_of_picture(codec, picture, task.quality, packets=task.packets, progress=report)
+    return plane, source_of_picture(codec, picture, task.quality, packets=task.packets, progress=report)
+
+
+def _as_in(place: PlanePlace, plane: LayerPlane) -> NDArray[np.uint8]:
+    """An original as its file saw it, 8 bits: where both have one type, the same values become 0 and 255."""
+    samples = plane.read()
+    return to_bytes(samples, place.limits if samples.dtype.name == place.dtype.name else plane.limits)[0]
 
 
 def _painted(task: Task) -> NDArray[Any] | None:
@@ -181,14 +193,14 @@ def recover_task(task: Task, report: Report) -> Recovery:
     from ...inspection.recovery.simulation import simulate
     from ...metrics import absolute_error
 
-    painted, place = _painted(task), task.place
-    source = _source(task, report)
+    painted = _painted(task)
+    place, source = _source(task, report)
     result = simulate(
         source,
         task.plan,
         painted,
         progress=report,
-        shown=report.show,
+        shown=lambda pixels: report.show((place, pixels)),
     )
     if result.undamaged is not None:
         other, words = result.undamaged, "undamaged decode"
@@ -219,7 +231,7 @@ def planes_task(tasks: Sequence[Task], report: Report) -> list[dict[str, Any]]:
     for task in tasks:
         tick(0, 0)
         painted = _painted(task)
-        result = simulate(_source(task, tick), task.plan, painted, progress=tick)
+        result = simulate(_source(task, tick)[1], task.plan, painted, progress=tick)
         rows.append(plane_row(", ".join(map(str, task.place.numbers)) or "0", result))
     return rows
 
@@ -230,6 +242,6 @@ def sweep_task(
     """Points of a sweep, and what their PSNR is against."""
     from ...inspection.recovery.simulation import sweep
 
-    source = _source(task, report)
+    source = _source(task, report)[1]
     points = sweep(source, ratios, methods, task.plan, progress=report)
     return points, "original" if source.original is not None else "undamaged"
