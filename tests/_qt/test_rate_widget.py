@@ -300,6 +300,27 @@ def test_curves_points_and_files(explore, viewer, finish, layer, tmp_path, monke
     assert f"{explored._step.size} bytes" in page
 
 
+def test_what_nobody_sees_is_drawn_when_it_is_shown(viewer, lone_window, qtbot):
+    plot, drawn = CurvePlot(viewer), []
+    lone_window(plot)
+    plot.mpl_connect("draw_event", drawn.append)
+    plot.restyle()
+    qtbot.wait(50)
+    assert not drawn
+    plot.show()
+    qtbot.waitUntil(lambda: bool(drawn))
+    seen = len(drawn)
+    plot.restyle()
+    qtbot.waitUntil(lambda: len(drawn) > seen)
+    plot.hide()
+    seen = len(drawn)
+    plot.restyle()
+    # what asks for pixels, such as a picture of the window, gets the present ones
+    plot.grab()
+    assert len(drawn) == seen + 1
+    plot.detach()
+
+
 def test_a_click_near_a_point_picks_it(viewer, lone_window):
     plot = CurvePlot(viewer)
     lone_window(plot)

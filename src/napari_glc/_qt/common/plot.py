@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.utils.theme import get_theme
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtGui import QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy
 
 __all__ = ["Plot"]
@@ -19,9 +19,9 @@ __all__ = ["Plot"]
 class Plot(FigureCanvasQTAgg):
     """One pair of axes that follows the viewer's theme. Nothing of matplotlib's global state is touched.
 
-    Drawing a figure takes tens of milliseconds of the GUI's thread, so two things are spared: the margins are found
-    anew only after :meth:`restyle` or for another size, and what moves (:meth:`move`) is put over a kept
-    picture of the rest.
+    Drawing a figure takes tens of milliseconds of the GUI's thread, so three things are spared: what nobody sees, such
+    as a dock behind another, is drawn when it is shown; the margins are found anew only after :meth:`restyle` or for
+    another size; and what moves (:meth:`move`) is put over a kept picture of the rest.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Plot(FigureCanvasQTAgg):
         super().__init__(Figure(figsize=(3, height / 100)))
         self.axes: Axes = self.figure.add_subplot()
         self._viewer = viewer
-        self._loose = True
+        self._loose, self._due = True, False
         self._moving: Sequence[Artist] = ()
         self._rest: Any = None
         self.setMinimumHeight(height)
@@ -88,10 +88,22 @@ class Plot(FigureCanvasQTAgg):
 
     # -- drawing -------------------------------------------------------------------------------------------
 
+    def draw_idle(self) -> None:
+        """Draw soon, or when it is shown."""
+        self._due = not self.isVisible()
+        if not self._due:
+            super().draw_idle()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt calls it)
+        """Draw what changed while nobody saw it."""
+        if self._due:
+            self.draw()
+        super().paintEvent(event)
+
     def draw(self) -> None:
         """Draw the figure, with margins that fit."""
         self.figure.set_layout_engine("constrained" if self._loose else "none")
-        self._loose = False
+        self._loose = self._due = False
         super().draw()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt calls it)
