@@ -55,14 +55,15 @@ class Stated:
         """Each part: four bits of digits, three of the order, exp-Golomb codes; the end is padded with zeros."""
         text = ""
         for part in parts(channels):
-            order, codes = _shortest(self.values[part.name])
-            text += f"{self.digits[part.name]:04b}{order:03b}{codes}"
+            codes = _codes(self.values[part.name])
+            order = int(np.argmin(_lengths(codes)))
+            text += f"{self.digits[part.name]:04b}{order:03b}" + "".join(_code(c, order) for c in codes.tolist())
         text += "0" * (-len(text) % 8)
         return int(text, 2).to_bytes(len(text) // 8, "big")
 
     def bits(self, name: str) -> int:
         """Bits of a part."""
-        return 7 + len(_shortest(self.values[name])[1])
+        return 7 + int(_lengths(_codes(self.values[name])).min())
 
 
 def read_parameters(data: bytes, channels: int) -> tuple[Stated, int]:
@@ -108,11 +109,17 @@ def read_parameters(data: bytes, channels: int) -> tuple[Stated, int]:
     return Stated(digits, values), -(-place // 8)
 
 
-def _shortest(steps: NDArray[np.int64]) -> tuple[int, str]:
-    """The best order and the codes, as text of zeros and ones."""
-    codes = np.where(steps > 0, 2 * steps - 1, -2 * steps).tolist()
-    found = [(order, "".join(_code(c, order) for c in codes)) for order in range(_MOST_ORDER + 1)]
-    return min(found, key=lambda candidate: len(candidate[1]))
+def _codes(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers from 0: small steps first, upwards before downwards."""
+    return np.where(steps > 0, 2 * steps - 1, -2 * steps)
+
+
+def _lengths(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bits of all codes under each order."""
+    orders = np.arange(_MOST_ORDER + 1)[:, None]
+    digits = np.frexp((codes >> orders) + 1)[1].astype(np.int64)
+    lengths: NDArray[np.int64] = (2 * digits - 1 + orders).sum(1)
+    return lengths
 
 
 def _code(value: int, order: int) -> str:
