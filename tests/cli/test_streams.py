@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -18,6 +19,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 import napari_glc
+from napari_glc import batch
 from napari_glc.cli import main
 
 SAMPLE = Path(napari_glc.__file__).parent / "samples" / "kodim23.png"
@@ -183,7 +185,9 @@ def test_threads_are_those_asked_for(picture, tmp_path, monkeypatch):
     assert torch.get_num_threads() == before
 
 
-def test_folders_of_folders_there_and_back(picture, crop, tmp_path, capsys):
+def test_folders_of_folders_there_and_back(picture, crop, tmp_path, capsys, monkeypatch):
+    # in this process: others encode a folder in test_arrays.py
+    monkeypatch.setattr(batch, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers))
     source, coded, back = tmp_path / "in", tmp_path / "in" / "coded", tmp_path / "back"
     (source / "sub").mkdir(parents=True)
     shutil.copy(picture, source / "a.png")

@@ -17,7 +17,6 @@ from napari_glc.errors import DamagedFileError, OptionError, UnsupportedArrayErr
 DATA = Path(__file__).parents[1] / "data"
 SIZES = {"T": 2, "C": 2, "Z": 2, "Y": 24, "X": 40, "S": 3}
 AXES = ("YX", "XY", "YXS", "SYX", "CYX", "YXZ", "ZYX", "TYXS", "TCZYX", "TZCYX", "XYCZ")
-DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32")
 METADATA = {"name": "row", "scale": [0.5, 2.0]}
 
 
@@ -90,10 +89,14 @@ def _zarr(array, tmp_path):
 
 
 MEMORIES = (_as_is, _fortran, _strided, _swapped, _read_only, _mapped, _dask, _dask_uneven, _zarr)
+# axes, types and memories are taken apart one after the other: each of one kind meets some of the others
 TABLE = [
-    *product(AXES, DTYPES, (_as_is,), ((24, 40),)),
-    *product(("TCYX", "YXS"), ("uint8", "uint16", "float32"), MEMORIES[1:], ((33, 47),)),
-    *product(("YX", "ZYX"), ("uint8", "uint16"), (_as_is, _dask), ((1, 1), (1, 50), (50, 1), (70, 131))),
+    *product(AXES, ("uint8", "float32"), (_as_is,), ((24, 40),)),
+    *product(("YX", "CYX"), ("int8", "uint16", "int16", "uint32", "int32", "float16"), (_as_is,), ((24, 40),)),
+    *product(("TCYX",), ("uint16",), MEMORIES[1:], ((33, 47),)),
+    *product(("YXS",), ("uint8", "float32"), MEMORIES[1:], ((33, 47),)),
+    *product(("YX",), ("uint8", "uint16"), (_as_is, _dask), ((1, 1), (1, 50), (50, 1), (70, 131))),
+    *product(("ZYX",), ("uint16",), (_as_is, _dask), ((1, 1), (1, 50), (50, 1), (70, 131))),
 ]
 
 
@@ -217,7 +220,8 @@ def test_packed_channels_take_fewer_bytes(worms):
 
 
 def test_the_vqgan_codec_takes_stacks_too(worms):
-    file = napari_glc.GlcFile(napari_glc.encode(worms, axes="CYX", codec="vqgan", packets=3, quality=100))
+    stack = worms[:, :64, :80]
+    file = napari_glc.GlcFile(napari_glc.encode(stack, axes="CYX", codec="vqgan", packets=3, quality=100))
     decoded = file.read()
     assert decoded.dtype == np.uint16
     assert sum(file.streams().values()) == file.size
