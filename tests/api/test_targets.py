@@ -15,7 +15,7 @@ def picture(motocross: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(motocross[200:296, 300:428])
 
 
-@pytest.mark.parametrize("effort", [0, 2, 3])
+@pytest.mark.parametrize("effort", [0, 2])
 def test_bytes_are_used_up_and_never_exceeded(picture, effort):
     for size in (110, 260):
         found = napari_glc.encode_to_bytes(picture, size, effort=effort)
@@ -39,7 +39,7 @@ def test_more_bytes_than_the_best_quality_takes(picture):
     assert napari_glc.encode_to_bytes(picture, 10**6).data == best
 
 
-@pytest.mark.parametrize("effort", [0, 3])
+@pytest.mark.parametrize("effort", [0, 2])
 def test_a_distance_is_kept(picture, effort):
     distance = distance_of_arrays(FeatureDistance("squeezenet"))
     middle = distance(picture, napari_glc.decode(napari_glc.encode(picture, quality=50)))

@@ -85,6 +85,6 @@ def test_important_tiles_get_more_of_the_bytes(codec, motocross):
     weights[:, :64] = 1.75
     sizes = []
     for importance in (weights, weights[:, ::-1].copy()):
-        coding = replace(_coding(3, importance=importance), grid=TileGrid(64, 128, 64))
+        coding = replace(_coding(2, importance=importance), grid=TileGrid(64, 128, 64))
         sizes.append([len(chunk) for chunk in _encoded(codec, motocross[180:244, 300:428], coding)])
     assert sizes[0][0] / sizes[0][1] > sizes[1][0] / sizes[1][1]
