@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from npe2 import PluginManager
@@ -53,7 +55,11 @@ def test_nothing_is_left_that_ticks_or_works(viewer, dock, finish, small_parrots
     assert not filler._drawing.isActive()
     assert filler._job is None
     assert not [timer for timer in widget.findChildren(QTimer) if timer.isActive()]
-    # nothing of it listens to the viewer, and what is left of the dock says why
+    # no dock is left, and no thread once it has ended what it did
+    assert widget.parent() is None
+    assert not any("Rate" in name for name in viewer.window.dock_widgets)
+    qtbot.waitUntil(lambda: not _threads(), timeout=20_000)
+    # nothing of it listens to the viewer, and who holds the widget elsewhere reads why
     assert widget.status.text().startswith("The plugin was disabled.")
     assert not widget.run_button.isEnabled()
     assert not any("napari_glc" in str(getattr(call, "__module__", "")) for call in viewer.mouse_drag_callbacks)
@@ -65,3 +71,18 @@ def test_nothing_is_left_that_ticks_or_works(viewer, dock, finish, small_parrots
     # what is opened already is decoded by napari from now on
     viewer.dims.set_point(0, 2)
     assert np.asarray(done[0][0].data[2]).std() > 5
+
+    # enabled again, a new dock works, where the old one was left
+    manager.activate(PLUGIN)
+    assert window() is not None
+    again = dock(RateWidget)
+    assert again.quality.value == 90
+    again.source.layer = viewer.layers["parrots"]
+    again.run_button.click()
+    finish(again)
+    assert "parrots at this rate" in viewer.layers
+    assert _threads()
+
+
+def _threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("napari-glc")]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +29,13 @@ from napari_glc.models.registry import FOLDER_VARIABLE
 
 DATA = Path(__file__).parents[1] / "data"
 MANIFEST = Path(napari_glc.__file__).parent / "napari.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _napari_logs_nothing(caplog) -> Iterator[None]:
+    """Whatever is opened or saved: no warning of inconsistent units, of options that were guessed, of anything."""
+    yield
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.fixture

@@ -53,13 +53,16 @@ class QtWindow:
         self._filler: Filler | None = None
 
     def close(self) -> None:
-        """Leave nothing running: no job, no timer, no callback."""
+        """Leave nothing behind: no job, no timer, no callback, no dock, no thread."""
         if self._filler is not None:
             self._filler.close()
             self._filler = None
         base = sys.modules.get("napari_glc._qt.common.base")
         if base is not None:  # else no widget was ever opened
             base.retire_widgets()
+        threads = sys.modules.get("napari_glc._qt.common.work_threads")
+        if threads is not None:
+            threads.end_work_threads()
 
     def waits(self) -> bool:
         """Whether this is the thread of an event loop that runs, or that is about to with what napari opens now.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -56,7 +57,7 @@ _open: WeakSet[GlcWidget] = WeakSet()
 
 
 def retire_widgets() -> None:
-    """The plugin is disabled while its docks are open: they let go of the viewer, and nothing in them runs any more."""
+    """The plugin is disabled while its docks are open: nothing in them runs any more, and they are closed."""
     for widget in list(_open):
         if isalive(widget):
             widget.retire()
@@ -422,7 +423,7 @@ class GlcWidget(QWidget):
         self.tell(f"Undone: {_layers(removed)} removed, {_layers(restored)} put back as before the last run.")
 
     def retire(self) -> None:
-        """Stop everything for good; what is shown stays, and says why nothing happens any more."""
+        """Stop everything for good and close the dock; one that is somebody else's says why nothing happens any more."""
         self._retired = True
         self._attached.release()
         for timer in self.findChildren(QTimer):
@@ -430,6 +431,8 @@ class GlcWidget(QWidget):
         for part in (self._scroll, self.run_button, self.cancel_button, self.undo_button):
             part.setEnabled(False)
         self.tell("The plugin was disabled. Enable it and open this widget again to go on.", "retired")
+        with contextlib.suppress(LookupError):
+            self.viewer.window.remove_dock_widget(self)
 
     def undone(self) -> None:
         """The results of the last run are gone: forget what is told of them."""

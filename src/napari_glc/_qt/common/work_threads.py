@@ -13,12 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["start_in_work_thread"]
+__all__ = ["end_work_threads", "start_in_work_thread"]
 
 _T = TypeVar("_T")
 
 _lock = threading.Lock()
+_kept: set[ThreadPoolExecutor] = set()
 _idle: list[ThreadPoolExecutor] = []
+"""Those of the kept that have nothing to do, the one that worked last at the end."""
 
 
 def start_in_work_thread(work: Callable[[], _T], then: Callable[[_T], None]) -> None:
@@ -26,13 +28,24 @@ def start_in_work_thread(work: Callable[[], _T], then: Callable[[_T], None]) -> 
 
     The thread counts as free before `then`: a job that is started because this one has ended is to get it.
     """
-    with _lock:
-        thread = _idle.pop() if _idle else ThreadPoolExecutor(1, thread_name_prefix="napari-glc")
 
     def run() -> None:
         result = work()
         with _lock:
-            _idle.append(thread)
+            if thread in _kept:
+                _idle.append(thread)
         then(result)
 
-    thread.submit(run)
+    with _lock:
+        thread = _idle.pop() if _idle else ThreadPoolExecutor(1, thread_name_prefix="napari-glc")
+        _kept.add(thread)
+        thread.submit(run)
+
+
+def end_work_threads() -> None:
+    """End every thread as soon as it has nothing to do; whoever needs one later gets another."""
+    with _lock:
+        for thread in _kept:
+            thread.shutdown(wait=False)
+        _kept.clear()
+        _idle.clear()
