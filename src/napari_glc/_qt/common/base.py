@@ -423,7 +423,7 @@ class GlcWidget(QWidget):
         self.tell(f"Undone: {_layers(removed)} removed, {_layers(restored)} put back as before the last run.")
 
     def retire(self) -> None:
-        """Stop everything for good and close the dock; one that is somebody else's says why nothing happens any more."""
+        """Stop everything for good and close the dock; without one of its own it says why nothing happens any more."""
         self._retired = True
         self._attached.release()
         for timer in self.findChildren(QTimer):
