@@ -120,7 +120,8 @@ def encode(
     >>> napari_glc.decode(data).shape
     (64, 96)
     """
-    from .files.encoding import encoded_parts, prepared_array
+    from .files.encoding import prepared_array
+    from .files.regions import file_parts
 
     job = prepared_array(
         image,
@@ -138,7 +139,7 @@ def encode(
         watch=watch,
         **options,
     )
-    return b"".join(encoded_parts(job, device, progress))
+    return b"".join(file_parts(job, device, progress))
 
 
 @partial(with_codec_options, kind="decoding")
@@ -249,9 +250,10 @@ def imwrite(
     path = Path(path)
     if path.suffix.lower() != ".glc":
         raise OptionError(f"{path} does not end in .glc")
-    from .files.encoding import encoded_parts, prepared_array
+    from .files.encoding import prepared_array
+    from .files.regions import file_parts
 
-    return write_parts_atomically(path, encoded_parts(prepared_array(image, **options), device, progress))
+    return write_parts_atomically(path, file_parts(prepared_array(image, **options), device, progress))
 
 
 def encode_to_bpp(

@@ -125,7 +125,9 @@ def test_weights_that_make_no_sense_are_refused(picture, weights, words):
 def test_weights_need_an_encoder_that_can_weigh(picture):
     mask = np.ones((64, 64), bool)
     with pytest.raises(OptionError, match="effort of at least 1"):
-        napari_glc.encode(picture, importance=mask)
+        napari_glc.encode(picture, codec="vqgan", importance=mask)
+    with pytest.raises(OptionError, match="cannot weigh pixels; importance is for"):
+        napari_glc.encode(picture, codec="perco", importance=mask)
 
 
 def test_codewords_are_chosen_by_what_the_generator_makes_of_them(picture):

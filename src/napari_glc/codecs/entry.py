@@ -43,6 +43,8 @@ class Capabilities:
         Whether the same bytes decode into different pictures, by a seed.
     effort
         Whether its option ``effort`` optimises what a single pass gives, by a :class:`~napari_glc.codecs.goals.Goal`.
+    regions
+        Whether its single pass weighs pixels too.
     exact_regions
         Whether a region decoded by itself equals that part of the whole.
     file_stream, plane_stream
@@ -59,6 +61,7 @@ class Capabilities:
     rate_steps: bool = False
     samples: bool = False
     effort: bool = False
+    regions: bool = False
     exact_regions: bool = True
     file_stream: bool = False
     plane_stream: bool = False

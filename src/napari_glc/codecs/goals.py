@@ -58,6 +58,9 @@ class Goal:
     ----------
     importance
         Weights of the plane's pixels, float32 ``(H, W)`` with a mean of 1, or ``None`` for all alike.
+    calm
+        How often the array's greatest weight is halved to give that of each pixel, float32 ``(H, W)``, for encoders
+        whose single pass weighs pixels (capability ``regions``); or ``None``.
     most_bytes
         Bytes the payloads of the tiles at hand may have in all, to be used up as far as possible; ``None``: what the
         quality gives.
@@ -69,6 +72,7 @@ class Goal:
     """
 
     importance: NDArray[np.float32] | None = None
+    calm: NDArray[np.float32] | None = None
     most_bytes: float | None = None
     distance_ratio: float | None = None
     watch: Watch | None = None

@@ -109,7 +109,8 @@ class Job:
         """The same by a single pass."""
         if not self.effort:
             return self
-        return replace(self, options=_single_pass(self.options), importance=None, watch=None)
+        weights = self.importance if self.entry.capabilities.regions else None
+        return replace(self, options=_single_pass(self.options), importance=weights, watch=None)
 
     @property
     def plane_streams(self) -> bool:
@@ -240,8 +241,8 @@ def prepared_array(
     if not entry.capabilities.effort:
         able = ", ".join(other.name for other in all_codecs() if other.capabilities.effort)
         raise OptionError(f"codec {codec!r} cannot weigh pixels; importance is for {able}")
-    if not job.effort:
-        raise OptionError("importance needs an effort of at least 1: a single pass weighs no pixels")
+    if not job.effort and not entry.capabilities.regions:
+        raise OptionError(f"importance needs an effort of at least 1: a single pass of {codec!r} weighs no pixels")
     return replace(job, importance=Importance(importance, layout))
 
 
@@ -266,7 +267,7 @@ def encoded_parts(
     budget: Budget | None = None,
     distance_ratio: float | None = None,
 ) -> Iterator[bytes]:
-    """The bytes of the file, part by part; memory does not grow with the array.
+    """The bytes of the file at the job's own quality, part by part; memory does not grow with the array.
 
     `memory` serves encodings of the same array at several qualities. An encoder that optimises keeps to `budget`, or
     to `distance_ratio` (see :class:`~napari_glc.codecs.goals.Goal`).
@@ -294,7 +295,9 @@ def encoded_parts(
                     if budget is not None and job.plane_streams:
                         budget.spend([chunk], len(coding.plane_stream))
                     chunk += job.plane_streams
-                    weights = None if job.importance is None else job.importance.plane(plane, level)
+                    weights = calm = None
+                    if job.importance is not None:
+                        weights, calm = job.importance.plane(plane, level), job.importance.calm(plane, level)
                     for box, group in tiles.groups(side):
                         some = None if len(group) == len(tiles) else group
                         report = units.within(len(group))
@@ -304,7 +307,7 @@ def encoded_parts(
                             analysed = memory.get((plane, level, box), work)
                         chunks = [chunk + tile * packets + packet for tile in group for packet in range(packets)]
                         most = None if budget is None else budget.share(chunks)
-                        goal = Goal(weights, most, distance_ratio, watched)
+                        goal = Goal(weights, calm, most, distance_ratio, watched)
                         told = replace(coding, options=options, goal=goal)
                         encoded = coder.encode(view, told, report, some, analysed)
                         # what was chosen for the first tiles (an index coder) holds for the rest

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .encoding import Job
 
-__all__ = ["RateResult", "encoded_to_bpp", "encoded_to_bytes", "encoded_to_distance"]
+__all__ = ["RateResult", "Search", "encoded_to_bpp", "encoded_to_bytes", "encoded_to_distance"]
 
 _ENOUGH = 1.25
 """How many times what a single pass spends at the highest quality an optimiser is given there at most."""
@@ -54,7 +54,7 @@ class RateResult:
     bpp: float
 
 
-class _Search:
+class Search:
     """Single passes at several qualities, none of them twice."""
 
     def __init__(self, job: Job, device: str, progress: Progress | None) -> None:
@@ -70,11 +70,17 @@ class _Search:
     def at(self, quality: float) -> RateResult:
         """A single pass at a quality."""
         if quality not in self.tried:
-            self._report()
-            plain = replace(self.job.without_effort(), quality=quality)
-            # called all through an encoding, so that whoever wants to stop need not wait for its end
-            self.tried[quality] = self._made(encoded_parts(plain, self.device, self._report, self._memory), quality)
+            self.tried[quality] = self._single_pass(replace(self.job.without_effort(), quality=quality))
         return self.tried[quality]
+
+    def alike(self, quality: float) -> RateResult:
+        """A single pass for which all pixels are alike."""
+        return self._single_pass(replace(self.job.without_effort(), quality=quality, importance=None))
+
+    def _single_pass(self, job: Job) -> RateResult:
+        self._report()
+        # called all through an encoding, so that whoever wants to stop need not wait for its end
+        return self._made(encoded_parts(job, self.device, self._report, self._memory), job.quality)
 
     def _report(self, *_: int) -> None:
         # an optimisation that follows is most of the work
@@ -122,7 +128,7 @@ def encoded_to_bpp(job: Job, bpp: float, device: str, progress: Progress | None)
     """
     if not bpp > 0:
         raise OptionError(f"bpp must be positive, not {bpp}")
-    search = _Search(job, device, progress)
+    search = Search(job, device, progress)
     qualities = search.qualities
     if search.at(qualities[0]).bpp < bpp < search.at(qualities[-1]).bpp:
         above = bisect_left(qualities, bpp, key=lambda quality: search.at(quality).bpp)
@@ -148,7 +154,7 @@ def encoded_to_bytes(job: Job, size: int, device: str, progress: Progress | None
     TargetError
         If the lowest quality takes more.
     """
-    search = _Search(job, device, progress)
+    search = Search(job, device, progress)
     qualities = search.qualities
     # the first quality that takes more
     above = bisect_left(qualities, True, key=lambda quality: len(search.at(quality).data) > size)
@@ -159,7 +165,7 @@ def encoded_to_bytes(job: Job, size: int, device: str, progress: Progress | None
     return found
 
 
-def _filled(search: _Search, base: RateResult, size: float) -> RateResult:
+def _filled(search: Search, base: RateResult, size: float) -> RateResult:
     """An optimised file of at most `size` bytes, given the single pass that comes near to it."""
     sizes = _chunk_sizes(base.data)
     allowed = min(size, _ENOUGH * len(base.data)) - (len(base.data) - sum(sizes))
@@ -192,7 +198,7 @@ def encoded_to_distance(job: Job, distance: float, device: str, progress: Progre
     """
     if not distance > 0:
         raise OptionError(f"the distance must be positive, not {distance}")
-    search, measure = _Search(job, device, progress), _distance_to(job)
+    search, measure = Search(job, device, progress), _distance_to(job)
 
     @cache
     def at(quality: float) -> float:

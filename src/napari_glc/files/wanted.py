@@ -67,7 +67,7 @@ class Wanted:
         TargetError
             If no quality gives what is wanted.
         """
-        from .encoding import encoded_parts
+        from .regions import file_parts
         from .target_rate import encoded_to_bpp, encoded_to_bytes, encoded_to_distance
 
         if self.bpp is not None:
@@ -79,7 +79,7 @@ class Wanted:
         elif self.distance is not None:
             result = encoded_to_distance(job, self.distance, device, progress)
         else:
-            yield from encoded_parts(job, device, progress)
+            yield from file_parts(job, device, progress)
             return
         yield result.data
 

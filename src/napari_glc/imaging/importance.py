@@ -15,6 +15,9 @@ __all__ = ["MASK_WEIGHT", "Importance", "mask_weights"]
 MASK_WEIGHT = 4.0
 """How much more what a mask covers counts than the rest, unless somebody says otherwise."""
 
+_CALMEST = 5.0
+"""How often the greatest weight is halved at most, for pixels that count nothing as well."""
+
 
 def mask_weights(mask: NDArray[Any], weight: float = MASK_WEIGHT) -> NDArray[np.float32]:
     """Weights from a mask: `weight` where it is not zero, 1 elsewhere.
@@ -61,6 +64,7 @@ class Importance:
             raise OptionError(f"importance has a weight for each of {rows} x {columns} pixels; this is {shape}")
         self._layout = layout
         self._weights = np.broadcast_to(found, whole) if found.ndim == 2 else found
+        self._greatest = 0.0
         # a mask that holds for all planes is looked at once
         for part in [found] if found.ndim == 2 else found.reshape(-1, rows, columns):
             if not np.isfinite(part).all():
@@ -69,16 +73,27 @@ class Importance:
                 raise OptionError("importance must not hold negative weights")
             if not part.any():
                 raise OptionError("importance is zero all over a plane: nothing there would be worth a bit")
+            self._greatest = max(self._greatest, float(part.max()))
 
     def plane(self, plane: int, level: int = 0) -> NDArray[np.float32]:
         """Weights ``(H, W)`` of a plane at a level of resolution, scaled to a mean of 1.
 
         So weights move bits instead of adding some. Channels that share a plane share the mean of their weights.
         """
+        weights = self._averaged(plane, level)
+        scaled: NDArray[np.float32] = (weights / weights.mean(dtype=np.float64)).astype(np.float32)
+        return scaled
+
+    def calm(self, plane: int, level: int = 0) -> NDArray[np.float32]:
+        """How often the array's greatest weight is halved to give that of each pixel ``(H, W)``, 0 to 5."""
+        shares = self._averaged(plane, level) / np.float32(self._greatest)
+        found: NDArray[np.float32] = -np.log2(shares.clip(2**-_CALMEST, 1))
+        return found
+
+    def _averaged(self, plane: int, level: int) -> NDArray[np.float32]:
         parts = [self._weights[place] for place in self._layout.places(plane)]
-        weights = np.mean([part.astype(np.float32) for part in parts], axis=0)
+        weights: NDArray[Any] = np.mean([part.astype(np.float32) for part in parts], axis=0)
         for _ in range(level):
             even = np.pad(weights, ((0, weights.shape[0] % 2), (0, weights.shape[1] % 2)), mode="edge")
             weights = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
-        scaled: NDArray[np.float32] = (weights / weights.mean(dtype=np.float64)).astype(np.float32)
-        return scaled
+        return weights

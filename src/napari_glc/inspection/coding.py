@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from ..codecs.loading import choose_device, loaded_codec
 from ..codecs.registry import DEFAULT_CODEC
-from ..files.encoding import encoded_parts, prepared_array
+from ..files.encoding import prepared_array
 from ..files.fidelity import compare_arrays
 from ..files.opened import GlcFile
+from ..files.regions import file_parts
 from ..files.target_rate import encoded_to_bpp, encoded_to_bytes, encoded_to_distance
 from ..metrics import Fidelity
 
@@ -287,7 +288,7 @@ def _there_and_back(
     elif options.distance is not None:
         data = encoded_to_distance(job, options.distance, device, encoding).data
     else:
-        data = b"".join(encoded_parts(job, device, encoding))
+        data = b"".join(file_parts(job, device, encoding))
     encoded = time.perf_counter()
     file = GlcFile(data, device=device, model=job.model, **options.decoding)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None

@@ -246,8 +246,8 @@ class CodecWidget(GlcWidget):
         rows = {"quality": self.quality, "bpp": self.bpp, "bytes": self.bytes, "distance": self.distance}
         for wish, field in rows.items():
             self.form.setRowVisible(field, self.rate_by.currentData() == wish)
-        self.form.setRowVisible(self.region, self.effort > 0)
-        self.form.setRowVisible(self.weight, self.effort > 0 and self.region.layer is not None)
+        self.form.setRowVisible(self.region, self.weighs)
+        self.form.setRowVisible(self.weight, self.weighs and self.region.layer is not None)
         self.form.setRowVisible(self.bits, self.codec.chosen.capabilities.coefficients)
         for form in (self.options_form, self.decoding_form):
             form.show_codec(self.codec.chosen.name)
@@ -258,6 +258,11 @@ class CodecWidget(GlcWidget):
         """Effort of an encoder that can optimise; 0 for others."""
         entry = self.codec.chosen
         return int(self.options_form.values(entry.name)["effort"]) if entry.capabilities.effort else 0
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the encoder can take a region into account."""
+        return self.effort > 0 or self.codec.chosen.capabilities.regions
 
     def obstacle(self) -> str:
         """Why Run is not possible now; empty if it is."""
@@ -287,7 +292,7 @@ class CodecWidget(GlcWidget):
             else "About how large the file will be, from crops of up to five planes; takes a moment"
         )
         self.keep_button.setVisible(self.busy and self._optimising)
-        self.form.setRowVisible(self.weight, self.effort > 0 and self.region.layer is not None)
+        self.form.setRowVisible(self.weight, self.weighs and self.region.layer is not None)
         if self._last is None:
             self.save_button.setToolTip("Run first")
         else:
@@ -402,7 +407,7 @@ class CodecWidget(GlcWidget):
     def _importance(self, layer: Any, plane: LayerPlane | None) -> NDArray[np.float32] | None:
         """Weights of the pixels of what is to be coded."""
         region = self.region.layer
-        if region is None or not self.effort:
+        if region is None or not self.weighs:
             return None
         return mask_weights(region_mask(region, layer, None if plane is None else plane.index), self.weight.value)
 

@@ -27,10 +27,11 @@ from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
 from ..transform_coded import CodedLatent
+from .coarse import coarser
 from .effort import optimise
 from .generators import Generators
 from .streams import check_size
-from .symbols import RATE_STEPS, SymbolCoder, TileSymbols
+from .symbols import RATE_STEPS, SymbolCoder, TileSymbols, to_nearest
 from .views import coded_latent, coefficient_bits
 
 __all__ = ["GlcCodec"]
@@ -185,16 +186,28 @@ class GlcCodec:
         canvas = self.area(grid.around(tiles))
 
         def written(index: int) -> tuple[bytes, TileSymbols]:
-            symbols = self._quantised(y, self.area(grid[index]).relative_to(canvas), coding)
+            area = self.area(grid[index])
+            symbols = self._quantised(y[(..., *area.relative_to(canvas).slices)], area, coding)
             return self.coder.payload(symbols), symbols
 
         progress(0, len(wanted))
         return side_by_side(written, wanted, lambda done: progress(done, len(wanted)))
 
     def _quantised(self, y: Tensor, area: Box, coding: PlaneCoding) -> TileSymbols:
-        """What is to be coded of a tile, the part of `y` in `area`."""
-        part = y[(..., *area.slices)]
-        return self.coder.quantise(part.contiguous(), self.hyper_indices(part), steps(coding.quality))
+        """What is to be coded of a tile with the coefficients `y`."""
+        calm = self.calm(coding, area)
+        rounding = to_nearest if calm is None else coarser(calm)
+        return self.coder.quantise(y.contiguous(), self.hyper_indices(y), steps(coding.quality), rounding)
+
+    def calm(self, coding: PlaneCoding, area: Box) -> Tensor | None:
+        """How little positions count ``(h, w)``, as their pixel that counts most; ``None`` if all are alike."""
+        calm, factor = coding.goal.calm, self.config.factor
+        if calm is None:
+            return None
+        box = Box(*(factor * side for side in (area.top, area.left, area.bottom, area.right)))
+        inside = calm[box.cut(coding.grid.plane).slices]
+        pixels = np.pad(inside, ((0, box.height - inside.shape[0]), (0, box.width - inside.shape[1])), mode="edge")
+        return torch.from_numpy(pixels.reshape(area.height, factor, area.width, factor).min((1, 3)))
 
     def area(self, tile: Box) -> Box:
         """Latent positions of a tile."""
@@ -362,7 +375,7 @@ class GlcCodec:
         y = self.coefficients(plane, coding.quality, shifted(progress, 0, total), analysed, fast=coding.fast)
 
         def quantised(area: Box) -> TileSymbols:
-            return self._quantised(y, area, coding)
+            return self._quantised(y[(..., *area.slices)], area, coding)
 
         progress(blocks, total)
         tiles = side_by_side(quantised, areas, lambda done: progress(blocks + done, total))

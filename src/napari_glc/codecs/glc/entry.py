@@ -27,5 +27,7 @@ ENTRY = CodecEntry(
     },
     checkpoints="napari_glc.codecs.glc.checkpoints:CHECKPOINTS",
     plot=PlotStyle("#2f9e8f", "o", "-"),
-    capabilities=Capabilities(rate="continuous", preview=True, coefficients=True, rate_steps=True, effort=True),
+    capabilities=Capabilities(
+        rate="continuous", preview=True, coefficients=True, rate_steps=True, effort=True, regions=True
+    ),
 )

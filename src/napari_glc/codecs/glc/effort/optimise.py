@@ -75,6 +75,10 @@ class SinglePass(Protocol):
         """Latent positions of a tile."""
         ...
 
+    def calm(self, coding: PlaneCoding, area: Box) -> Tensor | None:
+        """How little positions count."""
+        ...
+
     def coefficients(
         self,
         plane: Plane,
@@ -170,7 +174,7 @@ class _Optimisation:
         self.plan, self.goal, self.progress = plan_of(coding.effort), coding.goal, progress
         self.rate = steps(coding.quality)
         self.position = self.rate / RATE_STEPS * (codec.config.rate_points - 1)
-        self.price = bit_price(coding.quality)
+        self.price = bit_price(coding.quality) * self._greatest()
         self.wanted = list(range(len(self.grid)) if tiles is None else tiles)
         self.box = self.grid.around(tiles)
         self.canvas, self.surroundings, self.tiles = self._single_pass(tiles, analysed)
@@ -197,9 +201,20 @@ class _Optimisation:
         for index, (payload, symbols) in zip(self.wanted, coded, strict=True):
             area = codec.area(self.grid[index])
             place = (..., *area.relative_to(canvas).slices)
-            found.append(_Tile(area, payload, symbols, y[place].clone()))
+            # what was left out where little counts is not to come back by rounding
+            calm = codec.calm(self.coding, area)
+            begun = y[place].clone() if calm is None else torch.where(calm > 0, symbols.y_hat, y[place])
+            found.append(_Tile(area, payload, symbols, begun))
             y[place] = symbols.y_hat
         return canvas, y, found
+
+    def _greatest(self) -> float:
+        """The array's greatest weight, as pixels are weighed here: it is what has the price of the quality."""
+        weights, calm = self.goal.importance, self.goal.calm
+        if weights is None or calm is None:
+            return 1.0
+        place = int(weights.argmax())
+        return float(weights.flat[place] * 2 ** calm.flat[place])
 
     def run(self) -> list[tuple[bytes, TileSymbols]]:
         left = None if self.goal.most_bytes is None else self.goal.most_bytes
