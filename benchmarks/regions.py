@@ -4,10 +4,10 @@ python benchmarks/regions.py PICTURES FEATURES [--efforts 0] [--qualities 30 60]
     [--pictures N]
 
 PICTURES is a folder of pictures; FEATURES the folder of the two feature networks. With --crop only the middle of each
-picture counts, with --pictures every picture of a shorter list, evenly picked. With an effort, the file without a region
-is made first, and the one with it gets its bytes; else the quality is all that is asked for.
+picture counts, with --pictures every picture of a shorter list, evenly picked. With an effort, the file without a
+region is made first, and the one with it gets its bytes; else the quality is all that is asked for.
 
-A line for every file, then means: bytes, and distances of the region and of the whole, against the same without a region.
+A line for every file, then means: bytes, and distances of the region and of the whole, against no region.
 """
 
 from __future__ import annotations

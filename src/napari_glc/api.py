@@ -88,9 +88,11 @@ def encode(
         Levels of resolution in the file, each half the one before; ``"auto"`` adds levels to planes of more than 4096
         pixels a side, or to what comes as a list.
     importance
-        Weights that steer where bits go, for encoders with `effort` above 0: an array of ``(Y, X)``, or of the
-        picture's leading axes and those two; only their ratios matter. Of a mask of booleans, what is true counts four
-        times as much as the rest. ``None``: all pixels alike.
+        Weights that steer where bits go: an array of ``(Y, X)``, or of the picture's leading axes and those two; only
+        their ratios matter. Of a mask of booleans, what is true counts four times as much as the rest. Codec ``glc``
+        raises the quality for what counts most and rounds the rest more coarsely, so that the file has at most the
+        bytes it has without; it names the higher quality. Other codecs need an `effort` above 0. ``None``: all pixels
+        alike.
     progress
         Called with units of work done and in all; whatever it raises stops the work.
     watch

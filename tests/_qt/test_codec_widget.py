@@ -435,9 +435,11 @@ def test_an_optimisation_shows_its_course_and_the_region_it_is_for(viewer, dock,
     labels[:, :32] = 1
     viewer.add_labels(labels, name="beak")
     widget = _opened(dock)
+    widget.codec.setCurrentIndex(widget.codec.findData("vqgan"))
     assert not widget.form.isRowVisible(widget.region)
-    _with_effort(widget, 2)
+    widget.codec.setCurrentIndex(widget.codec.findData("glc"))
     assert widget.form.isRowVisible(widget.region)
+    _with_effort(widget, 2)
     assert not widget.form.isRowVisible(widget.weight)
     sizes = {}
     for layer in (None, viewer.layers["beak"]):
@@ -453,6 +455,7 @@ def test_an_optimisation_shows_its_course_and_the_region_it_is_for(viewer, dock,
         bits = viewer.layers["parrot bits"].data
         assert bits.shape == (4, 8)
         sizes[layer] = bits[:, :2].sum() / bits.sum()
+    assert sizes[layer] > sizes[None]
     assert widget.form.isRowVisible(widget.weight)
     assert len(_decoded(viewer)) == 1
 

@@ -59,7 +59,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--roi",
         type=Path,
         metavar="MASK",
-        help="picture of the same size: with an effort, its parts that are not black count more",
+        help="picture of the same size whose parts that are not black count more; bytes move there",
     )
     encode.add_argument("--roi-weight", type=float, metavar="W", help="how many times more; default 4")
     add_array_options(encode)
