@@ -511,6 +511,10 @@ def test_the_size_is_estimated_before_anything_runs(viewer, dock, finish, motocr
     assert "judged by 67 % of the pixels, from the middle of a plane" in words
     assert len(viewer.layers) == 1
     assert widget._last is None
+    layer.data = motocross[:64, :96]
+    widget.estimate_button.click()
+    finish(widget)
+    assert "judged by 100 % of the pixels" in widget.status.text()
     widget.codec.setCurrentIndex(widget.codec.findData("clric"))
     assert not widget.estimate_button.isEnabled()
     assert "fits every picture anew" in widget.estimate_button.toolTip()

@@ -139,7 +139,7 @@ def test_what_does_not_match_takes_one_line(folders, tmp_path, capsys, crops):
         ((ours, tmp_path / "fewer", originals), "do not match"),
         ((ours, tmp_path / "small", originals), "the original is 176 x 176 grey pixels"),
         ((ours, darker, tmp_path / "empty"), "holds no picture"),
-        ((ours, tmp_path / "nowhere", originals), "is no folder"),
+        ((ours, tmp_path / "nowhere", originals), "is not a folder"),
     ):
         assert main(["compare", "--blind", *map(str, places), "--out", str(out)]) == (1 if "pixels" in said else 2)
         (line,) = capsys.readouterr().err.splitlines()

@@ -97,7 +97,7 @@ def pairs_in(first: Path, second: Path, originals: Path) -> list[Pair]:
     Raises
     ------
     OptionError
-        If one is no folder, or lacks a picture another one has.
+        If one is not a folder, or lacks a picture another one has.
     UnsupportedArrayError
         If sizes differ.
     OSError
@@ -105,7 +105,7 @@ def pairs_in(first: Path, second: Path, originals: Path) -> list[Pair]:
     """
     for folder in (first, second, originals):
         if not folder.is_dir():
-            raise OptionError(f"{folder} is no folder")
+            raise OptionError(f"{folder} is not a folder")
     others = pairs_of(originals, second)
     pairs = []
     for name, (path, place) in pairs_of(originals, first).items():

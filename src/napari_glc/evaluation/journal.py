@@ -43,7 +43,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
-            raise OptionError(f"{folder} is no folder")
+            raise OptionError(f"{folder} is not a folder")
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()) and not (folder / _ROWS).is_file():
             raise OptionError(f"{folder} holds something else than results of an evaluation")

@@ -237,7 +237,7 @@ def pictures_in(folder: str | Path) -> list[Path]:
         If there is none.
     """
     if not Path(folder).is_dir():
-        raise OptionError(f"{folder} is no folder")
+        raise OptionError(f"{folder} is not a folder")
     paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in READABLE)
     if not paths:
         raise OptionError(f"{folder} holds no picture ({', '.join(READABLE)})")

@@ -399,8 +399,9 @@ class CodecWidget(GlcWidget):
 
     def _tell_estimate(self, found: SizeEstimate) -> None:
         looked_at = "a plane" if found.planes == 1 else f"{found.planes} planes"
+        share = f"{100 * found.share:.0f}" if found.share >= 0.01 else f"{100 * found.share:.2g}"
         self.tell(
-            f"About {found.bytes:,} bytes, {found.bpp:.3g} bpp, judged by {100 * found.share:.2g} % of the pixels, "
+            f"About {found.bytes:,} bytes, {found.bpp:.3g} bpp, judged by {share} % of the pixels, "
             f"from the middle of {looked_at}."
         )
 
