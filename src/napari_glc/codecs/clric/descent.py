@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..._base.interruption import checkpoint
 from ...entropy.laplace import LEAST, MOST
+from ..optimising.adam import Adam
 from .function import laplace_bits
 
 __all__ = [
@@ -120,7 +121,7 @@ class Descent:
     ) -> None:
         self._curvature, self._evaluate, self._worth = curvature, evaluate, worth
         self._parameters = list(parameters)
-        self._optimizer = torch.optim.Adam(self._parameters, lr=rate, betas=(0.9, 0.99)) if parameters else None
+        self._adam = Adam(self._parameters, rate, (0.9, 0.99)) if parameters else None
         self._generator = torch.Generator().manual_seed(0)
         self._share = SHARE
         self._heating = 0
@@ -192,10 +193,10 @@ class Descent:
     def _iterate(self) -> None:
         checkpoint()
         self.iterations += 1
-        if self._optimizer is not None and self.iterations % 2:
+        if self._adam is not None and self.iterations % 2:
             for parameter, gradient in zip(self._parameters, self._now.gradients, strict=True):
                 parameter.grad = gradient
-            self._optimizer.step()
+            self._adam.step()
             self._now = self._point(self._now.grids)
         elif self._heating:
             self._heating -= 1
@@ -210,7 +211,7 @@ class Descent:
                 self._share *= FEWER
                 if self._share < STUCK:
                     self._share = SHARE / 2
-                    if self._optimizer is None:
+                    if self._adam is None:
                         self._now, self._heating = self._top, _WARM
 
     def _drawn(self, like: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from .adam import Adam
 from .steering import Step
 
 __all__ = ["Annealing", "Rounded", "Rounding", "anneal"]
@@ -84,22 +85,21 @@ def anneal(
     """
     generator = torch.Generator().manual_seed(how.seed)
     variables = [value.requires_grad_() for value in values]
-    optimizer = torch.optim.Adam(variables, lr=how.learning_rate)
+    adam = Adam(variables, how.learning_rate)
     try:
         for iteration in range(how.iterations):
             done = iteration / how.iterations
-            optimizer.param_groups[0]["lr"] = how.learning_rate * (_SLOWER if done >= _SLOWER_FROM else 1.0)
+            adam.rate = how.learning_rate * (_SLOWER if done >= _SLOWER_FROM else 1.0)
             temperature = how.warmth * (_COLD / how.warmth) ** done
             rounding = _Annealed(None if done >= 1 - _HARD else temperature, generator)
             with torch.enable_grad():
                 distance, look, bits = rounded.evaluate(variables, rounding)
                 loss = distance + price() * bits
-            optimizer.zero_grad()
             loss.backward()
             if free is not None:
                 for variable, mask in zip(variables, free, strict=True):
                     variable.grad = None if variable.grad is None else variable.grad * mask
-            optimizer.step()
+            adam.step()
             yield Step(iteration + 1, float(distance.detach()), look, float(bits.detach()))
     finally:
         for variable in variables:

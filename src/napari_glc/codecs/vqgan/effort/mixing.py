@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...optimising.adam import Adam
 from ...optimising.steering import Price, Step
 
 __all__ = ["Candidates", "choose"]
@@ -77,7 +78,7 @@ def choose(
     """
     generator = torch.Generator().manual_seed(_SEED)
     logits = candidates.preference.clone().requires_grad_()
-    optimizer = torch.optim.Adam([logits], lr=learning_rate)
+    adam = Adam([logits], learning_rate)
     for iteration in range(iterations):
         done = iteration / iterations
         cost = bits(logits.detach().argmax(1))
@@ -94,7 +95,6 @@ def choose(
             distance, look = distortion((mixture.unsqueeze(2) * candidates.words).sum(1))
             spent = (mixture * cost).sum()
             loss = distance + price() * spent
-        optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        adam.step()
         yield Step(iteration + 1, float(distance.detach()), look, float(spent.detach())), logits.detach().argmax(1)
