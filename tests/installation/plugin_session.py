@@ -12,8 +12,12 @@ from pathlib import Path
 
 import napari
 import numpy as np
+import tifffile
 from npe2 import PluginManager
 from qtpy.QtWidgets import QApplication
+
+import napari_glc
+from napari_glc.files.damaging import damage
 
 PLUGIN = "napari-glc"
 
@@ -47,6 +51,21 @@ def main(folder: Path) -> None:
         assert np.corrcoef(shown.ravel(), saved.data.ravel())[0, 1] > 0.8
         np.testing.assert_array_equal(opened.scale, saved.scale)
         print("saved and opened", saved.name, flush=True)
+
+    # 16 bits of a microscope, turned
+    pixels = np.squeeze(tifffile.imread(Path(__file__).parents[1] / "data" / "worms_crop_uint16.tif"))
+    worms = viewer.add_image(pixels, name="worms", rotate=[30] * 3 if pixels.ndim == 3 else 30)
+    (opened,) = viewer.open(worms.save(str(folder / "worms.glc"), plugin=PLUGIN)[0], plugin=PLUGIN)
+    assert (opened.data.shape, opened.data.dtype) == (worms.data.shape, np.uint16)
+    np.testing.assert_allclose(opened.data_to_world(np.ones(pixels.ndim)), worms.data_to_world(np.ones(pixels.ndim)))
+    print("saved and opened", worms.name, flush=True)
+
+    # a stack of which packets were lost on the way
+    data = napari_glc.encode(stack.data, axes="ZYX", codec="vqgan", packets=4)
+    (folder / "damaged.glc").write_bytes(damage(data, 0.25))
+    first = viewer.open(folder / "damaged.glc", plugin=PLUGIN)[0]
+    assert np.corrcoef(np.asarray(first.data).ravel(), stack.data.ravel())[0, 1] > 0.6
+    print("opened", first.name, flush=True)
     viewer.close()
 
 

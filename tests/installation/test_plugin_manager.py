@@ -91,7 +91,7 @@ def test_the_wheel_holds_what_it_needs_and_brings_no_qt_binding(wheel):
 def test_every_widget_opens_and_a_file_is_saved_and_opened(run, python, tmp_path):
     done = run(python.name, HERE / "plugin_session.py", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("opened") == 5 + 2
+    assert done.stdout.count("opened") == 5 + 4
 
 
 @pytest.mark.parametrize(
