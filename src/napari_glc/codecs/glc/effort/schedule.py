@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["Plan", "bit_price", "plan_of"]
 
-_PRICES = (33.4, 14.4, 4.46, 0.80)
+_PRICES = (32.8, 13.7, 3.76, 0.65)
 """Lagrange multipliers (of bits per pixel) with which the training of the embedded model ended at its rate points."""
 
 _PRESSURE = 1.1
