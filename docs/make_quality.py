@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from napari_glc import decode, encode
 from napari_glc.cli import main as glc
 from napari_glc.evaluation.coders import coders_named
 from napari_glc.evaluation.equal_bytes import Sheet, sheets
@@ -27,8 +28,9 @@ from napari_glc.evaluation.journal import Journal
 from napari_glc.evaluation.report.charts import chart
 from napari_glc.evaluation.results import bd_rates
 from napari_glc.evaluation.rows import Mean, Result, curves_of, in_words, means, measured_in
-from napari_glc.evaluation.running import evaluate
+from napari_glc.evaluation.running import evaluate, pictures_in
 from napari_glc.evaluation.styles import styles_of
+from napari_glc.imaging.files import read_picture
 from napari_glc.metrics import measure_named
 
 IMAGES = Path(__file__).parent / "images"
@@ -125,6 +127,19 @@ def side_by_side(sheet: Sheet, codecs: Sequence[str]) -> np.ndarray:
     return labelled([(text, np.asarray(Image.open(io.BytesIO(copy)).convert("RGB"))) for text, copy in shown])
 
 
+def contact_sheets(folder: Path, codec: str) -> None:
+    """All pictures wider than high at half the size: original, quality 0, 50 and 100; nine rows a sheet."""
+    rows = []
+    for path in pictures_in(folder):
+        picture = read_picture(path)
+        if picture.shape[0] < picture.shape[1]:
+            shown = [picture, *(decode(encode(picture, codec=codec, quality=quality)) for quality in (0, 50, 100))]
+            rows.append(np.hstack([np.asarray(Image.fromarray(pixels).reduce(2)) for pixels in shown]))
+    for number, first in enumerate(range(0, len(rows), 9), 1):
+        sheet = np.vstack(rows[first : first + 9])
+        Image.fromarray(sheet).save(IMAGES / f"kodak_sheet_{number}.jpg", quality=88)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
@@ -146,6 +161,7 @@ def main() -> None:
     tables(found, results)
     draw(found, IMAGES / "rate_distortion.svg")
     if options.sheets:
+        contact_sheets(options.pictures, options.codec[0])
         journal = Journal(page.with_suffix(".parts"))
         coders = coders_named([options.codec[0], "avif"])
         evaluation = evaluate(options.pictures, coders, features=options.features, journal=journal)
