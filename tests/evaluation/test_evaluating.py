@@ -246,7 +246,7 @@ def test_other_mistakes_take_one_line(crops, tmp_path, capsys):
         ([str(tmp_path / "nowhere")], "is not a folder"),
         ([str(tmp_path / "empty")], "holds no picture"),
         ([str(crops), "--workers", "0"], "at least one process"),
-        ([str(crops), "--report", str(tmp_path / "no" / "a.html")], "there is not a folder"),
+        ([str(crops), "--report", str(tmp_path / "no" / "a.html")], "there is no folder"),
         ([str(crops), "--resume", str(tmp_path / "letters")], "holds something else"),
         ([str(crops), "--codec", "glc", "--quality", "nan"], "quality must lie within 0 to 100"),
         ([str(crops), "--codec", "jpeg", "--encoder", "jpeg", "1", "true {picture}{file}{quality}",

@@ -77,7 +77,7 @@ def test_cancelled_writing_leaves_nothing_behind(tmp_path, mosaic, when, monkeyp
 
 def test_levels_at_hand_are_taken(parrots):
     picture, half = parrots[:192, :256], np.full((96, 128, 3), 200, np.uint8)
-    file = napari_glc.GlcFile(napari_glc.encode([picture, half], levels=2, quality=0))
+    file = napari_glc.GlcFile(napari_glc.encode([picture, half], levels=2, quality=50))
     assert abs(file.read(level=1).mean() - 200) < 8
     file = napari_glc.GlcFile(napari_glc.encode([picture, half[:60]], levels=2, quality=0))
     assert abs(file.read(level=1).mean() - picture.mean()) < 10
