@@ -297,7 +297,9 @@ def encoded_parts(
                     chunk += job.plane_streams
                     weights = calm = None
                     if job.importance is not None:
-                        weights, calm = job.importance.plane(plane, level), job.importance.calm(plane, level)
+                        weights = job.importance.plane(plane, level)
+                        if job.entry.capabilities.regions:
+                            calm = job.importance.calm(plane, level)
                     for box, group in tiles.groups(side):
                         some = None if len(group) == len(tiles) else group
                         report = units.within(len(group))

@@ -26,8 +26,7 @@ from ..codecs.registry import DEFAULT_CODEC
 from ..files.encoding import prepared_array
 from ..files.fidelity import compare_arrays
 from ..files.opened import GlcFile
-from ..files.regions import file_parts
-from ..files.target_rate import encoded_to_bpp, encoded_to_bytes, encoded_to_distance
+from ..files.wanted import Wanted
 from ..metrics import Fidelity
 
 if TYPE_CHECKING:
@@ -281,14 +280,8 @@ def _there_and_back(
     report(_LOADED)
     began = time.perf_counter()
     encoding = part(_LOADED, _ENCODED)
-    if options.bpp is not None:
-        data = encoded_to_bpp(job, options.bpp, device, encoding).data
-    elif options.most_bytes is not None:
-        data = encoded_to_bytes(job, options.most_bytes, device, encoding).data
-    elif options.distance is not None:
-        data = encoded_to_distance(job, options.distance, device, encoding).data
-    else:
-        data = b"".join(file_parts(job, device, encoding))
+    wanted = Wanted(bpp=options.bpp, size=options.most_bytes, distance=options.distance)
+    data = b"".join(wanted.parts(job, device, encoding))
     encoded = time.perf_counter()
     file = GlcFile(data, device=device, model=job.model, **options.decoding)
     fidelity, seconds, decoded = Fidelity(math.nan, math.nan), math.nan, None

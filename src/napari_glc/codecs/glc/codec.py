@@ -27,6 +27,7 @@ from ...networks.unfilled import unfilled
 from ..base import CodedStep, Encoded, Plane, PlaneCoding, PlaneShown, ReadChunk, TileCache, nobody_looks
 from ..blocks import BlockOutputs, BlockWalk
 from ..transform_coded import CodedLatent
+from .cells import in_cells
 from .coarse import coarser
 from .effort import optimise
 from .generators import Generators
@@ -201,13 +202,10 @@ class GlcCodec:
 
     def calm(self, coding: PlaneCoding, area: Box) -> Tensor | None:
         """How little positions count ``(h, w)``, as their pixel that counts most; ``None`` if all are alike."""
-        calm, factor = coding.goal.calm, self.config.factor
+        calm = coding.goal.calm
         if calm is None:
             return None
-        box = Box(*(factor * side for side in (area.top, area.left, area.bottom, area.right)))
-        inside = calm[box.cut(coding.grid.plane).slices]
-        pixels = np.pad(inside, ((0, box.height - inside.shape[0]), (0, box.width - inside.shape[1])), mode="edge")
-        return torch.from_numpy(pixels.reshape(area.height, factor, area.width, factor).min((1, 3)))
+        return torch.from_numpy(in_cells(calm, area, self.config.factor, coding.grid.plane).min((1, 3)))
 
     def area(self, tile: Box) -> Box:
         """Latent positions of a tile."""

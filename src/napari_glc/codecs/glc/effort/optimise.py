@@ -33,6 +33,7 @@ from ...goals import Standing
 from ...optimising.aims import Aim, AsNear, Cheapest, Found, Within
 from ...optimising.annealing import Annealing, anneal
 from ...optimising.loss import Distortion, distortion_of
+from ..cells import in_cells
 from ..generators import Generators
 from ..symbols import RATE_STEPS, Rounding, SymbolCoder, TileSymbols, to_nearest
 from .block import Block, prior_parameters
@@ -349,11 +350,7 @@ class _Optimisation:
         """How unimportant the positions of a tile are ``(h, w)``, 0 to 1; ``None`` if all are alike."""
         if self.goal.importance is None:
             return None
-        factor = self.codec.config.factor
-        box = self._in_pixels(area)
-        inside = self.goal.importance[box.cut(self.grid.plane).slices]
-        weights = np.pad(inside, ((0, box.height - inside.shape[0]), (0, box.width - inside.shape[1])), mode="edge")
-        means = weights.reshape(area.height, factor, area.width, factor).mean((1, 3))
+        means = in_cells(self.goal.importance, area, self.codec.config.factor, self.grid.plane).mean((1, 3))
         return torch.from_numpy(1 - means / max(float(self.goal.importance.max()), 1e-12))
 
     def _found(self, block: Block, payload: bytes, symbols: TileSymbols, inner: Any) -> Found:
